@@ -1,0 +1,45 @@
+"""What the world can do wrong. The command line prints each as one line and its exit code.
+
+`ValueError` and `TypeError` are for a caller who passes a wrong array or number;
+a `SegmentError` is for files, devices, disks and chains.
+"""
+
+
+class SegmentError(Exception):
+    """One line: what was given, what was wanted, what to do next."""
+
+    exit_code = 1
+
+
+class InputError(SegmentError):
+    """One input cannot be used; a run over several inputs goes on with the next."""
+
+
+class UnreadableInput(InputError):
+    """The input is missing, empty, of an unknown kind, or damaged beyond reading."""
+
+
+class NoFrames(InputError):
+    """The input can be read, but the asked range holds no frame."""
+
+
+class OutputError(SegmentError):
+    """The output cannot be written: a full disk, a folder without permission, an odd path."""
+
+
+class OutputExists(OutputError):
+    """The output is there already, and neither overwriting nor resuming was asked for."""
+
+
+class MissingForeground(SegmentError):
+    """A stage needs a foreground mask and no subtractor came before it."""
+
+
+class MissingLabels(SegmentError):
+    """A stage needs labels and no grouper came before it."""
+
+
+class ChainError(SegmentError):
+    """The stages cannot be chained as asked: a wrong name, option or order."""
+
+    exit_code = 2

@@ -1,0 +1,49 @@
+"""The record that travels: one frame of a sequence, and what the stages found in it."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from segment.arrays import Image, Labels, Mask
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceInfo:
+    """What is the same for every frame of a sequence.
+
+    Attributes
+    ----------
+    name : file stem, folder name or device; sinks name their files after it.
+    size : (height, width) of the frames, pixels.
+    rate : frames per second, exact (30000/1001 stays so); the average if it varies.
+    length : frames the sequence is expected to have, None when nobody knows.
+    """
+
+    name: str
+    size: tuple[int, int]
+    rate: Fraction
+    length: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One frame. Stages do not change it, they pass on `dataclasses.replace(frame, ...)`.
+
+    Attributes
+    ----------
+    image : (H, W, C) uint8, RGB (C = 3) or grey (C = 1).
+    index : number of the frame in its input, 0 for the first; leaving frames out
+        (`--start`, `--every`) does not renumber the others.
+    time : seconds since the input's first frame.
+    sequence : what is common to all frames.
+    region : (H, W) bool, where to look; None is everywhere.
+    foreground : (H, W) bool, None before a subtractor.
+    labels : (H, W) int32, 0 is background, None before a grouper.
+    """
+
+    image: Image
+    index: int
+    time: float
+    sequence: SequenceInfo
+    region: Mask | None = None
+    foreground: Mask | None = None
+    labels: Labels | None = None

@@ -1,0 +1,92 @@
+"""What a source, a subtractor, a grouper and a sink promise; the pipeline knows no more."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import ClassVar, Protocol, Self, runtime_checkable
+
+from segment.arrays import Image, Labels, Mask
+from segment.frame import Frame
+
+
+@dataclass(slots=True)
+class Damage:
+    """What a source could not read, counted while it is read.
+
+    Attributes
+    ----------
+    lost : frames that did not decode and are missing from the sequence.
+    flagged : frames that were delivered, though the decoder calls them corrupt.
+    reasons : one line each, what happened where; at most `MOST_REASONS` are kept.
+    """
+
+    MOST_REASONS: ClassVar[int] = 20
+
+    lost: int = 0
+    flagged: int = 0
+    reasons: list[str] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.lost or self.flagged or self.reasons)
+
+    def note(self, reason: str) -> None:
+        if len(self.reasons) < self.MOST_REASONS:
+            self.reasons.append(reason)
+
+
+@runtime_checkable
+class FrameSource(Protocol):
+    """Frames of one sequence, read once from first to last; a context manager."""
+
+    damage: Damage
+    live: bool
+    """True when frames come as they happen (camera, stream, pipe) and have no end of their own."""
+
+    def __iter__(self) -> Iterator[Frame]: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+@runtime_checkable
+class Subtractor(Protocol):
+    """Tells foreground from background, online; one object serves one sequence."""
+
+    def apply(self, image: Image) -> Mask:
+        """Return the foreground mask (H, W) of the next frame, and learn from it."""
+        ...
+
+    def background(self) -> Image:
+        """Return the background picture learned so far, (H, W, C) uint8."""
+        ...
+
+
+@runtime_checkable
+class Grouper(Protocol):
+    """Gathers the foreground of one frame after the other into objects; one object a sequence."""
+
+    def group(self, image: Image, foreground: Mask | None) -> Labels:
+        """Return labels (H, W), 0 outside `foreground`; None lets the whole image take part."""
+        ...
+
+
+@runtime_checkable
+class Sink(Protocol):
+    """Writes the frames of one sequence to one output; a context manager.
+
+    The output stands under its final name only when it is whole: leaving the
+    context with an exception discards what is half written.
+    """
+
+    def write(self, frame: Frame) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
