@@ -1,0 +1,155 @@
+"""Functions on foreground masks; each returns a new array and leaves its input as it was."""
+
+import operator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segment.arrays import Mask, check_mask
+
+# The defaults of `clean` were chosen on the masks of OpenCV's MOG2 (history 200, threshold 16,
+# no shadows) over eight sequences of 144x144 to 384x256 pixels, 112 to 152 frames each. CDnet's
+# F, pooled and as the mean over sequences: raw 0.541 / 0.553, cleaned 0.625 / 0.633. None of
+# the eight becomes worse, neither with 1 % or 3 % of the pixels flipped by noise, nor three times
+# as large. A median of 5 eats thin outlines (0.583 / 0.607), a closing of 9 or more gains still
+# more where objects are hollow (0.645 / 0.646), but merges small ones that pass each other
+# (CAVIAR2: 0.496 raw, 0.540 with 7, 0.525 with 9). From 0 to 1/2000, `smallest` moves F by
+# less than 0.002; what it does is keep specks from becoming objects.
+HOLES_SHARE = 1 / 200
+SMALLEST_SHARE = 1 / 5000
+
+
+def clean(
+    mask: Mask,
+    *,
+    median: int = 3,
+    opening: int = 0,
+    closing: int = 7,
+    holes: int | None = None,
+    smallest: int | None = None,
+) -> Mask:
+    """Return `mask` without specks and gaps, (H, W) bool.
+
+    The steps run in the order of the parameters. The defaults suit masks from a
+    subtractor; for large pictures with large objects a wider `closing` fills more.
+
+    Parameters
+    ----------
+    mask : (H, W) bool, foreground; not changed.
+    median : side of the square in which the majority decides, pixels, odd; 0 or 1 is off.
+        Beyond the border the outermost pixels repeat.
+    opening : diameter of the disc that must fit into what stays, pixels; 0 or 1 is off.
+    closing : diameter of the disc that must fit into a gap that stays, pixels; 0 or 1 is off.
+    holes : holes of at most this area are filled, pixels; 0 is off, None is 1/200 of the
+        picture. A hole is 4-connected background that does not touch the border.
+    smallest : 8-connected components of less than this area are removed, pixels; 0 or 1 is
+        off, None is 1/5000 of the picture (15 pixels at 320x240, 414 at 1920x1080).
+
+    A mask that is not (H, W) bool, a size that is no whole number from 0 up and an even
+    `median` are refused with TypeError or ValueError.
+    """
+    check_mask(mask)
+    median = _whole("median", median)
+    if median > 1 and median % 2 == 0:
+        raise ValueError(
+            f"median is {median} pixels, wanted an odd side; take {median - 1} or {median + 1}"
+        )
+    opening, closing = _whole("opening", opening), _whole("closing", closing)
+    holes = int(mask.size * HOLES_SHARE) if holes is None else _whole("holes", holes)
+    smallest = int(mask.size * SMALLEST_SHARE) if smallest is None else _whole("smallest", smallest)
+    result = mask.copy()
+    if not result.any():
+        return result
+    if median > 1:
+        result = _majority(result, median)
+    if opening > 1:
+        result = _morphology(result, "open", opening)
+    if closing > 1:
+        result = _morphology(result, "close", closing)
+    if holes:
+        result = fill_holes(result, holes)
+    if smallest > 1:
+        result = remove_small(result, smallest)
+    return result
+
+
+# Which library: processor milliseconds at 1920x1080, one thread, a mask with 300 components.
+#   median 3 or 5   cv2.boxFilter 0.5, cv2.medianBlur 3.6 (9: 39), skimage.filters.rank 244
+#   closing 7       cv2 1.1, skimage.morphology 72
+#   holes, small    cv2 labels with bincount 12 and 4, cv2 with statistics 21 and 15, skimage 13, 12
+
+
+def fill_holes(mask: Mask, largest: int) -> Mask:
+    """Return `mask` with its holes of at most `largest` pixels filled.
+
+    A hole is 4-connected background that does not touch the border of the picture.
+    """
+    import cv2
+
+    count, found = cv2.connectedComponents((~mask).view(np.uint8), connectivity=4)
+    labels = np.asarray(found, np.int32)
+    if count < 2:
+        return mask.copy()
+    fill = np.bincount(labels.ravel(), minlength=count) <= largest
+    fill[0] = False  # the foreground itself
+    for edge in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
+        fill[edge] = False
+    filled: Mask = mask | np.take(fill, labels)
+    return filled
+
+
+def remove_small(mask: Mask, smallest: int) -> Mask:
+    """Return `mask` without its 8-connected components of less than `smallest` pixels."""
+    import cv2
+
+    count, labels = cv2.connectedComponents(mask.view(np.uint8), connectivity=8)
+    # Only the foreground is looked up: most pixels are background.
+    members = labels[mask]
+    keep = np.bincount(members, minlength=count) >= smallest
+    result = np.zeros_like(mask)
+    result[mask] = keep[members]
+    return result
+
+
+def _majority(mask: Mask, side: int) -> Mask:
+    """Return the median of each square; of zeros and ones, the median is the majority."""
+    import cv2
+
+    count: NDArray[np.int32] = cv2.boxFilter(  # type: ignore[assignment]
+        mask.view(np.uint8),
+        # The square's pixels must not overflow their count.
+        cv2.CV_8U if side < 16 else cv2.CV_32S,
+        (side, side),
+        normalize=False,
+        borderType=cv2.BORDER_REPLICATE,
+    )
+    return count > side**2 // 2
+
+
+def _morphology(mask: Mask, step: str, diameter: int) -> Mask:
+    import cv2
+
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (diameter, diameter))
+    # An even disc has no centre pixel. What goes out by one disc must come back by its mirror
+    # image, else the mask moves by a pixel (cv2.morphologyEx lets it).
+    back = np.ascontiguousarray(disc[::-1, ::-1])
+    there, here = (diameter // 2,) * 2, ((diameter - 1) // 2,) * 2
+    source = mask.view(np.uint8)
+    if step == "open":
+        moved = cv2.dilate(cv2.erode(source, disc, anchor=there), back, anchor=here)
+    else:
+        moved = cv2.erode(cv2.dilate(source, disc, anchor=there), back, anchor=here)
+    changed: Mask = np.asarray(moved, np.uint8).view(np.bool_)
+    return changed
+
+
+def _whole(name: str, value: int) -> int:
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(
+            f"{name} is {value!r}, wanted a whole number of pixels; 0 turns it off"
+        ) from None
+    if number < 0:
+        raise ValueError(f"{name} is {number} pixels, wanted 0 (off) or more")
+    return number
