@@ -1,0 +1,49 @@
+"""Files, folders, cameras and streams into frames: `open_frames` picks the source."""
+
+import sys
+from fractions import Fraction
+from pathlib import Path
+from typing import BinaryIO
+
+from segment.video.camera import Camera
+from segment.video.file import VideoFile, is_address
+from segment.video.images import PICTURES, ImageFolder, Picture
+from segment.video.raw import RawFrames
+from segment.video.source import Source
+
+__all__ = ["Camera", "ImageFolder", "Picture", "RawFrames", "Source", "VideoFile", "open_frames"]
+
+
+def open_frames(
+    path: str | Path | int | BinaryIO,
+    *,
+    name: str | None = None,
+    rate: Fraction | float | str | None = None,
+) -> Source:
+    """Open whatever `path` is and return its frames; nothing else has to know what it was.
+
+    `path` is a video file, a folder of pictures, a picture, a camera's number (0, "0"), a
+    stream's address (rtsp://, http://, ...), "-" or a binary file object that holds a container.
+    `name` of the sequence comes from `path` if None. `rate` is frames per second where the input
+    does not say: pictures (25 if None) and raw streams. A video keeps its own.
+
+    Raises `UnreadableInput` at once, not at the first frame, when there is nothing to read.
+    """
+    if isinstance(path, int):
+        return Camera(path, name)
+    if not isinstance(path, (str, Path)):
+        return VideoFile(path, name, rate)
+    if isinstance(path, str):
+        if path == "-":
+            return VideoFile(sys.stdin.buffer, name or "stdin", rate)
+        if is_address(path):
+            return VideoFile(path, name, rate)
+        if path.isdecimal() and not Path(path).exists():
+            return Camera(int(path), name)
+    path = Path(path)
+    picture_rate = 25 if rate is None else rate
+    if path.is_dir():
+        return ImageFolder(path, picture_rate, name)
+    if path.suffix.lower() in PICTURES:
+        return Picture(path, picture_rate, name)
+    return VideoFile(path, name, rate)

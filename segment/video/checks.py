@@ -1,0 +1,114 @@
+"""What a file's bytes tell without decoding: why it is no video, whether its checksums hold."""
+
+import zlib
+from pathlib import Path
+from typing import Protocol
+
+_HEAD = 1 << 16
+_PLAYLISTS = frozenset([".m3u8", ".m3u", ".sdp", ".mpd", ".ffconcat"])  # text, and yet videos
+_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+
+
+class _Packet(Protocol):
+    @property
+    def size(self) -> int: ...
+    def __buffer__(self, flags: int, /) -> memoryview: ...
+
+
+def why_not_a_video(path: Path, refused: bool = False) -> str | None:
+    """Return in a few words why `path` cannot be a video, None when it may be one.
+
+    `refused` : the demuxer did not open it, so that there must be a reason.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+            if not head:
+                return "is empty (0 bytes)"
+            if _is_text(head) and path.suffix.lower() not in _PLAYLISTS:
+                return "is a text file, not a video"
+            if not refused:
+                return None
+            if head[4:8] in (b"ftyp", b"mdat", b"wide", b"free", b"skip") and not _has_index(path):
+                return (
+                    "is an mp4 without its index (moov); the recording was cut before its end "
+                    "and needs a repair tool, or to be copied again"
+                )
+    except FileNotFoundError:
+        return "no such file"
+    except IsADirectoryError:
+        return "is a folder"
+    except PermissionError:
+        return "no permission to read this file"
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    return "is damaged at its beginning, or no video of a known kind"
+
+
+def _is_text(head: bytes) -> bool:
+    if b"\0" in head or head.startswith(b"YUV4MPEG2"):
+        return False
+    # The piece may end inside a character.
+    for cut in range(4):
+        try:
+            head[: len(head) - cut].decode()
+        except UnicodeDecodeError:
+            continue
+        return True
+    return False
+
+
+def _has_index(path: Path) -> bool:
+    """Walk over an mp4's top boxes to its index."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        at = 0
+        while at + 8 <= size:
+            file.seek(at)
+            head = file.read(16)
+            length, kind = int.from_bytes(head[:4], "big"), head[4:8]
+            if kind in (b"moov", b"moof"):
+                return True
+            if length == 1:
+                length = int.from_bytes(head[8:16], "big")
+            if length < 8:
+                return False
+            at += length
+    return False
+
+
+class Protected:
+    """Compares FFV1's checksums, which its decoder does, but tells nobody.
+
+    FFV1 version 3 ends every slice with its length (3 bytes), a status byte and a CRC-32.
+    Older streams have none; the first packet tells. Other codecs hold always.
+
+    Source: RFC 9043, sections 4.9 and 4.8.
+    """
+
+    def __init__(self, codec: str) -> None:
+        self._checks: bool | None = None if codec == "ffv1" else False
+
+    def holds(self, packet: _Packet) -> bool:
+        if self._checks is False:
+            return True
+        sound = _slices_hold(bytes(packet))
+        if self._checks is None:
+            self._checks = sound
+            return True
+        return sound
+
+
+def _slices_hold(data: bytes) -> bool:
+    end = len(data)
+    while end > 0:
+        length = int.from_bytes(data[end - 8 : end - 5], "big") + 8
+        if end < 8 or length > end:
+            return False
+        # The standard's CRC runs from the highest bit with start and end 0, zlib's from the
+        # lowest with both inverted; over data and CRC together it is 0.
+        piece = data[end - length : end].translate(_REVERSED)
+        if zlib.crc32(piece, 0xFFFFFFFF) != 0xFFFFFFFF:
+            return False
+        end -= length
+    return True

@@ -1,0 +1,139 @@
+"""What an input holds and whether it is sound, for people who ask before they run."""
+
+import math
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+
+from segment.video import open_frames
+from segment.video.file import VideoFile, is_address, told
+from segment.video.images import ImageFolder, Picture
+from segment.video.source import Source
+
+
+@dataclass(frozen=True, slots=True)
+class VideoFacts:
+    """What an input holds. The last block is None, or empty, unless it was decoded (`check`).
+
+    Attributes
+    ----------
+    path : as given (an address without its password).
+    kind : "video", "pictures" (a folder), "picture", "camera" or "stream".
+    size : (height, width) upright, pixels. `rotation` : degrees counter-clockwise that make the
+        stored picture upright: 0, 90, 180 or 270.
+    rate : frames per second, the mean if it varies.
+    frames : as declared or estimated, None if unknown.
+    duration : seconds, by the container or frames / rate. `start` : seconds its clock begins at.
+    bytes : of the file or all files, None for cameras and streams.
+    decoded, lost, flagged, reasons : counted by decoding all of it.
+    shortest, longest : seconds between two neighbouring frames.
+    size_changes : frames that were scaled to the first one's size.
+    """
+
+    path: str
+    kind: str
+    container: str | None
+    codec: str | None
+    pixels: str | None
+    size: tuple[int, int]
+    rate: Fraction
+    frames: int | None
+    duration: float | None
+    rotation: int
+    start: float | None
+    audio: bool
+    bytes: int | None
+
+    decoded: int | None = None
+    lost: int | None = None
+    flagged: int | None = None
+    reasons: tuple[str, ...] = ()
+    shortest: float | None = None
+    longest: float | None = None
+    size_changes: int | None = None
+
+    @property
+    def variable_rate(self) -> bool | None:
+        """True when frames are not evenly spaced, beyond the clock's rounding (1 ms in mkv)."""
+        if self.shortest is None or self.longest is None:
+            return None
+        return self.longest - self.shortest > 0.0021
+
+    @property
+    def sound(self) -> bool | None:
+        """True when all of it decoded without a complaint; None when nobody looked."""
+        if self.decoded is None:
+            return None
+        return not (self.lost or self.flagged or self.reasons)
+
+
+def inspect(path: str | Path | int, *, check: bool = False) -> VideoFacts:
+    """Return what `path` holds; with `check`, decode all of it and say whether it is sound.
+
+    Raises `UnreadableInput` as `open_frames` does. A live source cannot be checked, it has
+    no end: its facts come without the counts.
+    """
+    with open_frames(path) as source:
+        facts = _facts(path, source)
+        return _checked(facts, source) if check and not source.live else facts
+
+
+def _facts(path: str | Path | int, source: Source) -> VideoFacts:
+    info = source.info
+    duration = None if info.length is None else float(info.length / info.rate)
+    facts = VideoFacts(
+        path=str(path) if isinstance(path, int) else told(path),
+        kind="camera",
+        container=None,
+        codec=None,
+        pixels=None,
+        size=info.size,
+        rate=info.rate,
+        frames=info.length,
+        duration=duration,
+        rotation=0,
+        start=None,
+        audio=False,
+        bytes=None,
+    )
+    if isinstance(source, VideoFile):
+        return replace(
+            facts,
+            kind="stream" if source.live else "video",
+            container=source.container.format.name,
+            codec=source.stream.codec_context.name,
+            pixels=source.pixels,
+            duration=source.duration if source.duration is not None else duration,
+            rotation=source.rotation,
+            start=source.start,
+            audio=bool(source.container.streams.audio),
+            bytes=None if is_address(str(path)) else source.container.size,
+        )
+    if isinstance(source, ImageFolder):
+        total = sum(picture.stat().st_size for picture in source.paths)
+        return replace(facts, kind="pictures", bytes=total)
+    if isinstance(source, Picture):
+        return replace(facts, kind="picture", duration=None, bytes=Path(str(path)).stat().st_size)
+    return facts
+
+
+def _checked(facts: VideoFacts, source: Source) -> VideoFacts:
+    decoded = 0
+    previous = 0.0
+    shortest, longest = math.inf, 0.0
+    for frame in source:
+        if decoded:
+            gap = frame.time - previous
+            shortest, longest = min(shortest, gap), max(longest, gap)
+        previous = frame.time
+        decoded += 1
+    return replace(
+        facts,
+        decoded=decoded,
+        lost=source.damage.lost,
+        flagged=source.damage.flagged,
+        reasons=tuple(source.damage.reasons),
+        shortest=shortest if decoded > 1 else None,
+        longest=longest if decoded > 1 else None,
+        size_changes=source.size_changes,
+    )

@@ -1,0 +1,170 @@
+"""Which frames, how large, and where to look: generators between a source and the stages."""
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segment.arrays import Mask, check_mask
+from segment.errors import UnreadableInput
+from segment.frame import Frame, SequenceInfo
+from segment.video.images import read_picture, rescale
+
+Scalar = TypeVar("Scalar", bound=np.generic)
+
+Position = int | Fraction | float | None
+"""A frame's number (int), or seconds since the first frame (Fraction, float); None is open."""
+
+
+def between(
+    frames: Iterable[Frame], start: Position = None, stop: Position = None
+) -> Iterator[Frame]:
+    """Pass on the frames from `start` up to, and without, `stop`; read no further than that.
+
+    An int counts frames by `Frame.index`, a Fraction or float seconds by `Frame.time`.
+    """
+    for name, position in (("start", start), ("stop", stop)):
+        # nan fails both comparisons
+        if position is not None and not position >= 0:
+            raise ValueError(f"{name} is {position}, wanted a frame number or seconds of 0 or more")
+    return _between(frames, start, stop)
+
+
+def _between(frames: Iterable[Frame], start: Position, stop: Position) -> Iterator[Frame]:
+    reach: SequenceInfo | None = None
+    known: SequenceInfo | None = None
+    if stop is not None and stop <= 0:
+        return
+    for frame in frames:
+        if stop is not None and _place(frame, stop) >= stop:
+            return
+        if start is None or _place(frame, start) >= start:
+            if frame.sequence is not known or reach is None:
+                known = frame.sequence
+                reach = replace(known, length=_length_between(known, start, stop))
+            yield replace(frame, sequence=reach)
+            # Asking for one frame more, only to drop it, would decode it; and wait for it live.
+            if isinstance(stop, int) and frame.index + 1 >= stop:
+                return
+
+
+def every(frames: Iterable[Frame], n: int) -> Iterator[Frame]:
+    """Pass on the first frame and then each n-th; they keep their numbers and times.
+
+    The rate becomes the rate / n, so that what is written plays at the speed of the scene.
+    """
+    if n < 1:
+        raise ValueError(f"n is {n}, wanted 1 (every frame) or more")
+    return _every(frames, n)
+
+
+def _every(frames: Iterable[Frame], n: int) -> Iterator[Frame]:
+    known: SequenceInfo | None = None
+    thinned: SequenceInfo | None = None
+    for count, frame in enumerate(frames):
+        if count % n:
+            continue
+        if frame.sequence is not known or thinned is None:
+            known = frame.sequence
+            length = None if known.length is None else -(-known.length // n)
+            thinned = replace(known, rate=known.rate / n, length=length)
+        yield replace(frame, sequence=thinned)
+
+
+def resize(frames: Iterable[Frame], size: tuple[int, int]) -> Iterator[Frame]:
+    """Scale every frame to `size` (height, width), pixels; area mean down, linear up.
+
+    A region, foreground or labels that a frame has already are scaled to the nearest pixel.
+    """
+    if len(size) != 2 or min(size) < 1:
+        raise ValueError(f"size is {size}, wanted (height, width) of at least (1, 1)")
+    return _resize(frames, (int(size[0]), int(size[1])))
+
+
+def _resize(frames: Iterable[Frame], size: tuple[int, int]) -> Iterator[Frame]:
+    known: SequenceInfo | None = None
+    scaled: SequenceInfo | None = None
+    for frame in frames:
+        if frame.sequence is not known or scaled is None:
+            known = frame.sequence
+            scaled = replace(known, size=size)
+        same = frame.image.shape[:2] == size
+        yield replace(
+            frame,
+            image=frame.image if same else rescale(frame.image, size),
+            sequence=scaled,
+            region=None if frame.region is None else _nearest(frame.region, size),
+            foreground=None if frame.foreground is None else _nearest(frame.foreground, size),
+            labels=None if frame.labels is None else _nearest(frame.labels, size),
+        )
+
+
+def within(frames: Iterable[Frame], region: Mask) -> Iterator[Frame]:
+    """Tell the stages where to look: set every frame's `region`, (H, W) bool as the frames are."""
+    check_mask(region, name="region")
+    return _within(frames, region)
+
+
+def _within(frames: Iterable[Frame], region: Mask) -> Iterator[Frame]:
+    for frame in frames:
+        if region.shape != frame.image.shape[:2]:
+            raise ValueError(
+                f"region is {region.shape[0]}x{region.shape[1]}, but the frames of "
+                f"{frame.sequence.name} are {frame.image.shape[0]}x{frame.image.shape[1]} "
+                "(height x width); draw it on one of the frames"
+            )
+        yield replace(frame, region=region)
+
+
+def read_region(path: str | Path, name: str = "region") -> Mask:
+    """Return a mask picture as (H, W) bool, True (look here) where it is not black.
+
+    Raises `UnreadableInput` when it cannot be read, or is black all over; `name` is what
+    the message calls it.
+    """
+    try:
+        image = read_picture(Path(path))
+    except UnreadableInput as error:
+        raise UnreadableInput(f"{name} {error}") from None
+    mask: Mask = np.asarray(image.any(axis=2))
+    if not mask.any():
+        raise UnreadableInput(f"{name} {path}: is black all over, so there is nowhere to look")
+    return mask
+
+
+def _place(frame: Frame, position: int | Fraction | float) -> float:
+    # Frame 3 at 25 frames per second is at 0.12 s; as a float that is a little less than the
+    # 0.12 s somebody asks for. No two frames are a microsecond apart.
+    return frame.index if isinstance(position, int) else frame.time + 1e-6
+
+
+def _length_between(info: SequenceInfo, start: Position, stop: Position) -> int | None:
+    """Return how many frames are expected between; by the mean rate where seconds are asked."""
+
+    def number(position: int | Fraction | float) -> int:
+        if isinstance(position, int):
+            return position
+        # 0.2 s at 25 frames per second is frame 5, though 0.2 is a little more as a float.
+        exact = Fraction(position).limit_denominator(1_000_000)
+        return math.ceil(exact * info.rate)
+
+    last = info.length
+    if stop is not None and (isinstance(stop, int) or math.isfinite(stop)):
+        last = number(stop) if last is None else min(last, number(stop))
+    if last is None:
+        return None
+    return max(0, last - (0 if start is None else number(start)))
+
+
+def _nearest(plane: NDArray[Scalar], size: tuple[int, int]) -> NDArray[Scalar]:
+    if plane.shape == size:
+        return plane
+    # A new pixel takes the old one under its centre; cv2's own nearest looks at corners.
+    rows = (2 * np.arange(size[0]) + 1) * plane.shape[0] // (2 * size[0])
+    columns = (2 * np.arange(size[1]) + 1) * plane.shape[1] // (2 * size[1])
+    return plane[np.ix_(rows, columns)]

@@ -1,0 +1,90 @@
+"""What every source shares: opened early, read once, stopped between two frames, closed."""
+
+import re
+from collections.abc import Iterator
+from fractions import Fraction
+from types import TracebackType
+from typing import Self
+
+from segment.frame import Frame, SequenceInfo
+from segment.protocols import Damage
+
+
+class Source:
+    """A `FrameSource` that only has to say how its frames are read and its things closed.
+
+    Attributes
+    ----------
+    info : what is common to all frames; known as soon as the source is open.
+    damage : what could not be read, counted while reading.
+    live : True when frames come as they happen.
+    size_changes : frames so far that were scaled, being of another size than the first.
+    """
+
+    live: bool = False
+    info: SequenceInfo
+
+    def __init__(self) -> None:
+        self.damage = Damage()
+        self.size_changes = 0
+        self._begun = False
+        self._stopped = False
+
+    def __iter__(self) -> Iterator[Frame]:
+        if self._begun:
+            raise RuntimeError(
+                f"the frames of {self.info.name} were asked for twice; a source is read once, "
+                "open it again"
+            )
+        self._begun = True
+        return self._until_stopped()
+
+    def stop(self) -> None:
+        """End the iteration after the current frame; may come from a signal or a thread."""
+        self._stopped = True
+
+    def close(self) -> None:
+        """Release files and devices; twice is as good as once."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _until_stopped(self) -> Iterator[Frame]:
+        try:
+            for frame in () if self._stopped else self._frames():
+                yield frame
+                if self._stopped:
+                    break
+        finally:
+            self.close()
+
+    def _frames(self) -> Iterator[Frame]:
+        raise NotImplementedError
+
+
+def check_rate(rate: Fraction | float | str) -> Fraction:
+    """Return frames per second as an exact fraction; `ValueError` unless it is above zero."""
+    try:
+        exact = Fraction(rate).limit_denominator(1_000_000)
+    except (ValueError, ZeroDivisionError, OverflowError):
+        exact = Fraction(0)
+    if exact <= 0:
+        raise ValueError(f"rate is {rate!r}, wanted frames per second above 0, such as 25")
+    return exact
+
+
+def natural(name: str) -> tuple[tuple[int, int, str], ...]:
+    """Return a key that sorts names as people count: frame2 before frame10."""
+    return tuple(
+        (0, int(part), part) if part.isdecimal() else (1, 0, part.casefold())
+        for part in re.split(r"(\d+)", name)
+        if part
+    )
