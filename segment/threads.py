@@ -1,0 +1,79 @@
+"""Rows shared out among threads: one pool for the whole process, the same result for any count.
+
+Python's own threads, because the compiled loops release the interpreter's lock and
+may be called from several threads at once.
+"""
+
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import pairwise
+
+__all__ = ["count_threads", "over_rows"]
+
+
+def count_threads(threads: int | None = None) -> int:
+    """Return `threads`, or for None the number of processors this process may use.
+
+    Raises ValueError unless `threads` is None or at least 1.
+    """
+    if threads is None:
+        if hasattr(os, "sched_getaffinity"):
+            return len(os.sched_getaffinity(0)) or 1
+        return os.cpu_count() or 1
+    if threads < 1:
+        raise ValueError(f"threads is {threads}, wanted at least 1, or None for every processor")
+    return threads
+
+
+def over_rows(
+    function: Callable[[int, int], object], height: int, threads: int, least: int = 1
+) -> None:
+    """Call `function(start, stop)` on bands of rows that together make up `height` rows.
+
+    There are at most `threads` bands, none of less than `least` rows unless there
+    is only one; one band runs in the caller's thread, the others in the pool.
+    Returns when all are done; the first band's exception is raised. `function`
+    must not call `over_rows` itself: bands that wait for bands could fill the pool.
+    """
+    bands = max(1, min(threads, height // max(1, least)))
+    edges = [height * band // bands for band in range(bands + 1)]
+    waiting: list[Future[object]] = []
+    try:
+        for start, stop in pairwise(edges[1:]):
+            try:
+                waiting.append(_pool().submit(function, start, stop))
+            except RuntimeError:
+                # The interpreter is shutting down and takes no more work; frames still come.
+                function(start, stop)
+        function(edges[0], edges[1])
+    finally:
+        # Nobody may touch the arrays any more when this returns, even with an exception.
+        errors = [future.exception() for future in waiting]
+    for error in errors:
+        if error is not None:
+            raise error
+
+
+_lock = threading.Lock()
+_executor: ThreadPoolExecutor | None = None
+
+
+def _pool() -> ThreadPoolExecutor:
+    global _executor
+    with _lock:
+        if _executor is None:
+            _executor = ThreadPoolExecutor(count_threads(), thread_name_prefix="segment-rows")
+        return _executor
+
+
+def _forget() -> None:
+    """Begin anew in a forked child: it inherits the pool, but none of its threads."""
+    global _executor, _lock
+    _lock = threading.Lock()
+    _executor = None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
