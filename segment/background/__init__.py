@@ -1,0 +1,6 @@
+"""From images to foreground masks, online: one subtractor follows one sequence."""
+
+from segment.background.gmm import GaussianMixtureSubtractor
+from segment.background.opencv import OpenCVSubtractor
+
+__all__ = ["GaussianMixtureSubtractor", "OpenCVSubtractor"]

@@ -1,0 +1,139 @@
+"""The compiled mixture against the equations."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from segment.background import GaussianMixtureSubtractor, gmm, kernels
+from tests.reference import background as reference
+
+STATE = ("weight", "variance", "mean", "count")
+
+
+def state_of(subtractor):
+    return [getattr(subtractor, f"_{name}") for name in STATE]
+
+
+def compare(ours, theirs, rtol):
+    """Modes in use must agree; what is left of dropped ones does not matter."""
+    np.testing.assert_array_equal(ours[3], theirs[3])
+    alive = np.arange(len(ours[0]))[:, None, None] < ours[3]
+    for a, b in zip(ours[:2], theirs[:2], strict=True):
+        np.testing.assert_allclose(np.where(alive, a, 0), np.where(alive, b, 0), rtol, rtol)
+    alive = alive[:, None]
+    np.testing.assert_allclose(
+        np.where(alive, ours[2], 0), np.where(alive, theirs[2], 0), rtol, rtol
+    )
+
+
+def restless(rng, shape, length):
+    """Pixels that jump between a few colours, with noise: modes are born, swap and die."""
+    height, width, _ = shape
+    colours = rng.integers(0, 256, (4, *shape))
+    for _ in range(length):
+        chosen = rng.choice(4, (1, height, width, 1), p=[0.6, 0.2, 0.15, 0.05])
+        image = np.take_along_axis(colours, chosen, axis=0)[0]
+        image = image + rng.normal(0, 2.5, shape)
+        # Some shadows.
+        image[rng.random((height, width)) < 0.1] *= 0.7
+        yield image.clip(0, 255).astype(np.uint8)
+
+
+SIZES = st.tuples(st.integers(1, 9), st.integers(1, 75), st.integers(1, 4))
+
+
+@given(
+    shape=SIZES,
+    seed=st.integers(0, 2**32 - 1),
+    components=st.integers(1, 5),
+    rate=st.sampled_from([None, None, 0.02, 0.3, 1.0]),
+    threshold=st.sampled_from([4.0, 9.0, 16.0]),
+    complexity=st.sampled_from([0.0, 0.05, 0.4]),
+    shadows=st.booleans(),
+    threads=st.integers(1, 4),
+)
+@settings(deadline=None, max_examples=60)  # the first call compiles
+def test_kernel_does_what_the_equations_say(
+    shape, seed, components, rate, threshold, complexity, shadows, threads
+):
+    rng = np.random.default_rng(seed)
+    subtractor = GaussianMixtureSubtractor(
+        history=20,
+        threshold=threshold,
+        components=components,
+        initial_variance=15.0,
+        smallest_variance=4.0,
+        largest_variance=75.0,
+        complexity=complexity,
+        background_weight=0.8,
+        detect_shadows=shadows,
+        threads=threads,
+        dtype=np.float64,
+    )
+    frames = list(restless(rng, shape, 12))
+    subtractor.apply(frames[0])
+    state = reference.begin_mixture(frames[0], components, 15, np.float64)
+    compare(state_of(subtractor), state, 0)
+    for n, frame in enumerate(frames[1:], start=2):
+        foreground, *state = reference.update_mixture(
+            frame,
+            *state,
+            rate=1 / min(2 * n, 20) if rate is None else rate,
+            threshold=threshold,
+            complexity=complexity,
+            background_weight=0.8,
+            initial_variance=15,
+            smallest_variance=4,
+            largest_variance=75,
+            detect_shadows=shadows,
+        )
+        np.testing.assert_array_equal(subtractor.apply(frame, rate), foreground)
+        compare(state_of(subtractor), state, 1e-12)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_single_precision_is_the_equations_in_single_precision(channels):
+    rng = np.random.default_rng(4)
+    frames = list(restless(rng, (11, 150, channels), 40))
+    subtractor = GaussianMixtureSubtractor()
+    subtractor.apply(frames[0])
+    for frame in frames[1:]:
+        before = [array.copy() for array in state_of(subtractor)]
+        rate = 1 / (2 * (subtractor._learned + 1))
+        variances = {
+            f"{which}_variance": getattr(subtractor, f"{which}_variance")
+            for which in ("initial", "smallest", "largest")
+        }
+        expected, *state = reference.update_mixture(frame, *before, rate=rate, **variances)
+        # A pixel within rounding of a threshold, or two weights within rounding of each
+        # other, may go either way; hardly any do.
+        foreground = subtractor.apply(frame)
+        assert (foreground != expected).mean() < 2e-3
+        same = state_of(subtractor)[3] == state[3]
+        assert same.mean() > 0.998
+        near = np.isclose(state_of(subtractor)[0], state[0], rtol=1e-3, atol=1e-5).all(axis=0)
+        near &= np.isclose(state_of(subtractor)[2][0], state[2][0], rtol=1e-4).all(axis=0)
+        assert near.mean() > 0.995
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64])
+def test_kernel_takes_every_type_of_pixel(dtype, monkeypatch):
+    rng = np.random.default_rng(9)
+    frames = list(restless(rng, (7, 90, 3), 10))
+    subtractor = GaussianMixtureSubtractor(dtype=np.float64)
+    masks = [subtractor.apply(frame) for frame in frames]
+    other = GaussianMixtureSubtractor(dtype=np.float64)
+    other.apply(frames[0])
+    monkeypatch.setattr(gmm, "check_pixels", lambda image, channels: None)
+    for frame, expected in zip(frames[1:], masks[1:], strict=True):
+        np.testing.assert_array_equal(other.apply(frame.astype(dtype)), expected)
+
+
+def test_every_part_of_the_kernel_is_compiled_without_a_wider_type():
+    """A whole number beside a float32 makes a float64, which halves the speed."""
+    subtractor = GaussianMixtureSubtractor()
+    for _ in range(3):
+        subtractor.apply(np.zeros((4, 5, 3), np.uint8))
+    signatures = kernels.update_mixture.signatures
+    assert any("float32" in str(signature) for signature in signatures)

@@ -1,0 +1,81 @@
+"""Twin of the background kernels: the equations on whole arrays, a loop over modes at most."""
+
+import numpy as np
+
+
+def begin_mixture(image, components, initial_variance, dtype):
+    """One mode that is the image; returns weight, variance, mean, count."""
+    height, width, channels = image.shape
+    weight = np.zeros((components, height, width), dtype)
+    variance = np.zeros((components, height, width), dtype)
+    mean = np.zeros((components, channels, height, width), dtype)
+    weight[0], variance[0], mean[0] = 1, initial_variance, image.transpose(2, 0, 1)
+    return weight, variance, mean, np.ones((height, width), np.uint8)
+
+
+def update_mixture(
+    image,
+    weight,
+    variance,
+    mean,
+    count,
+    *,
+    rate,
+    threshold=16,
+    match_threshold=9,
+    background_weight=0.9,
+    complexity=0.05,
+    initial_variance=15,
+    smallest_variance=4,
+    largest_variance=75,
+    detect_shadows=False,
+    darkest_shadow=0.5,
+):
+    """Return the foreground mask and the new weight, variance, mean, count."""
+    modes = np.arange(len(weight))[:, None, None]
+    pixel = image.transpose(2, 0, 1).astype(weight.dtype)[None]  # (1, C, H, W)
+    alive = modes < count
+    # As in the kernel, times 1 / C: whole numbers sit exactly on a threshold often enough.
+    share = 1 / image.shape[2]
+    squared = ((pixel - mean) ** 2).sum(axis=1) * share  # (K, H, W)
+
+    # E-step.
+    fits = alive & (squared < match_threshold * variance)
+    matches = fits.any(axis=0)
+    first = np.where(matches, fits.argmax(axis=0), len(weight))
+    heavier = np.concatenate([np.zeros_like(weight[:1]), weight.cumsum(axis=0)[:-1]])
+    still = alive & (heavier < background_weight)
+    explained = (still & (modes <= first) & (squared < threshold * variance)).any(axis=0)
+    if detect_shadows:
+        product = (pixel * mean).sum(axis=1)
+        square = (mean**2).sum(axis=1)
+        ratio = np.divide(product, square, out=np.full_like(product, np.inf), where=square > 0)
+        darker = (product <= square) & (product >= darkest_shadow * square) & (square > 0)
+        ratio[~darker] = 1
+        off = ((pixel - ratio[:, None] * mean) ** 2).sum(axis=1) * share
+        explained |= (still & darker & (off < threshold * variance * ratio * ratio)).any(axis=0)
+    if rate == 0:
+        return ~explained, weight, variance, mean, count
+
+    # M-step.
+    own = matches & (modes == first)
+    weight = np.where(alive, (1 - rate) * weight + rate * own - rate * complexity, 0)
+    step = np.where(own, np.minimum(1, rate / np.where(own, weight, 1)), 0)
+    mean = mean + step[:, None] * (pixel - mean)
+    followed = (variance + step * (squared - variance)).clip(smallest_variance, largest_variance)
+    variance = np.where(own, followed, variance)
+
+    # Modes without weight go; a pixel that none matches begins a new one.
+    weight = weight.clip(0)
+    count = (weight > 0).sum(axis=0)
+    new = ~matches & (modes == np.minimum(count, len(weight) - 1))
+    weight = np.where(new, rate, weight)
+    variance = np.where(new, initial_variance, variance)
+    mean = np.where(new[:, None], pixel, mean)
+    count = (weight > 0).sum(axis=0).astype(np.uint8)
+
+    order = np.argsort(-weight, axis=0, kind="stable")
+    weight = np.take_along_axis(weight, order, axis=0)
+    variance = np.take_along_axis(variance, order, axis=0)
+    mean = np.take_along_axis(mean, order[:, None], axis=0)
+    return ~explained, weight / weight.sum(axis=0), variance, mean, count
