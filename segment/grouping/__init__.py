@@ -1,0 +1,6 @@
+"""Foreground into objects: who belongs together, and who is still the same as before."""
+
+from segment.grouping.components import ConnectedComponents
+
+# Every name here is a grouper, held to tests/contracts/test_groupers.py.
+__all__ = ["ConnectedComponents"]
