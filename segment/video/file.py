@@ -149,10 +149,8 @@ class VideoFile(Source):
         self._gave_up = False
         self._protected = Protected(self.stream.codec_context.name)
         self._bad_stamps: set[int] = set()
-        self._hole: _Hole | None = None if self._formats_are_indexed() else _Hole()
-
-    def _formats_are_indexed(self) -> bool:
-        return not self._formats & {"matroska", "webm", "avi"}
+        # Containers with an index miss what they cannot read; these search for the next block.
+        self._holes = _Holes() if self._formats & {"matroska", "avi"} else None
 
     @property
     def duration(self) -> float | None:
@@ -214,8 +212,8 @@ class VideoFile(Source):
         for packet in self._demux():
             ours = packet.stream_index == self.stream.index
             self._note_reach(packet)
-            if self._hole is not None:
-                self._hole.follow(packet, ours)
+            if self._holes is not None:
+                self._holes.follow(packet, ours)
             if not ours:
                 continue
             self._send(packet)
@@ -281,6 +279,8 @@ class VideoFile(Source):
         if stamp is None:
             return
         self._last_stamp = stamp
+        if self._holes is not None:
+            self._holes.show(stamp)
         if self._first_stamp is None:
             self._first_stamp = stamp
         self._waiting[stamp] -= 1
@@ -419,12 +419,16 @@ class VideoFile(Source):
         for stamp in missing:
             damage.note(f"{self.told}: the frame at {self._told_time(stamp)} did not decode")
         damage.lost += max(len(missing), self._errors)
-        if self._hole is not None and self._hole.frames:
-            damage.lost += self._hole.frames
-            damage.note(
-                f"{self.told}: about {self._hole.frames} frames near "
-                f"{self._told_time(self._hole.stamp)} are missing, the file is unreadable there"
-            )
+        if self._holes is not None:
+            for before, after in self._holes.leaps:
+                skipped = round((after - before) / self._holes.duration) - 1
+                skipped -= sum(before < stamp < after for stamp in missing)
+                if skipped > 0:
+                    damage.lost += skipped
+                    damage.note(
+                        f"{self.told}: about {skipped} frames after {self._told_time(before)} "
+                        "are missing, the file is unreadable there"
+                    )
         rate = self._clock.rate
         absent = 0
         packets = self._declared_packets()
@@ -435,7 +439,11 @@ class VideoFile(Source):
             # A last frame of unknown duration, or one dropped by the camera, is no cut.
             slack = max(0.25, 2.5 * self._longest, float(2 / rate))
             gap = seconds - self._reach
-            absent = max(1, round(gap * rate)) if gap > slack else 0
+            if gap > slack:
+                # Where the rate varies, what came tells more than what is declared.
+                shown = self._clock.seconds
+                mean = (self._delivered - 1) / shown if shown > 0 else float(rate)
+                absent = max(1, round(gap * mean))
         if absent > 0:
             damage.lost += absent
             damage.note(
@@ -452,13 +460,13 @@ class _Clock:
         self._base = first.time_base
         self._start = self._last = _stamp(first)
         self._offset = 0
-        self._time = 0.0
+        self.seconds = 0.0
 
     def time(self, picture: av.VideoFrame, index: int) -> float:
         stamp = _stamp(picture)
         if self._start is None or self._base is None:
-            self._time = float(index / self.rate)
-            return self._time
+            self.seconds = float(index / self.rate)
+            return self.seconds
         step = max(1, round(1 / (self.rate * self._base)))
         assert self._last is not None
         stamp = self._last + step if stamp is None else stamp + self._offset
@@ -467,24 +475,26 @@ class _Clock:
             self._offset += self._last + step - stamp
             stamp = self._last + step
         self._last = max(self._last, stamp)
-        self._time = max(self._time, float((stamp - self._start) * self._base))
-        return self._time
+        self.seconds = max(self.seconds, float((stamp - self._start) * self._base))
+        return self.seconds
 
 
-class _Hole:
+class _Holes:
     """Looks for frames that the container skipped without a word.
 
     A damaged block makes mkv and avi readers search for the next sound one. What it swallowed
-    shows as bytes that no packet accounts for where time stamps jump; either alone is common
-    in sound files (indices and tags between packets, variable rates).
+    shows as bytes that no packet accounts for, and as a leap in the frames' time stamps near
+    by. Either alone is common in sound files: indices and tags between packets, variable rates.
     """
 
     def __init__(self) -> None:
-        self.frames = 0
-        self.stamp: int | None = None
+        self.leaps: list[tuple[int, int]] = []  # time stamps of the frames on both sides
+        self.duration = 0
         self._end = 0
         self._unknown = 0  # bytes of no packet since the last one of the film
-        self._last: int | None = None
+        self._last: int | None = None  # packet's stamp
+        self._shown: int | None = None  # frame's stamp
+        self._near: list[tuple[int, int]] = []
 
     def follow(self, packet: "Packet", ours: bool) -> None:
         """Take the next packet of any track; `ours` when it is of the film itself."""
@@ -494,16 +504,25 @@ class _Hole:
         if self._end:
             self._unknown = max(self._unknown, pos - self._end)
         self._end = pos + packet.size
-        if not ours:
+        stamp = packet.pts if packet.pts is not None else packet.dts
+        if not ours or stamp is None:
             return
-        stamp = packet.dts if packet.dts is not None else packet.pts
-        if stamp is not None and self._last is not None and packet.duration:
-            jump = (stamp - self._last) / packet.duration
-            if self._unknown > 256 and jump >= 1.75:
-                self.frames += round(jump) - 1
-                self.stamp = self._last
+        self.duration = packet.duration or self.duration
+        if self._unknown > 256 and self._last is not None and self.duration:
+            # Decoders bring frames into another order, by 16 at most.
+            wide = 16 * self.duration
+            self._near.append((min(self._last, stamp) - wide, max(self._last, stamp) + wide))
+            del self._near[:-64]
         self._unknown = 0
         self._last = stamp
+
+    def show(self, stamp: int) -> None:
+        """Take the next decoded frame, in the order of showing."""
+        before, self._shown = self._shown, stamp
+        if before is None or stamp - before < 1.75 * self.duration:
+            return
+        if any(low < stamp and before < high for low, high in self._near):
+            self.leaps.append((before, stamp))
 
 
 def is_address(path: str) -> bool:

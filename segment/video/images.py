@@ -226,7 +226,8 @@ def to_eight_bits(image: NDArray[Any], deepest: int | None = None) -> Image:
     if image.dtype == np.uint8:
         return image
     if image.dtype.kind == "f":
-        return np.rint(np.nan_to_num(image).clip(0, 1) * 255).astype(np.uint8)
+        scaled: Image = np.rint(np.nan_to_num(image).clip(0, 1) * 255).astype(np.uint8)
+        return scaled
     deepest = deepest or int(np.iinfo(image.dtype).max)
     wide = image.clip(0, deepest).astype(np.uint32)
     return ((wide * 255 + deepest // 2) // deepest).astype(np.uint8)

@@ -1,0 +1,193 @@
+"""Cut and damaged files: what decodes is delivered, what does not is counted and named."""
+
+import logging
+
+import av
+import numpy as np
+import pytest
+
+from segment.video import VideoFile, open_frames
+from tests.conftest import write_video
+from tests.video.makers import blank, cut, packets_and_frames, scenes, scribble, write
+
+FAST = {"movflags": "faststart"}  # the index in front
+
+
+def read(path):
+    with open_frames(path) as source:
+        frames = list(source)
+    return source.damage, frames
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("h264.mp4", {"mux": FAST}),
+        ("h264.mov", {"mux": FAST}),
+        ("h264.mkv", {}),
+        ("mpeg4.mp4", {"codec": "mpeg4", "mux": FAST}),
+        ("mpeg4.avi", {"codec": "mpeg4"}),
+        ("vp9.webm", {"codec": "libvpx-vp9", "options": {"cpu-used": "8"}}),
+        ("ffv1.mkv", {"codec": "ffv1", "pixels": "bgr0"}),
+        ("sound.mp4", {"mux": FAST, "audio": 3.0}),
+        ("sound.mkv", {"audio": 3.0}),
+        ("late.mp4", {"mux": FAST, "stamps": 40 * np.arange(80) + 9000}),
+        ("late.mkv", {"stamps": 40 * np.arange(80) + 9000}),
+        ("irregular.mkv", {"stamps": np.cumsum(np.arange(80) % 5 * 30 + 20)}),
+    ],
+)
+@pytest.mark.parametrize("share", [0.45, 0.7])
+def test_a_file_cut_in_the_middle(tmp_path, name, options, share):
+    path = write(tmp_path / name, scenes(80), **options)
+    assert not read(path)[0], "sound before the cut"
+    cut(path, share)
+
+    damage, frames = read(path)
+
+    _, decodable, _ = packets_and_frames(path)
+    assert 0 < decodable < 80
+    assert len(frames) == decodable
+    assert [frame.index for frame in frames] == list(range(decodable))
+    # A rate that varies leaves only an estimate.
+    assert damage.lost == pytest.approx(80 - decodable, abs=9 if "irregular" in name else 1)
+    assert any(f"after {decodable} frames" in reason for reason in damage.reasons)
+    assert all(str(path) in reason for reason in damage.reasons)
+
+
+def test_a_cut_raw_stream_flags_its_last_frame(tmp_path):
+    damage, frames = read(cut(write(tmp_path / "raw.h264", scenes(80)), 0.6))
+
+    assert 20 < len(frames) < 80
+    assert damage
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("h264.mp4", {"mux": FAST, "options": {"g": "20"}}),
+        ("h264.mkv", {"options": {"g": "20"}}),
+        ("h264.ts", {"options": {"g": "20"}}),
+        ("raw.h264", {"options": {"g": "20"}}),
+        ("mpeg4.mp4", {"codec": "mpeg4", "mux": FAST}),
+        ("mpeg4.avi", {"codec": "mpeg4"}),
+        ("ffv1.mkv", {"codec": "ffv1", "pixels": "bgr0"}),
+    ],
+)
+def test_changed_bytes(tmp_path, name, options, seed):
+    """Every frame a plain decoder gives is delivered, and the damage is told."""
+    path = scribble(write(tmp_path / name, scenes(80), **options), seed)
+
+    damage, frames = read(path)
+
+    _, decodable, _ = packets_and_frames(path)
+    assert len(frames) >= decodable
+    assert len(frames) > 50
+    assert damage.lost + damage.flagged > 0
+    assert damage.reasons
+    if name.endswith((".mp4", ".mkv")):
+        assert len(frames) + damage.lost == pytest.approx(80, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("h264.mp4", {"mux": FAST}),
+        ("h264.mkv", {}),
+        ("ffv1.mkv", {"codec": "ffv1", "pixels": "bgr0"}),
+        ("mpeg4.mp4", {"codec": "mpeg4", "mux": FAST}),
+    ],
+)
+def test_a_hole_of_zeros(tmp_path, name, options):
+    """What the container skips without a word is missed all the same."""
+    path = write(tmp_path / name, scenes(80), **options)
+    blank(path, path.stat().st_size // 8)
+
+    damage, frames = read(path)
+
+    assert 30 < len(frames) < 80
+    assert len(frames) + damage.lost == pytest.approx(80, abs=1)
+    assert any(" s" in reason for reason in damage.reasons)
+
+
+def test_the_checksums_of_ffv1_name_the_damaged_frame(tmp_path):
+    """Its decoder compares them and tells nobody: a mask would be wrong in silence."""
+    images = np.random.default_rng(3).integers(0, 255, (30, 46, 62, 1), dtype=np.uint8)
+    options = {"level": "3", "slicecrc": "1", "g": "1"}
+    path = write_video(tmp_path / "masks.mkv", images, options=options)
+    with av.open(str(path)) as container:
+        at = [(p.pos, p.size) for p in container.demux(video=0) if p.size][17]
+    data = bytearray(path.read_bytes())
+    data[at[0] + at[1] // 2] ^= 0x10
+    path.write_bytes(bytes(data))
+
+    damage, frames = read(path)
+
+    wrong = [t for t in range(30) if (frames[t].image != images[t]).any()]
+    assert wrong == [17]
+    assert (damage.lost, damage.flagged) == (0, 1)
+    assert "frame 17 (0.680 s)" in damage.reasons[0]
+
+
+def test_lost_frames_are_named_by_their_time(tmp_path):
+    """One packet of a film of pictures is made unreadable; its neighbours stay what they were."""
+    images = scenes(20)
+    options = {"codec": "mjpeg", "pixels": "yuvj420p", "mux": FAST}
+    path = write(tmp_path / "clip.mp4", images, **options)
+    _, whole = read(path)
+    with av.open(str(path)) as container:
+        pos, size = [(p.pos, p.size) for p in container.demux(video=0) if p.size][11]
+    data = bytearray(path.read_bytes())
+    data[pos : pos + size] = bytes(size)
+    path.write_bytes(bytes(data))
+
+    damage, frames = read(path)
+
+    assert len(frames) == 19
+    assert [frame.index for frame in frames] == list(range(19))
+    assert damage.lost == 1
+    assert "0.440 s" in damage.reasons[0]
+    assert frames[11].time == pytest.approx(12 / 25)
+    np.testing.assert_array_equal(frames[11].image, whole[12].image)
+
+
+def test_frames_behind_a_damaged_last_packet_are_delivered(tmp_path):
+    """A decoder with threads holds some back when an error ends it."""
+    path = cut(write(tmp_path / "clip.mp4", scenes(80), mux=FAST), 0.6)
+    source = VideoFile(path)
+    before = []
+    source._rescue = lambda: before.append(source._delivered) or iter(())
+    with_out = len(list(source))
+
+    with VideoFile(path) as again:
+        frames = list(again)
+
+    assert before, "nothing was held back: the file does not show the trouble"
+    assert len(frames) == packets_and_frames(path)[1] > with_out
+    times = [frame.time for frame in frames]
+    assert times == pytest.approx([t / 25 for t in range(len(frames))])
+
+
+def test_reading_gives_up_after_many_failures_and_keeps_what_it_has(tmp_path):
+    path = write(tmp_path / "clip.mp4", scenes(250), codec="mjpeg", pixels="yuvj420p", mux=FAST)
+    with av.open(str(path)) as container:
+        places = [(p.pos, p.size) for p in container.demux(video=0) if p.size]
+    data = bytearray(path.read_bytes())
+    for pos, size in places[10:]:
+        data[pos : pos + size] = bytes(size)
+    path.write_bytes(bytes(data))
+
+    damage, frames = read(path)
+
+    assert len(frames) == 10
+    assert damage.lost == 240
+    assert any("gave up after 100 failures" in reason for reason in damage.reasons)
+    assert len(damage.reasons) <= damage.MOST_REASONS
+
+
+def test_damage_is_not_printed(tmp_path, capfd):
+    with open_frames(scribble(write(tmp_path / "a.mkv", scenes(80)))) as source:
+        list(source)
+
+    assert capfd.readouterr() == ("", "")
+    assert logging.getLogger("libav").level == logging.WARNING
