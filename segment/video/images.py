@@ -121,14 +121,19 @@ class Picture(Source):
 
 def read_picture(path: Path) -> Image:
     """Return a picture file as (H, W, 3) RGB or (H, W, 1) grey uint8, or raise UnreadableInput."""
+    return to_eight_bits(read_pixels(path))
+
+
+def read_pixels(path: Path) -> NDArray[Any]:
+    """Return a picture file as (H, W, 3) RGB or (H, W, 1) grey in the depth it has."""
     # Decoding from memory keeps names OK that the library's own file reading cannot open.
     data = np.frombuffer(_read_bytes(path), np.uint8)
-    image = _decode(data)
-    if image is None:
+    picture = _decode(data)
+    if picture is None:
         raise UnreadableInput(
             f"{path}: is damaged or no picture that can be read ({data.size} bytes)"
         )
-    return image
+    return picture
 
 
 def rescale(image: Image, size: tuple[int, int]) -> Image:
@@ -191,7 +196,7 @@ def _read_bytes(path: Path) -> bytes:
     return data
 
 
-def _decode(data: NDArray[np.uint8]) -> Image | None:
+def _decode(data: NDArray[np.uint8]) -> NDArray[Any] | None:
     with quiet():
         try:
             # ANYDEPTH keeps 16 bits; ANYCOLOR keeps grey grey, drops transparency and turns
@@ -201,10 +206,9 @@ def _decode(data: NDArray[np.uint8]) -> Image | None:
             return None
     if picture is None or picture.size == 0:
         return None
-    image = to_eight_bits(picture)
-    if image.ndim == 3 and image.shape[2] == 3:
-        return np.ascontiguousarray(image[:, :, ::-1])
-    return _with_axis(image)
+    if picture.ndim == 2:
+        return picture[:, :, None]
+    return np.ascontiguousarray(picture[:, :, ::-1])
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from segment.arrays import Mask, check_mask
 from segment.errors import UnreadableInput
 from segment.frame import Frame, SequenceInfo
-from segment.video.images import read_picture, rescale
+from segment.video.images import read_pixels, rescale
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
@@ -128,7 +128,7 @@ def read_region(path: str | Path, name: str = "region") -> Mask:
     the message calls it.
     """
     try:
-        image = read_picture(Path(path))
+        image = read_pixels(Path(path))
     except UnreadableInput as error:
         raise UnreadableInput(f"{name} {error}") from None
     mask: Mask = np.asarray(image.any(axis=2))
