@@ -22,10 +22,11 @@ def open_frames(
 ) -> Source:
     """Open whatever `path` is and return its frames; nothing else has to know what it was.
 
-    `path` is a video file, a folder of pictures, a picture, a camera's number (0, "0"), a
-    stream's address (rtsp://, http://, ...), "-" or a binary file object that holds a container.
-    `name` of the sequence comes from `path` if None. `rate` is frames per second where the input
-    does not say: pictures (25 if None) and raw streams. A video keeps its own.
+    `path` is a video file, a folder of pictures, a picture, a camera's number (0, "0",
+    "/dev/video0"), a stream's address (rtsp://, http://, ...), "-" for standard input or a
+    binary file object; the last two hold a container. `name` of the sequence comes from `path`
+    if None. `rate` is frames per second where the input does not say: pictures (25 if None) and
+    raw streams. A video keeps its own.
 
     Raises `UnreadableInput` at once, not at the first frame, when there is nothing to read.
     """
@@ -40,6 +41,8 @@ def open_frames(
             return VideoFile(path, name, rate)
         if path.isdecimal() and not Path(path).exists():
             return Camera(int(path), name)
+        if path.startswith("/dev/video") and path[10:].isdecimal():
+            return Camera(int(path[10:]), name)
     path = Path(path)
     picture_rate = 25 if rate is None else rate
     if path.is_dir():

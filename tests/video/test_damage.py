@@ -156,7 +156,7 @@ def test_frames_behind_a_damaged_last_packet_are_delivered(tmp_path):
     path = cut(write(tmp_path / "clip.mp4", scenes(80), mux=FAST), 0.6)
     source = VideoFile(path)
     before = []
-    source._rescue = lambda: before.append(source._delivered) or iter(())
+    source._rescue = lambda: before.append(1) or iter(())
     with_out = len(list(source))
 
     with VideoFile(path) as again:
@@ -191,3 +191,21 @@ def test_damage_is_not_printed(tmp_path, capfd):
 
     assert capfd.readouterr() == ("", "")
     assert logging.getLogger("libav").level == logging.WARNING
+
+
+def test_stopping_early_tells_the_damage_up_to_there(tmp_path):
+    path = blank(write(tmp_path / "clip.mkv", scenes(80), codec="ffv1", pixels="bgr0"), 20_000)
+    whole, frames = read(path)
+
+    with open_frames(path) as source:
+        for frame in source:
+            if frame.index == 5:
+                break
+    assert not source.damage
+
+    with open_frames(path) as source:
+        for frame in source:
+            if frame.index == len(frames) - 2:
+                break
+    assert source.damage.lost == whole.lost > 0
+    assert source.damage.reasons == whole.reasons

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import socket
 import threading
 from fractions import Fraction
 
@@ -12,6 +13,7 @@ import psutil
 import pytest
 
 from segment.video import VideoFile, open_frames
+from segment.video import file as file_module
 from tests.conftest import write_video
 from tests.video.makers import SIZE, scenes, silence, write, write_grey
 
@@ -75,6 +77,11 @@ SOUND = {
     "late.mkv": {"stamps": np.arange(40) * 40 + 10_000},
     "late.mp4": {"stamps": np.arange(40) * 40 + 10_000},
     "late.ts": {"stamps": np.arange(40) * 40 + 10_000},
+    "hevc.mp4": {"codec": "libx265", "options": {"x265-params": "log-level=none:bframes=4"}},
+    "hevc.ts": {"codec": "libx265", "options": {"x265-params": "log-level=none:bframes=4"}},
+    "windows.wmv": {"codec": "wmv2"},
+    "plain.y4m": {"codec": "wrapped_avframe"},
+    "moving.apng": {"codec": "apng", "pixels": "rgb24"},
     "moving.gif": {"codec": "gif", "pixels": "rgb8"},
 }
 
@@ -356,6 +363,72 @@ def test_a_container_from_a_pipe(tmp_path):
     assert source.live
     assert source.info.name == "stdin"
     np.testing.assert_array_equal([frame.image for frame in frames], images)
+    assert not source.damage
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_named_pipe_loses_no_byte_to_the_first_look(tmp_path):
+    images = scenes(9)
+    data = write_video(tmp_path / "clip.mkv", images).read_bytes()
+    os.mkfifo(tmp_path / "pipe")
+    feeder = threading.Thread(target=(tmp_path / "pipe").write_bytes, args=(data,))
+    feeder.start()
+    source, frames = read(tmp_path / "pipe")
+    feeder.join()
+
+    assert source.live
+    np.testing.assert_array_equal([frame.image for frame in frames], images)
+    assert not source.damage
+
+
+def serve(data, pause):
+    """Send `data` to the first who connects, then keep silent for `pause` seconds; the port."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def answer():
+        connection, _ = listener.accept()
+        with listener, connection:
+            connection.sendall(data)
+            quiet.wait(pause)
+
+    quiet = threading.Event()
+    threading.Thread(target=answer, daemon=True).start()
+    return listener.getsockname()[1], quiet
+
+
+def test_a_stream_ends_when_its_sender_does(tmp_path):
+    data = write(tmp_path / "live.ts", scenes(40), options={"g": "10"}).read_bytes()
+    port, _ = serve(data, 0)
+    source, frames = read(f"tcp://127.0.0.1:{port}")
+
+    assert source.live
+    assert source.info.length is None
+    assert len(frames) == 40
+    assert not source.damage
+
+
+def test_a_stream_that_falls_silent_is_ended_and_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(file_module, "SILENCE", 0.5)
+    data = write(tmp_path / "live.ts", scenes(40), options={"g": "10"}).read_bytes()
+    port, quiet = serve(data, 60)
+    source, frames = read(f"tcp://127.0.0.1:{port}")
+    quiet.set()
+
+    assert len(frames) == 40
+    assert source.damage.lost == 0
+    assert "silent for 0.5 s" in source.damage.reasons[0]
+
+
+def test_a_live_stream_can_be_stopped(tmp_path):
+    data = write(tmp_path / "live.ts", scenes(40), options={"g": "10"}).read_bytes()
+    port, quiet = serve(data, 60)
+    with open_frames(f"tcp://127.0.0.1:{port}") as source:
+        for frame in source:
+            if frame.index == 5:
+                source.stop()
+    quiet.set()
+
+    assert frame.index == 5
     assert not source.damage
 
 

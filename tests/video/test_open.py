@@ -139,6 +139,7 @@ def test_no_such_camera(capfd):
     line = refused(63)
     assert "camera 63" in line
     assert "first one is number 0" in line
+    assert "camera 63" in refused("/dev/video63")
     assert capfd.readouterr() == ("", ""), "OpenCV's own complaints are kept back"
 
 

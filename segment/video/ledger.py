@@ -1,0 +1,265 @@
+"""What came against what was sent and declared: how a cut or damaged film is told."""
+
+from collections import Counter
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import av
+from av.container import InputContainer
+
+from segment.protocols import Damage
+from segment.video.checks import Protected
+from segment.video.clock import Clock
+
+if TYPE_CHECKING:
+    Packet = av.Packet[Any]
+
+# Codecs in which every packet holds exactly one frame to be shown, so that a packet without
+# its frame is a loss. VP8 and VP9 have packets that show nothing; MPEG-4 packs two in one.
+_INTRA = "ffv1 mjpeg png prores dnxhd huffyuv ffvhuff utvideo rawvideo v210"
+_ONE_TO_ONE = frozenset(["h264", "hevc", "av1", *_INTRA.split()])
+# Containers whose header declares how long the film is. Others are guessed from the end of
+# the file, and the end of a cut file says nothing.
+_DECLARING = frozenset(["matroska", "webm", "avi", "mov", "mp4", "flv", "asf"])
+
+
+class Ledger:
+    """Keeps count of packets, frames and failures while a film is read.
+
+    A frame is lost when its packet came and it did not, when the container skipped a piece of
+    the file, or when the file ends before what it declares. Each is told from what sound files
+    do as well: varying rates, packets before the first key frame, edit lists, sound that is
+    longer than the film.
+    """
+
+    def __init__(self, name: str, container: InputContainer, stream: "av.VideoStream") -> None:
+        self._name = name
+        self._container = container
+        self._stream = stream
+        self._formats = set(container.format.name.split(","))
+        codec = stream.codec_context.name
+        self._one_to_one = codec in _ONE_TO_ONE
+        self._protected = Protected(codec)
+        start = (container.start_time or 0) / 1_000_000
+        # Matroska declares the end on its own clock, others the time since their start.
+        self.zero = min(0.0, start) if "matroska" in self._formats else start
+        # Containers with an index miss what they cannot read; these search for the next block.
+        self._holes = _Holes() if self._formats & {"matroska", "avi"} else None
+        self.errors = 0
+        self.first: int | None = None
+        """Time stamp of the first decoded frame."""
+        self.last: int | None = None
+        """Time stamp of the latest decoded frame."""
+        self._packets = 0
+        self._delivered = 0
+        self._reach = 0.0  # seconds after `zero` that any track got to
+        self._waiting: Counter[int] = Counter()  # time stamps of packets without their frame
+        self._late: list[int] = []
+        self._damaged: set[int] = set()
+
+    # -- while reading ------------------------------------------------------------------------
+
+    def follow(self, packet: "Packet") -> bool:
+        """Take the next packet of any track; return whether it is of the film."""
+        ours = packet.stream_index == self._stream.index
+        stamp = packet.pts if packet.pts is not None else packet.dts
+        if stamp is not None and packet.time_base is not None:
+            end = float((stamp + (packet.duration or 0)) * packet.time_base)
+            self._reach = max(self._reach, end - self.zero)
+        if self._holes is not None:
+            self._holes.follow(packet, ours)
+        if ours:
+            self._send(packet)
+        return ours
+
+    def _send(self, packet: "Packet") -> None:
+        self._packets += 1
+        if packet.pts is None:
+            return
+        if self._one_to_one and not packet.is_discard:
+            self._waiting[packet.pts] += 1
+            if len(self._waiting) > 512:  # no decoder holds that many back: it is lost
+                stamp = min(self._waiting)
+                del self._waiting[stamp]
+                self._late.append(stamp)
+        if not self._protected.holds(packet):
+            self._damaged.add(packet.pts)
+
+    def receive(self, frame: av.VideoFrame) -> None:
+        """Take the next decoded frame."""
+        self._delivered += 1
+        stamp = frame.pts
+        if stamp is None:
+            return
+        self.first = stamp if self.first is None else self.first
+        self.last = stamp
+        if self._holes is not None:
+            self._holes.show(stamp)
+        self._waiting[stamp] -= 1
+        if self._waiting[stamp] <= 0:
+            del self._waiting[stamp]
+
+    def fail(self, packet: "Packet", reason: str, damage: Damage) -> None:
+        """Take a packet that did not decode."""
+        self.errors += 1
+        if not self._one_to_one or packet.pts is None:  # else named when its frame is missing
+            stamp = packet.pts if packet.pts is not None else packet.dts
+            damage.note(
+                f"{self._name}: a frame near {self.told_time(stamp)} did not decode ({reason})"
+            )
+
+    def is_damaged(self, frame: av.VideoFrame) -> bool:
+        """Say whether the decoder or a checksum calls a decoded frame damaged."""
+        if frame.pts is not None and frame.pts in self._damaged:
+            self._damaged.discard(frame.pts)
+            return True
+        return frame.is_corrupt
+
+    def holds_back(self) -> bool:
+        """Say whether packets were sent whose frames should follow the latest one."""
+        last = self.last
+        return last is not None and any(stamp > last for stamp in self._waiting)
+
+    def told_time(self, stamp: int | None) -> str:
+        """Return the time of a stamp, or the number of the frame, for messages."""
+        if stamp is None or self._stream.time_base is None:
+            return f"frame {self._delivered}"
+        first = self.first if self.first is not None else stamp
+        return f"{float((stamp - first) * self._stream.time_base):.3f} s"
+
+    # -- what the file declares ---------------------------------------------------------------
+
+    def declared_packets(self) -> int | None:
+        """Return how many packets the file's index lists, None when it has none."""
+        if "mp4" in self._formats and self._stream.frames > 0:
+            # The index leaves out what an edit list cuts away, the header's count does not.
+            return len(self._stream.index_entries) or self._stream.frames
+        return None
+
+    def declared_seconds(self, rate: Fraction) -> float | None:
+        """Return how many seconds after `zero` the file ends by its header."""
+        if not self._formats & _DECLARING:
+            return None
+        if "avi" in self._formats and self._stream.frames > 0:
+            return float(self._stream.frames / rate)
+        tag = _tag_seconds(self._stream.metadata.get("DURATION"))
+        if tag is not None:
+            return tag
+        return self._container.duration / 1_000_000 if self._container.duration else None
+
+    # -- at the end ---------------------------------------------------------------------------
+
+    def settle(self, damage: Damage, clock: Clock, ended: bool) -> None:
+        """Add what was lost to `damage`; what is declared counts when the file `ended`."""
+        missing = self._missing(ended)
+        for stamp in missing:
+            damage.note(f"{self._name}: the frame at {self.told_time(stamp)} did not decode")
+        damage.lost += max(len(missing), self.errors)
+        for before, skipped in self._skipped(missing):
+            damage.lost += skipped
+            damage.note(
+                f"{self._name}: about {skipped} frames after {self.told_time(before)} "
+                "are missing, the file is unreadable there"
+            )
+        absent = self._absent(clock) if ended else 0
+        if absent > 0:
+            damage.lost += absent
+            damage.note(
+                f"{self._name}: is cut or unreadable after {self._delivered} frames, "
+                f"{absent} more are declared"
+            )
+
+    def _missing(self, ended: bool) -> list[int]:
+        """Return the time stamps of packets whose frames never came."""
+        # Packets before the first frame that could be shown are how a film cut out of a
+        # longer one begins; nobody misses them. Nor those behind the latest one, when reading
+        # was stopped: their turn had not come.
+        first, last = self.first, self.last
+        if first is None or last is None:
+            return []
+        stamps = (*self._late, *self._waiting.elements())
+        return sorted(stamp for stamp in stamps if stamp >= first and (ended or stamp < last))
+
+    def _skipped(self, missing: list[int]) -> list[tuple[int, int]]:
+        """Return (time stamp before, frames) of each piece the container skipped."""
+        found = []
+        if self._holes is not None:
+            for before, after in self._holes.leaps:
+                frames = round((after - before) / self._holes.duration) - 1
+                frames -= sum(before < stamp < after for stamp in missing)
+                if frames > 0:
+                    found.append((before, frames))
+        return found
+
+    def _absent(self, clock: Clock) -> int:
+        """Return how many frames are declared behind the last packet."""
+        packets = self.declared_packets()
+        if packets is not None:
+            return packets - self._packets
+        seconds = self.declared_seconds(clock.rate)
+        if seconds is None:
+            return 0
+        # A last frame of unknown duration, or one dropped by the camera, is no cut.
+        slack = max(0.25, 2.5 * clock.longest, float(2 / clock.rate))
+        gap = seconds - self._reach
+        if gap <= slack:
+            return 0
+        # Where the rate varies, what came tells more than what is declared.
+        shown = clock.seconds
+        rate = (self._delivered - 1) / shown if shown > 0 else float(clock.rate)
+        return max(1, round(gap * rate))
+
+
+class _Holes:
+    """Looks for frames that the container skipped without a word.
+
+    A damaged block makes mkv and avi readers search for the next sound one. What it swallowed
+    shows as bytes that no packet accounts for, and as a leap in the frames' time stamps near
+    by. Either alone is common in sound files: indices and tags between packets, variable rates.
+    """
+
+    def __init__(self) -> None:
+        self.leaps: list[tuple[int, int]] = []  # time stamps of the frames on both sides
+        self.duration = 0
+        self._end = 0
+        self._unknown = 0  # bytes of no packet since the last one of the film
+        self._last: int | None = None  # packet's stamp
+        self._shown: int | None = None  # frame's stamp
+        self._near: list[tuple[int, int]] = []
+
+    def follow(self, packet: "Packet", ours: bool) -> None:
+        """Take the next packet of any track; `ours` when it is of the film itself."""
+        pos = packet.pos
+        if pos is None or pos < 0:
+            return
+        if self._end:
+            self._unknown = max(self._unknown, pos - self._end)
+        self._end = pos + packet.size
+        stamp = packet.pts if packet.pts is not None else packet.dts
+        if not ours or stamp is None:
+            return
+        self.duration = packet.duration or self.duration
+        if self._unknown > 256 and self._last is not None and self.duration:
+            # Decoders bring frames into another order, by 16 at most.
+            wide = 16 * self.duration
+            self._near.append((min(self._last, stamp) - wide, max(self._last, stamp) + wide))
+            del self._near[:-64]
+        self._unknown = 0
+        self._last = stamp
+
+    def show(self, stamp: int) -> None:
+        """Take the next decoded frame, in the order of showing."""
+        before, self._shown = self._shown, stamp
+        if before is None or stamp - before < 1.75 * self.duration:
+            return
+        if any(low < stamp and before < high for low, high in self._near):
+            self.leaps.append((before, stamp))
+
+
+def _tag_seconds(tag: str | None) -> float | None:
+    """Read mkv's "00:01:02.500000000"; None when it is anything else."""
+    try:
+        hours, minutes, seconds = (tag or "").split(":")
+        return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+    except ValueError:
+        return None
