@@ -192,7 +192,8 @@ class VideoFile(Source):
                 packet = next(packets)
             except StopIteration:
                 return
-            except av.FFmpegError as error:
+            except (av.FFmpegError, IndexError) as error:
+                # IndexError: damage that looks like a new track, which PyAV does not know.
                 failures += 1
                 if self.live and isinstance(error, av.error.ExitError):
                     self.damage.note(f"{self.told}: silent for {SILENCE:g} s, taken as its end")
@@ -248,7 +249,7 @@ class VideoFile(Source):
                             after = frame.pts
                             self._ledger.receive(frame)
                             yield frame
-        except (av.FFmpegError, UnreadableInput):
+        except (av.FFmpegError, IndexError, UnreadableInput):
             return
 
     def _give_up(self, failures: int) -> None:

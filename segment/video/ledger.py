@@ -50,6 +50,9 @@ class Ledger:
         """Time stamp of the first decoded frame."""
         self.last: int | None = None
         """Time stamp of the latest decoded frame."""
+        self._origin: int | None = None  # time stamp of the first key frame's packet
+        # Taken now: where a file has no index, one grows while it is read.
+        self._indexed = len(stream.index_entries) if self._formats & {"mp4", "avi"} else 0
         self._packets = 0
         self._delivered = 0
         self._reach = 0.0  # seconds after `zero` that any track got to
@@ -76,6 +79,8 @@ class Ledger:
         self._packets += 1
         if packet.pts is None:
             return
+        if self._origin is None and packet.is_keyframe:
+            self._origin = packet.pts
         if self._one_to_one and not packet.is_discard:
             self._waiting[packet.pts] += 1
             if len(self._waiting) > 512:  # no decoder holds that many back: it is lost
@@ -125,16 +130,18 @@ class Ledger:
         if stamp is None or self._stream.time_base is None:
             return f"frame {self._delivered}"
         first = self.first if self.first is not None else stamp
-        return f"{float((stamp - first) * self._stream.time_base):.3f} s"
+        seconds = float((stamp - first) * self._stream.time_base)
+        return f"{seconds:.3f} s" if seconds >= 0 else f"{-seconds:.3f} s before the first frame"
 
     # -- what the file declares ---------------------------------------------------------------
 
     def declared_packets(self) -> int | None:
         """Return how many packets the file's index lists, None when it has none."""
-        if "mp4" in self._formats and self._stream.frames > 0:
-            # The index leaves out what an edit list cuts away, the header's count does not.
-            return len(self._stream.index_entries) or self._stream.frames
-        return None
+        # The index leaves out what an edit list cuts away and what an avi's camera dropped;
+        # the header's count does not.
+        if self._indexed:
+            return self._indexed
+        return (self._stream.frames or None) if "mp4" in self._formats else None
 
     def declared_seconds(self, rate: Fraction) -> float | None:
         """Return how many seconds after `zero` the file ends by its header."""
@@ -171,12 +178,14 @@ class Ledger:
 
     def _missing(self, ended: bool) -> list[int]:
         """Return the time stamps of packets whose frames never came."""
-        # Packets before the first frame that could be shown are how a film cut out of a
-        # longer one begins; nobody misses them. Nor those behind the latest one, when reading
-        # was stopped: their turn had not come.
         first, last = self.first, self.last
         if first is None or last is None:
             return []
+        # Packets before the first key frame are how a film cut out of a longer one begins;
+        # nobody misses them. Nor those behind the latest frame, when reading was stopped:
+        # their turn had not come.
+        if self._origin is not None:
+            first = min(first, self._origin)
         stamps = (*self._late, *self._waiting.elements())
         return sorted(stamp for stamp in stamps if stamp >= first and (ended or stamp < last))
 
@@ -194,8 +203,9 @@ class Ledger:
     def _absent(self, clock: Clock) -> int:
         """Return how many frames are declared behind the last packet."""
         packets = self.declared_packets()
-        if packets is not None:
+        if packets is not None and ("mp4" in self._formats or packets > self._packets):
             return packets - self._packets
+        # An avi that is cut has no index, and lists what was found.
         seconds = self.declared_seconds(clock.rate)
         if seconds is None:
             return 0
