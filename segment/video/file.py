@@ -269,7 +269,10 @@ class VideoFile(Source):
             if self._ledger.is_damaged(picture):
                 self.damage.flagged += 1
                 self.damage.note(f"{self.told}: frame {index} ({time:.3f} s) is damaged")
-            yield Frame(self._image(picture), index, time, self.info)
+            if self._is_wanted(index, time):
+                yield Frame(self._image(picture), index, time, self.info)
+            elif self._stopped:
+                return
             index += 1
             picture = next(self._decoded, None)
         self._settle(ended=not self.live)

@@ -14,11 +14,9 @@ from segment.arrays import Mask, check_mask
 from segment.errors import UnreadableInput
 from segment.frame import Frame, SequenceInfo
 from segment.video.images import read_pixels, rescale
+from segment.video.source import Position, reaches
 
 Scalar = TypeVar("Scalar", bound=np.generic)
-
-Position = int | Fraction | float | None
-"""A frame's number (int), or seconds since the first frame (Fraction, float); None is open."""
 
 
 def between(
@@ -41,9 +39,9 @@ def _between(frames: Iterable[Frame], start: Position, stop: Position) -> Iterat
     if stop is not None and stop <= 0:
         return
     for frame in frames:
-        if stop is not None and _place(frame, stop) >= stop:
+        if stop is not None and reaches(frame.index, frame.time, stop):
             return
-        if start is None or _place(frame, start) >= start:
+        if start is None or reaches(frame.index, frame.time, start):
             if frame.sequence is not known or reach is None:
                 known = frame.sequence
                 reach = replace(known, length=_length_between(known, start, stop))
@@ -135,12 +133,6 @@ def read_region(path: str | Path, name: str = "region") -> Mask:
     if not mask.any():
         raise UnreadableInput(f"{name} {path}: is black all over, so there is nowhere to look")
     return mask
-
-
-def _place(frame: Frame, position: int | Fraction | float) -> float:
-    # Frame 3 at 25 frames per second is at 0.12 s; as a float that is a little less than the
-    # 0.12 s somebody asks for. No two frames are a microsecond apart.
-    return frame.index if isinstance(position, int) else frame.time + 1e-6
 
 
 def _length_between(info: SequenceInfo, start: Position, stop: Position) -> int | None:

@@ -9,6 +9,9 @@ from typing import Self
 from segment.frame import Frame, SequenceInfo
 from segment.protocols import Damage
 
+Position = int | Fraction | float | None
+"""A frame's number (int), or seconds since the first frame (Fraction, float); None is open."""
+
 
 class Source:
     """A `FrameSource` that only has to say how its frames are read and its things closed.
@@ -27,6 +30,7 @@ class Source:
     def __init__(self) -> None:
         self.damage = Damage()
         self.size_changes = 0
+        self._start: Position = None
         self._begun = False
         self._stopped = False
 
@@ -42,6 +46,14 @@ class Source:
     def stop(self) -> None:
         """End the iteration after the current frame; may come from a signal or a thread."""
         self._stopped = True
+
+    def skip_before(self, start: Position) -> None:
+        """Leave out the frames before `start`, a number (int) or seconds (Fraction, float).
+
+        Same frames, numbers and times as `select.between(source, start)`, but pixels that
+        nobody will see are not converted. To be called before reading begins.
+        """
+        self._start = start
 
     def close(self) -> None:
         """Release files and devices; twice is as good as once."""
@@ -60,14 +72,25 @@ class Source:
     def _until_stopped(self) -> Iterator[Frame]:
         try:
             for frame in () if self._stopped else self._frames():
-                yield frame
+                if self._is_wanted(frame.index, frame.time):
+                    yield frame
                 if self._stopped:
                     break
         finally:
             self.close()
 
+    def _is_wanted(self, index: int, time: float) -> bool:
+        return self._start is None or reaches(index, time, self._start)
+
     def _frames(self) -> Iterator[Frame]:
         raise NotImplementedError
+
+
+def reaches(index: int, time: float, position: int | Fraction | float) -> bool:
+    """Say whether a frame of this number (or time, seconds) is at `position` or behind it."""
+    # Frame 3 at 25 frames per second is at 0.12 s; as a float that is a little less than the
+    # 0.12 s somebody asks for. No two frames are a microsecond apart.
+    return index >= position if isinstance(position, int) else time + 1e-6 >= position
 
 
 def check_rate(rate: Fraction | float | str) -> Fraction:

@@ -13,6 +13,7 @@ from segment.frame import SequenceInfo
 from segment.protocols import Damage, FrameSource
 from segment.video import ImageFolder, Picture, RawFrames, VideoFile, open_frames
 from segment.video.camera import Camera
+from segment.video.source import reaches
 from tests.conftest import write_video
 from tests.video.makers import scenes, write, write_grey
 
@@ -68,8 +69,13 @@ SOURCES += [folder_of_pictures, picture, raw, opened]
 
 
 @pytest.fixture(params=SOURCES, ids=lambda make: make.__name__)
-def source(request, tmp_path):
-    return request.param(tmp_path)
+def make(request, tmp_path):
+    return lambda: request.param(tmp_path)
+
+
+@pytest.fixture
+def source(make):
+    return make()
 
 
 def length(source):
@@ -142,6 +148,19 @@ def test_stopping_ends_after_the_current_frame(source):
             source.stop()
     assert seen == min(3, length(source))
     assert not source.damage
+
+
+@pytest.mark.parametrize("start", [0, 2, 0.08, 99])
+def test_skipping_gives_the_rest_unchanged(make, start):
+    wanted = [frame for frame in make() if reaches(frame.index, frame.time, start)]
+    again = make()
+    again.skip_before(start)
+    frames = list(again)
+
+    assert [(f.index, f.time) for f in frames] == [(f.index, f.time) for f in wanted]
+    for frame, other in zip(frames, wanted, strict=True):
+        np.testing.assert_array_equal(frame.image, other.image)
+    assert not again.damage
 
 
 def test_stopped_before_it_began_it_gives_nothing(source):
