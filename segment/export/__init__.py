@@ -1,0 +1,76 @@
+"""Frames into files: one sink a file, each whole or not there; `FORMATS` names them."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Protocol
+
+from segment.errors import OutputError, OutputExists
+from segment.export.coco import CocoFile
+from segment.export.files import Mode, Needs, sweep
+from segment.export.images import LabelImages, MaskImages, numbered
+from segment.export.overlay import draw_overlay
+from segment.export.tracks import TracksTable
+from segment.export.video import MaskVideo, OverlayVideo
+from segment.protocols import Sink
+
+__all__ = [
+    "FORMATS",
+    "CocoFile",
+    "Format",
+    "LabelImages",
+    "MaskImages",
+    "MaskVideo",
+    "Mode",
+    "OverlayVideo",
+    "TracksTable",
+    "check_output",
+    "draw_overlay",
+]
+
+
+class Format(Protocol):
+    """A class of sinks: what it writes, what it needs, and how one is made."""
+
+    output: str
+    needs: Needs
+
+    def __call__(self, folder: Path, mode: Mode = "new") -> Sink: ...
+
+
+FORMATS: dict[str, Format] = {
+    "masks": MaskImages,
+    "video": MaskVideo,
+    "labels": LabelImages,
+    "coco": CocoFile,
+    "overlay": OverlayVideo,
+    "tracks": TracksTable,
+}
+
+
+def check_output(folder: Path, formats: Iterable[str], mode: Mode) -> None:
+    """Raise before any work is done, when `formats` cannot be written into `folder`.
+
+    OutputExists when one of them is there and `mode` is "new"; OutputError when the
+    folder cannot be made or written. What a killed run left half written is removed.
+    """
+    sweep(folder)
+    for name in formats:
+        target = folder / FORMATS[name].output
+        if mode == "new" and target.exists():
+            count = len(numbered(target)) if target.is_dir() else None
+            if count == 0:
+                continue
+            held = "is there already" if count is None else f"holds {count} pictures already"
+            raise OutputExists(
+                f"{target} {held}; add --overwrite or --resume, or choose another folder"
+            )
+    place = folder
+    while not place.exists():
+        if place == place.parent:
+            break
+        place = place.parent
+    if not place.is_dir():
+        raise OutputError(f"{folder} cannot be made: {place} is a file; choose another folder")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise OutputError(f"{folder} cannot be written: no permission in {place}")

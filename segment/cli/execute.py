@@ -1,0 +1,232 @@
+"""A plan is carried out: sequence by sequence, in threads, with an account of what happened."""
+
+import contextlib
+import itertools
+import logging
+import signal
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from segment import pipeline
+from segment.cli import record
+from segment.cli.plan import Job, Plan
+from segment.cli.progress import Reporter
+from segment.cli.stages import ExportLink
+from segment.errors import InputError, NoFrames, SegmentError
+from segment.frame import Frame
+from segment.protocols import Damage, FrameSource
+
+SOME_INPUTS_FAILED = 3
+DECODED_WITH_DAMAGE = 4
+INTERRUPTED = 130
+
+
+@dataclass(slots=True)
+class SequenceReport:
+    """What became of one input.
+
+    Attributes
+    ----------
+    name, input : of the sequence, and what was asked to be read.
+    frames : frames that went through the whole chain.
+    outputs : files and folders written.
+    damage : what could not be read.
+    error : why the input failed, None if it did not.
+    already : True when an earlier run had finished it and `--resume` left it alone.
+    interrupted : True when a live source was ended by Ctrl-C.
+    """
+
+    name: str
+    input: str
+    frames: int = 0
+    outputs: list[Path] = field(default_factory=list)
+    damage: Damage = field(default_factory=Damage)
+    error: SegmentError | None = None
+    already: bool = False
+    interrupted: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "sequence": self.name,
+            "input": self.input,
+            "frames": self.frames,
+            "outputs": [str(path) for path in self.outputs],
+            "lost": self.damage.lost,
+            "flagged": self.damage.flagged,
+            "reasons": self.damage.reasons,
+            "error": None if self.error is None else str(self.error),
+            "already": self.already,
+        }
+
+
+@dataclass(slots=True)
+class RunReport:
+    """What became of all inputs, in their order."""
+
+    sequences: list[SequenceReport] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> int:
+        """0 fine, 1 all failed, 3 some failed, 4 decoded with damage, 130 interrupted."""
+        failed = [report.error for report in self.sequences if report.error is not None]
+        if failed:
+            return failed[0].exit_code if len(failed) == len(self.sequences) else SOME_INPUTS_FAILED
+        if any(report.interrupted for report in self.sequences):
+            return INTERRUPTED
+        return DECODED_WITH_DAMAGE if any(report.damage for report in self.sequences) else 0
+
+    def raise_first(self) -> None:
+        """Raise the first input's failure, if any input failed."""
+        for report in self.sequences:
+            if report.error is not None:
+                raise report.error
+
+
+def execute(plan: Plan, reporter: Reporter) -> RunReport:
+    """Carry out every job; an input that fails does not keep the others from running.
+
+    Raises SegmentError for what concerns all of them: an output that cannot be
+    written, a stage that lacks what it needs.
+    """
+    plan.check_outputs()
+    whole = RunReport()
+    with _library_warnings(reporter):
+        for job in plan.jobs:
+            report = _run_job(job, reporter)
+            whole.sequences.append(report)
+            reporter.end(report)
+            if report.interrupted:
+                break
+        reporter.finish(whole)
+    return whole
+
+
+def _run_job(job: Job, reporter: Reporter) -> SequenceReport:
+    report = SequenceReport(job.name, job.input)
+    if record.finished(job):
+        report.already = True
+        report.outputs = job.outputs()
+        return report
+    try:
+        with job.open() as source:
+            record.begin(job)
+            stop = _stop_when_interrupted(source)
+            try:
+                with stop:
+                    _drain(job, source, report, reporter)
+            finally:
+                report.damage = source.damage
+            report.interrupted = stop.interrupted
+        record.finish(job, report.frames, report.damage)
+    except InputError as error:
+        report.error = error
+    report.outputs = [path for path in job.outputs() if path.exists()]
+    if report.damage and report.error is None:
+        reporter.warn(_describe_damage(job.name, report.damage))
+    return report
+
+
+def _drain(job: Job, source: FrameSource, report: SequenceReport, reporter: Reporter) -> None:
+    frames = chained(job, source)
+    try:
+        for frame in frames:
+            if report.frames == 0:
+                reporter.begin(job.name, frame.sequence.length)
+            report.frames += 1
+            reporter.frame(job.name, report.frames, frame.sequence.length)
+    finally:
+        close = getattr(frames, "close", None)
+        if close is not None:
+            close()
+    if report.frames == 0:
+        raise NoFrames(
+            f"{job.input} has no frame in the asked range; `segment info` tells how many it has"
+        )
+
+
+def chained(job: Job, source: FrameSource) -> Iterator[Frame]:
+    """The whole chain of one sequence; decoding and computing run ahead in threads of their own.
+
+    Ahead of every other stage a frame is decoded while its predecessor is computed,
+    and computed while its predecessor is written.
+    """
+    frames: Iterator[Frame] = pipeline.read_ahead(job.select(iter(source)))
+    before, after = _split(job)
+    for link in before:
+        frames = link.run(frames)
+    if before and after:
+        frames = pipeline.read_ahead(frames)
+    for link in after:
+        frames = link.run(frames)
+    return frames
+
+
+def _split(job: Job) -> tuple[list[Any], list[Any]]:
+    """Split the chain before its first export."""
+    before = list(itertools.takewhile(lambda link: not isinstance(link, ExportLink), job.links))
+    return before, list(job.links[len(before) :])
+
+
+def _describe_damage(name: str, damage: Damage) -> str:
+    counts = []
+    if damage.lost:
+        counts.append(f"{damage.lost} frames could not be decoded and are missing")
+    if damage.flagged:
+        counts.append(f"{damage.flagged} frames are damaged but were used")
+    reasons = f" ({'; '.join(damage.reasons[:3])})" if damage.reasons else ""
+    return f"{name}: {' and '.join(counts) or 'the input is damaged'}{reasons}"
+
+
+class _stop_when_interrupted(contextlib.AbstractContextManager["_stop_when_interrupted"]):
+    """Ctrl-C ends a live source after its current frame, so that its files are finished.
+
+    A camera has no end of its own: Ctrl-C is how it ends. A second one interrupts.
+    """
+
+    def __init__(self, source: FrameSource) -> None:
+        self.interrupted = False
+        self._source = source
+        self._active = source.live and threading.current_thread() is threading.main_thread()
+        self._previous: Any = None
+
+    def __enter__(self) -> "_stop_when_interrupted":
+        if self._active:
+            self._previous = signal.signal(signal.SIGINT, self._stop)
+        return self
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        self.interrupted = True
+        signal.signal(signal.SIGINT, self._previous)
+        stop = getattr(self._source, "stop", None)
+        if stop is not None:
+            stop()
+
+    def __exit__(self, *_: object) -> None:
+        if self._active:
+            signal.signal(signal.SIGINT, self._previous)
+
+
+class _Forward(logging.Handler):
+    """Hands the library's warnings to the reporter."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        super().__init__(logging.WARNING)
+        self._reporter = reporter
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._reporter.warn(record.getMessage())
+
+
+@contextlib.contextmanager
+def _library_warnings(reporter: Reporter) -> Iterator[None]:
+    logger = logging.getLogger("segment")
+    handler = _Forward(reporter)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)

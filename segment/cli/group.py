@@ -1,0 +1,211 @@
+"""The command `segment`: its general options, its exit codes, and what one line becomes."""
+
+import os
+import shlex
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from segment import __version__
+from segment.cli import stages, tools
+from segment.cli.chain import Chain, Link, write_preset
+from segment.errors import ChainError, SegmentError
+
+if TYPE_CHECKING:
+    from segment.cli.execute import RunReport
+    from segment.cli.progress import OnProgress, Reporter
+
+INTERRUPTED = 130
+TERMINATED = 128 + signal.SIGTERM
+
+
+class Segment(Chain):
+    """The whole command: every way to end has one line and an exit code."""
+
+    def main(  # type: ignore[override]  # one signature stands for click's two
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        *,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        if not standalone_mode:
+            return super().main(args, prog_name, standalone_mode=False, **extra)
+        code = 1
+        try:
+            result = super().main(args, prog_name, standalone_mode=False, **extra)
+            code = result if isinstance(result, int) else getattr(result, "exit_code", 0)
+        except click.ClickException as error:
+            _say(f"Error: {error.format_message()}{_where_help_is(error)}")
+            code = error.exit_code
+        except SegmentError as error:
+            _say(f"Error: {error}")
+            code = error.exit_code
+        except (click.Abort, KeyboardInterrupt):
+            _say("Interrupted; what is written is whole. Add --resume to go on.")
+            code = INTERRUPTED
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else 1
+        except MemoryError:
+            _say("Error: there is not enough memory; smaller frames need less: read --size 640x360")
+        except Exception as error:
+            if os.environ.get("SEGMENT_DEBUG"):
+                raise
+            _say(
+                f"Error: this should not have happened: {type(error).__name__}: {error}; "
+                "SEGMENT_DEBUG=1 shows where, please report it"
+            )
+        sys.exit(code)
+
+
+def _say(message: str) -> None:
+    click.echo(" ".join(message.split()), err=True)
+
+
+def _where_help_is(error: click.ClickException) -> str:
+    context = getattr(error, "ctx", None)
+    return f" (`{context.command_path} --help` tells more)" if context is not None else ""
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    # Leave through the `with` blocks, so that no temporary file stays behind.
+    raise SystemExit(TERMINATED)
+
+
+@click.group(
+    cls=Segment,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 fine, 1 error, 2 usage, 3 some inputs failed, 4 decoded with damage, "
+    "130 interrupted. Shell completion: `segment completion --help`.",
+)
+@click.option("--quiet", "-q", is_flag=True, help="No progress, no warnings; errors only.")
+@click.option(
+    "--log",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How progress and warnings are told, on stderr; json is one object a line.",
+)
+@click.option(
+    "--dry-run", is_flag=True, help="Check everything and say what would happen, but do nothing."
+)
+@click.option(
+    "--preset",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Take the chain from a TOML file; stages on the line replace its own of the same name.",
+)
+@click.option(
+    "--save-preset",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Keep this line's chain, without its inputs, as a preset.",
+)
+@click.version_option(__version__, prog_name="segment", message="%(prog)s %(version)s")
+@click.pass_context
+def main(ctx: click.Context, /, **_: Any) -> None:
+    """Turn video and pictures into masks and objects, without labels.
+
+    Stages are chained, each takes what the one before it found:
+
+    \b
+      segment read street.mp4 subtract clean group-components export out --as overlay
+
+    General options may stand anywhere on the line.
+    """
+
+
+@main.result_callback()
+@click.pass_context
+def _execute(
+    ctx: click.Context,
+    results: list[Any],
+    quiet: bool,
+    log: str,
+    dry_run: bool,
+    preset: str | None,
+    save_preset: str | None,
+) -> "RunReport | int | None":
+    if not results:
+        click.echo(ctx.get_help())
+        return None
+    links = [result for result in results if isinstance(result, Link)]
+    if not links:  # score, info and the like have done their work already
+        return results[-1] if isinstance(results[-1], int) else None
+
+    from segment.cli import execute, progress
+    from segment.cli.plan import make_plan
+
+    plan = make_plan(links)
+    if save_preset:
+        _save_preset(Path(save_preset), plan.links)
+    if dry_run:
+        plan.check()
+        click.echo(plan.describe())
+        return None
+    embedded = ctx.obj
+    if embedded is not None:
+        return execute.execute(plan, embedded)
+    reporter: Reporter = progress.for_terminal(quiet=quiet, log=log)
+    previous = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        with reporter:
+            return execute.execute(plan, reporter)
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _save_preset(path: Path, links: Sequence[Link]) -> None:
+    if path.exists():
+        raise ChainError(f"the preset {path} is there already; choose another name or delete it")
+    try:
+        write_preset(path, links)
+    except OSError as error:
+        raise ChainError(f"the preset {path} cannot be written: {error.strerror}") from None
+
+
+def run(line: str | Sequence[str], *, progress: "OnProgress | None" = None) -> "RunReport":
+    """Run one line of the command line: ``run("read street.mp4 subtract export out")``.
+
+    Parameters
+    ----------
+    line : the stages as they would be typed after `segment`, or a list of their words.
+    progress : called after every frame with (sequence name, frames done, frames
+        expected or None). Whatever it raises ends the run.
+
+    Returns
+    -------
+    RunReport : for each sequence its name, frames, outputs, and damage.
+
+    Raises
+    ------
+    SegmentError : what the command line would print as an error; ChainError for a
+        line that cannot be understood. Nothing is printed.
+    """
+    from segment.cli.execute import RunReport
+    from segment.cli.progress import Callback
+
+    words = shlex.split(line) if isinstance(line, str) else [str(word) for word in line]
+    try:
+        report = main.main(
+            words, prog_name="segment", standalone_mode=False, obj=Callback(progress)
+        )
+    except click.ClickException as error:
+        raise ChainError(error.format_message()) from None
+    except click.Abort:
+        raise KeyboardInterrupt from None
+    if not isinstance(report, RunReport):
+        raise ChainError(f"{shlex.join(words)!r} is no chain to run; it begins with read INPUT")
+    report.raise_first()
+    return report
+
+
+for _command in (*stages.COMMANDS, *tools.COMMANDS):
+    main.add_command(_command)

@@ -1,0 +1,88 @@
+"""Types of options: moments, sizes, odd numbers; each explains itself when it refuses a value."""
+
+import re
+from fractions import Fraction
+from typing import Any, ClassVar
+
+import click
+from click.shell_completion import CompletionItem
+
+
+class Moment(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
+    """A moment of a video: `5s`, `1.5m`, `00:01:30`, or a frame number.
+
+    Converts to Fraction (seconds since the first frame) or int (frame number).
+    """
+
+    name = "moment"
+
+    _UNITS: ClassVar[dict[str, Fraction]] = {
+        "ms": Fraction(1, 1000),
+        "s": Fraction(1),
+        "m": Fraction(60),
+        "min": Fraction(60),
+        "h": Fraction(3600),
+    }
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Fraction | int:
+        if not isinstance(value, str):
+            return value if isinstance(value, int) else Fraction(value)
+        text = value.strip()
+        if re.fullmatch(r"\d+", text):
+            return int(text)
+        unit = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)(ms|min|s|m|h)", text)
+        if unit:
+            return Fraction(unit[1]) * self._UNITS[unit[2]]
+        clock = re.fullmatch(r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:\.\d*)?)", text)
+        if clock and int(clock[2]) < 60 and float(clock[3]) < 60:
+            return int(clock[1] or 0) * 3600 + int(clock[2]) * 60 + Fraction(clock[3])
+        return self.fail(
+            f"{value!r} is not a moment; wanted seconds (5s, 1.5m), a clock time (00:01:30) "
+            "or a frame number (125)",
+            param,
+            ctx,
+        )
+
+
+class Input(click.Path):
+    """What `read` reads; completes to files, and to the stages that may follow."""
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        group = ctx.find_root().command
+        names = group.list_commands(ctx) if isinstance(group, click.Group) else []
+        stages = [CompletionItem(name) for name in names if name.startswith(incomplete)]
+        return [*super().shell_complete(ctx, param, incomplete), *stages]
+
+
+class Size(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
+    """WIDTHxHEIGHT in pixels; converts to (height, width)."""
+
+    name = "WIDTHxHEIGHT"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        if isinstance(value, tuple):
+            return value
+        match = re.fullmatch(r"(\d+)[x×](\d+)", str(value).strip())
+        if match and int(match[1]) and int(match[2]):
+            return int(match[2]), int(match[1])
+        return self.fail(
+            f"{value!r} is not a size; wanted WIDTHxHEIGHT, for example 640x360", param, ctx
+        )
+
+
+class Odd(click.IntRange):
+    """An odd side of a window in pixels; 0 and 1 switch the filter off."""
+
+    name = "odd number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        number = int(super().convert(value, param, ctx))
+        if number and number % 2 == 0:
+            self.fail(f"{number} is even; wanted an odd number of pixels, or 0", param, ctx)
+        return number

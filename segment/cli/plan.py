@@ -1,0 +1,214 @@
+"""A line of stages becomes jobs, one a sequence; what cannot work is refused before it starts."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from segment.cli.chain import Link
+from segment.cli.stages import ExportLink, ReadLink, name_of
+from segment.errors import ChainError
+from segment.frame import Frame
+from segment.protocols import FrameSource
+
+_CURES = {
+    "foreground": "a foreground mask; put a subtract command before it",
+    "labels": "objects; put a group-... command before it",
+}
+
+
+@dataclass(frozen=True)
+class Job:
+    """The chain for one sequence.
+
+    Attributes
+    ----------
+    name : of the sequence, distinct among the jobs; the folder below an export's OUT.
+    input : as it was asked for.
+    read, links : the first stage, and those after it.
+    """
+
+    name: str
+    input: str
+    read: ReadLink
+    links: tuple[Link, ...]
+
+    def open(self) -> FrameSource:
+        """Open the input. Raises UnreadableInput."""
+        return self.read.open(self.input, self.name)
+
+    def select(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+        """The frames that `read` was asked for."""
+        return self.read.run(frames)
+
+    @property
+    def exports(self) -> list[ExportLink]:
+        return [link for link in self.links if isinstance(link, ExportLink)]
+
+    def outputs(self) -> list[Path]:
+        """Files and folders that the exports write for this sequence."""
+        return [path for link in self.exports for path in link.outputs(self.name)]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a line does: its links as typed, and a job for each input."""
+
+    links: tuple[Link, ...]
+    jobs: tuple[Job, ...]
+
+    def check_outputs(self) -> None:
+        """Raise OutputError when an export cannot write, or would write over something."""
+        for job in self.jobs:
+            for link in job.exports:
+                link.check(job.name)
+
+    def check(self) -> None:
+        """Raise SegmentError when an input cannot be opened or an output not written."""
+        for job in self.jobs:
+            with job.open():
+                pass
+        self.check_outputs()
+
+    def describe(self) -> str:
+        """What would happen, for people."""
+        lines = []
+        for job in self.jobs:
+            with job.open() as source:
+                lines.append(f"{'read':<18}{job.input}{_describe_source(source)}")
+            for link in (job.read, *job.links):
+                name = "" if link is job.read else link.command
+                lines.append(f"{name:<18}{_describe_options(link)}")
+                lines += [f"{'':<18}would write {path}" for path in _outputs(link, job.name)]
+        return "\n".join(line.rstrip() for line in lines if line.strip())
+
+
+def make_plan(links: Sequence[Link]) -> Plan:
+    """Check the order of the stages and make a job for every input. Raises ChainError."""
+    read, rest = _split(links)
+    _check_needs(rest)
+    completed = _with_tracks(rest)
+    _check_collisions(completed)
+    names = sequence_names(read.inputs)
+    jobs = tuple(
+        Job(name, given, read, tuple(completed))
+        for name, given in zip(names, read.inputs, strict=True)
+    )
+    return Plan(tuple(rest), jobs)
+
+
+def sequence_names(inputs: Sequence[str]) -> list[str]:
+    """A name for every input: its stem, and as many parent folders as keep the names distinct.
+
+    `a/cam.mp4 b/cam.mp4` become `a/cam` and `b/cam`; `x.mp4 x.mkv` keep their endings. Raises ChainError when an input
+    stands twice.
+    """
+    twice = [given for given, count in Counter(inputs).items() if count > 1]
+    if twice:
+        raise ChainError(f"the input {twice[0]} is given twice")
+    names = [name_of(given) for given in inputs]
+    parents = [_parents(given) for given in inputs]
+    # `x.mp4 x.mkv` of one folder keep their endings.
+    neighbours = Counter(zip(names, map(tuple, parents), strict=True))
+    names = [
+        Path(given).name if above and neighbours[name, tuple(above)] > 1 else name
+        for name, given, above in zip(names, inputs, parents, strict=True)
+    ]
+    depth = 0
+    while len(set(names)) < len(names) and depth < max(map(len, parents)):
+        depth += 1
+        counts = Counter(names)
+        names = [
+            f"{above[-depth]}/{name}" if counts[name] > 1 and len(above) >= depth else name
+            for name, above in zip(names, parents, strict=True)
+        ]
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise ChainError(f"two inputs would both be written as {name!r}; read them in two runs")
+    return names
+
+
+def _parents(given: str) -> list[str]:
+    if "://" in given or given == "-" or given.isdigit():
+        return []
+    return [part for part in Path(given).resolve().parent.parts if part.strip("/\\")]
+
+
+def _split(links: Sequence[Link]) -> tuple[ReadLink, list[Link]]:
+    first, *rest = links
+    if not isinstance(first, ReadLink):
+        raise ChainError(
+            f"{first.command} has nothing to work on; the chain begins with read: "
+            f"segment read INPUT... {first.command}"
+        )
+    if any(isinstance(link, ReadLink) for link in rest):
+        raise ChainError(
+            "read stands twice; it stands once, first, and takes several inputs: "
+            "read a.mp4 b.mp4 subtract"
+        )
+    return first, rest
+
+
+def _check_needs(links: Sequence[Link]) -> None:
+    there: set[str] = set()
+    for link in links:
+        for missing in sorted(link.needs - there):
+            raise ChainError(f"{link.command} needs {_CURES[missing]}")
+        there |= link.gives
+
+
+def _with_tracks(links: Sequence[Link]) -> list[Link]:
+    """Let the first export of a folder write tracks.csv when there are objects to write."""
+    grouped = False
+    served = {
+        link.out for link in links if isinstance(link, ExportLink) and "tracks" in link.formats
+    }
+    completed: list[Link] = []
+    for link in links:
+        grouped = grouped or "labels" in link.gives
+        if isinstance(link, ExportLink) and grouped and link.out not in served:
+            served.add(link.out)
+            link = replace(link, formats=(*link.formats, "tracks"))
+        completed.append(link)
+    return completed
+
+
+def _check_collisions(links: Sequence[Link]) -> None:
+    counts = Counter(
+        (link.out, name) for link in links if isinstance(link, ExportLink) for name in link.formats
+    )
+    for (out, name), count in counts.items():
+        if count > 1:
+            raise ChainError(
+                f"two exports write {name} into {out}; give the second one another folder"
+            )
+
+
+def _outputs(link: Link, name: str) -> list[Path]:
+    return link.outputs(name) if isinstance(link, ExportLink) else []
+
+
+def _describe_source(source: FrameSource) -> str:
+    info = getattr(source, "info", None)
+    if info is None:
+        return ""
+    height, width = info.size
+    length = "" if info.length is None else f", {info.length} frames"
+    return f": {width}x{height}, {float(info.rate):g} frames a second{length}"
+
+
+def _describe_options(link: Link) -> str:
+    hidden = {"inputs", "out", "formats"}
+    if isinstance(link, ReadLink) and not link.options["raw_size"]:
+        hidden.add("raw_pixels")
+    return ", ".join(
+        f"{name.replace('_', ' ')} {_show(value)}"
+        for name, value in link.options.items()
+        if value not in (None, (), False) and name not in hidden
+    )
+
+
+def _show(value: object) -> str:
+    if isinstance(value, (tuple, list)):
+        return " ".join(map(str, value))
+    return "yes" if value is True else str(value)

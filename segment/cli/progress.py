@@ -1,0 +1,196 @@
+"""What a run tells while it runs: a bar on a terminal, JSON lines for machines, or nothing."""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import click
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+    from segment.cli.execute import RunReport, SequenceReport
+
+OnProgress = Callable[[str, int, int | None], None]
+"""(name of the sequence, frames done, frames expected or None)"""
+
+
+class Reporter:
+    """Says nothing; the base of those that do."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        pass
+
+    def begin(self, name: str, length: int | None) -> None:
+        """A sequence starts; `length` frames are expected, None when nobody knows."""
+
+    def frame(self, name: str, done: int, length: int | None) -> None:
+        """`done` frames of the sequence are through."""
+
+    def warn(self, message: str) -> None:
+        """Something is not as it should be, but the run goes on."""
+
+    def end(self, report: "SequenceReport") -> None:
+        """A sequence is through, or has failed."""
+
+    def finish(self, report: "RunReport") -> None:
+        """All sequences are through."""
+
+
+class Callback(Reporter):
+    """Tells a Python caller's function about every frame."""
+
+    def __init__(self, function: OnProgress | None) -> None:
+        self._function = function
+
+    def frame(self, name: str, done: int, length: int | None) -> None:
+        if self._function is not None:
+            self._function(name, done, length)
+
+
+class Plain(Reporter):
+    """Warnings and failures only: stderr is a file or a pipe."""
+
+    def warn(self, message: str) -> None:
+        self._line(f"Warning: {message}")
+
+    def end(self, report: "SequenceReport") -> None:
+        if report.error is not None:
+            self._line(f"Error: {report.error}")
+
+    def _line(self, text: str) -> None:
+        click.echo(" ".join(text.split()), err=True)
+
+
+class Quiet(Plain):
+    """Failures only."""
+
+    def warn(self, message: str) -> None:
+        pass
+
+
+class Bars(Plain):
+    """A bar per sequence with frames a second and time left."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            SpinnerColumn,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
+
+        self._console = Console(stderr=True)
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]} frames/s"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=self._console,
+            refresh_per_second=8,
+        )
+        self._task: TaskID | None = None
+        self._began = 0.0
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+    def begin(self, name: str, length: int | None) -> None:
+        self._began = time.monotonic()
+        self._task = self._progress.add_task(name, total=length, rate="–")
+
+    def frame(self, name: str, done: int, length: int | None) -> None:
+        if self._task is not None:
+            rate = done / max(time.monotonic() - self._began, 1e-9)
+            self._progress.update(self._task, completed=done, total=length, rate=f"{rate:.1f}")
+
+    def end(self, report: "SequenceReport") -> None:
+        if self._task is not None and report.error is None:
+            self._progress.update(self._task, completed=report.frames, total=report.frames)
+        super().end(report)
+
+    def finish(self, report: "RunReport") -> None:
+        for sequence in report.sequences:
+            for output in sequence.outputs:
+                self._line(f"wrote {output}")
+
+    def _line(self, text: str) -> None:
+        self._console.print(" ".join(text.split()), markup=False, highlight=False, soft_wrap=True)
+
+
+class JsonLines(Reporter):
+    """One JSON object a line on stderr; progress once a second."""
+
+    EVERY = 1.0  # seconds between two progress lines
+
+    def __init__(self) -> None:
+        self._began = self._said = time.monotonic()
+
+    def begin(self, name: str, length: int | None) -> None:
+        self._began = self._said = time.monotonic()
+        self._say("begin", sequence=name, length=length)
+
+    def frame(self, name: str, done: int, length: int | None) -> None:
+        now = time.monotonic()
+        if now - self._said < self.EVERY:
+            return
+        self._said = now
+        rate = done / max(now - self._began, 1e-9)
+        left = None if length is None else round(max(length - done, 0) / rate, 1)
+        self._say(
+            "progress",
+            sequence=name,
+            frames=done,
+            length=length,
+            frames_per_second=round(rate, 2),
+            seconds_left=left,
+        )
+
+    def warn(self, message: str) -> None:
+        self._say("warning", message=message)
+
+    def end(self, report: "SequenceReport") -> None:
+        self._say("end", **report.as_dict())
+
+    def finish(self, report: "RunReport") -> None:
+        self._say("finish", exit_code=report.exit_code, sequences=len(report.sequences))
+
+    def _say(self, event: str, **fields: Any) -> None:
+        click.echo(json.dumps({"event": event, **fields}), err=True)
+
+
+def for_terminal(*, quiet: bool, log: str) -> Reporter:
+    """The reporter for a command line: by its options, and whether stderr is a terminal."""
+    if quiet:
+        return Quiet()
+    if log == "json":
+        return JsonLines()
+    return Bars() if sys.stderr.isatty() else Plain()

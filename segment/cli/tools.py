@@ -1,0 +1,145 @@
+"""Commands that stand alone: score, info, completion."""
+
+import json
+from dataclasses import asdict
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from segment.cli.chain import Tool
+from segment.errors import SegmentError
+
+if TYPE_CHECKING:
+    from segment.video.inspect import VideoFacts
+
+
+@click.command(cls=Tool)
+@click.argument("masks", type=click.Path(path_type=Path))
+@click.argument("truth", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option(
+    "--skip",
+    type=click.IntRange(0),
+    default=1,
+    show_default=True,
+    help="Frames at the beginning that are not scored.",
+)
+def score(masks: Path, truth: Path, as_json: bool, skip: int) -> None:
+    """Measure MASKS against TRUTH as CDnet does.
+
+    Both are a video, a folder of pictures, or a tree of sequences (an export's OUT,
+    say), paired by name. Truth labels: 0 still, 50 shadow (counts as background), 85
+    and 170 not scored, 255 moving.
+    """
+    from segment.scores import mean_of, score_sequences
+
+    scores = score_sequences(masks, truth, skip=skip)
+    mean = mean_of(scores)
+    if as_json:
+        document = {"sequences": [score.as_dict() for score in scores], "mean": mean}
+        click.echo(json.dumps(document, indent=1))
+        return
+    columns = ["recall", "specificity", "fpr", "fnr", "pwc", "precision", "f"]
+    width = max(len("sequence"), *(len(score.name) for score in scores))
+    click.echo(f"{'sequence':<{width}} {'frames':>7} " + " ".join(f"{c:>11}" for c in columns))
+    for score in scores:
+        values = score.as_dict()
+        row = " ".join(f"{values[column]:11.4f}" for column in columns)
+        click.echo(f"{score.name:<{width}} {values['frames']:>7} {row}")
+    if len(scores) > 1:
+        row = " ".join(f"{mean[column]:11.4f}" for column in columns)
+        click.echo(f"{'mean':<{width}} {'':>7} {row}")
+
+
+@click.command(cls=Tool)
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=click.Path())
+@click.option("--json", "as_json", is_flag=True, help="Print a list of JSON objects.")
+@click.option("--fast", is_flag=True, help="Read what the file says of itself, decode nothing.")
+def info(inputs: tuple[str, ...], as_json: bool, fast: bool) -> int:
+    """Tell what an input holds, and whether it is sound.
+
+    Decodes every frame, unless --fast is given. The exit code is 4 when something did
+    not decode, 1 when an input cannot be read at all, 3 when that holds for some.
+    """
+    from segment.video.inspect import inspect
+
+    found: list[dict[str, Any]] = []
+    failed = damaged = 0
+    for given in inputs:
+        try:
+            facts = _as_dict(inspect(given, check=not fast))
+        except SegmentError as error:
+            failed += 1
+            found.append({"path": given, "error": str(error)})
+            click.echo(f"Error: {error}", err=True)
+            continue
+        damaged += facts["sound"] is False
+        found.append(facts)
+        if not as_json:
+            click.echo(_as_text(facts))
+    if as_json:
+        click.echo(json.dumps(found, indent=1))
+    if failed:
+        return 1 if failed == len(inputs) else 3
+    return 4 if damaged else 0
+
+
+def _as_dict(facts: "VideoFacts") -> dict[str, Any]:
+    """Every fact by its name, as JSON can hold it."""
+    return {
+        **asdict(facts),
+        "rate": str(facts.rate),
+        "reasons": list(facts.reasons),
+        "variable_rate": facts.variable_rate,
+        "sound": facts.sound,
+    }
+
+
+def _as_text(facts: dict[str, Any]) -> str:
+    height, width = facts["size"]
+    rate = Fraction(facts["rate"])
+    exact = "" if rate.denominator == 1 else f" ({rate})"
+    shown = {
+        **facts,
+        "size": f"{width}x{height}",
+        "rate": f"{float(rate):g} frames a second{exact}",
+        "duration": None if facts["duration"] is None else f"{facts['duration']:.3f} s",
+        "start": f"{facts['start']:.3f} s" if facts["start"] else None,
+        "rotation": f"{facts['rotation']} degrees" if facts["rotation"] else None,
+        "reasons": "; ".join(facts["reasons"]) or None,
+        "shortest": None,
+        "longest": None,
+    }
+    words = {True: "yes", False: "no"}
+    return "\n".join(
+        f"{name.replace('_', ' '):<16}{words[value] if isinstance(value, bool) else value}"
+        for name, value in shown.items()
+        if value is not None
+    )
+
+
+_HOMES = {"bash": "~/.bashrc", "zsh": "~/.zshrc", "fish": "~/.config/fish/completions/segment.fish"}
+
+
+@click.command(cls=Tool)
+@click.argument("shell", type=click.Choice(list(_HOMES)))
+def completion(shell: str) -> None:
+    """Print the lines that teach a shell to complete `segment`.
+
+    \b
+      segment completion bash >> ~/.bashrc
+      segment completion zsh  >> ~/.zshrc
+      segment completion fish > ~/.config/fish/completions/segment.fish
+    """
+    from click.shell_completion import get_completion_class
+
+    from segment.cli.group import main
+
+    kind = get_completion_class(shell)
+    assert kind is not None
+    click.echo(kind(main, {}, "segment", "_SEGMENT_COMPLETE").source())
+
+
+COMMANDS = (score, info, completion)

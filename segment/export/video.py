@@ -1,0 +1,112 @@
+"""Videos: the masks without loss, and the overlay for people to look at."""
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, ClassVar
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from segment.export.files import FileSink, Mode, Needs
+from segment.export.need import foreground_of
+from segment.export.overlay import draw_overlay
+from segment.frame import Frame
+
+_CLOCK = Fraction(1, 90_000)  # seconds; fine enough for every rate in use
+
+
+class _Video(FileSink):
+    """Pictures into one video stream, each at its frame's own time."""
+
+    container: ClassVar[str]
+    codec: ClassVar[str]
+    pixels: ClassVar[str]
+    options: ClassVar[dict[str, str]]
+    container_options: ClassVar[dict[str, str]] = {}
+
+    def __init__(self, folder: Path, mode: Mode = "new") -> None:
+        super().__init__(folder, mode)
+        self._container: Any = None
+        self._last = -1
+
+    def _open(self, frame: Frame, path: Path) -> None:
+        # file: keeps a name with a colon from being taken for a protocol.
+        self._container = av.open(
+            f"file:{path}", "w", format=self.container, options=self.container_options
+        )
+        height, width = frame.image.shape[:2]
+        stream = self._container.add_stream(
+            self.codec, rate=frame.sequence.rate, options=self.options
+        )
+        stream.width, stream.height = self._padded(width), self._padded(height)
+        stream.pix_fmt = self.pixels
+        stream.codec_context.time_base = _CLOCK
+        self._stream = stream
+        self._first = frame.time
+        self._last = -1
+
+    def _add(self, frame: Frame) -> None:
+        picture = self._frame(frame)
+        # Times rise strictly, or the encoder refuses; two frames at one moment are a tick apart.
+        ticks = max(round((frame.time - self._first) / float(_CLOCK)), self._last + 1)
+        picture.pts, picture.time_base = ticks, _CLOCK
+        self._last = ticks
+        self._container.mux(self._stream.encode(picture))
+
+    def _close(self) -> None:
+        self._container.mux(self._stream.encode())
+        container, self._container = self._container, None
+        container.close()
+
+    def _discard(self) -> None:
+        if self._container is not None:
+            container, self._container = self._container, None
+            container.close()
+
+    def _padded(self, side: int) -> int:
+        return side
+
+    def _frame(self, frame: Frame) -> av.VideoFrame:
+        raise NotImplementedError
+
+
+class MaskVideo(_Video):
+    """`masks.mkv`: FFV1, 8-bit grey, 255 where there is foreground; comes back exactly."""
+
+    output = "masks.mkv"
+    needs: ClassVar[Needs] = "foreground"
+    container = "matroska"
+    codec = "ffv1"
+    pixels = "gray"
+    # Version 3 with a checksum in every slice, so that damage shows.
+    options: ClassVar[dict[str, str]] = {"level": "3", "slicecrc": "1"}
+
+    def _frame(self, frame: Frame) -> av.VideoFrame:
+        picture = foreground_of(frame).view(np.uint8) * np.uint8(255)
+        return av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="gray")
+
+
+class OverlayVideo(_Video):
+    """`overlay.mp4`: the frames with what was found drawn on them; H.264 that browsers play."""
+
+    output = "overlay.mp4"
+    needs: ClassVar[Needs] = "any"
+    container = "mp4"
+    codec = "libx264"
+    pixels = "yuv420p"
+    options: ClassVar[dict[str, str]] = {"preset": "veryfast", "crf": "20"}
+    # The index in front, so that a browser plays while it loads.
+    container_options: ClassVar[dict[str, str]] = {"movflags": "+faststart"}
+
+    def _padded(self, side: int) -> int:
+        return side + side % 2  # colours are stored for two by two pixels
+
+    def _frame(self, frame: Frame) -> av.VideoFrame:
+        drawn: NDArray[np.uint8] = draw_overlay(
+            frame.image, frame.foreground, frame.labels, frame.time
+        )
+        height, width = drawn.shape[:2]
+        if height % 2 or width % 2:
+            drawn = np.pad(drawn, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+        return av.VideoFrame.from_ndarray(drawn, format="rgb24")

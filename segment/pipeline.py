@@ -1,0 +1,133 @@
+"""The stages as generators: frames in, frames out, one at a time, whatever stands behind them.
+
+Each stage passes on new frames and changes none. Stages chain by nesting, and
+nothing is computed before somebody asks for the next frame:
+
+    frames = subtract(frames, subtractor)
+    frames = clean(frames)
+    for frame in export(frames, sink): ...
+"""
+
+import queue
+import threading
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from segment import masks
+from segment.arrays import Mask
+from segment.errors import MissingForeground
+from segment.frame import Frame
+from segment.protocols import Grouper, Sink, Subtractor
+
+__all__ = ["clean", "export", "group", "read_ahead", "subtract"]
+
+
+def subtract(frames: Iterable[Frame], subtractor: Subtractor) -> Iterator[Frame]:
+    """Give every frame its foreground mask; nothing outside `frame.region` is foreground."""
+    for frame in frames:
+        foreground = subtractor.apply(frame.image)
+        yield replace(frame, foreground=_within(foreground, frame.region))
+
+
+def clean(frames: Iterable[Frame], **settings: Any) -> Iterator[Frame]:
+    """Tidy every foreground mask; `settings` are those of `segment.masks.clean`.
+
+    Raises MissingForeground when a frame has no mask.
+    """
+    for frame in frames:
+        if frame.foreground is None:
+            raise MissingForeground(
+                f"frame {frame.index} has no foreground mask to clean; "
+                "put a subtract command before clean"
+            )
+        foreground = masks.clean(frame.foreground, **settings)
+        yield replace(frame, foreground=_within(foreground, frame.region))
+
+
+def group(frames: Iterable[Frame], grouper: Grouper) -> Iterator[Frame]:
+    """Gather every frame's foreground into objects.
+
+    A frame without a mask takes part as a whole, or as its region says; a grouper
+    that cannot work without a mask raises MissingForeground.
+    """
+    for frame in frames:
+        where = frame.region if frame.foreground is None else frame.foreground
+        yield replace(frame, labels=grouper.group(frame.image, where))
+
+
+def export(frames: Iterable[Frame], sink: Sink) -> Iterator[Frame]:
+    """Write every frame and pass it on, so that two sinks can follow each other.
+
+    The sink's output is whole, and under its final name, when the frames end.
+    """
+    with sink:
+        for frame in frames:
+            sink.write(frame)
+            yield frame
+
+
+def read_ahead(frames: Iterable[Frame], depth: int = 4) -> Iterator[Frame]:
+    """Let everything before this point run in a thread, up to `depth` frames ahead.
+
+    Order and frames stay the same; an error arrives where the frame would have
+    come. Decoding, kernels and encoding release Python's lock, so a chain with
+    two of these keeps three cores busy. `depth` frames are held in memory.
+    """
+    if depth < 1:
+        raise ValueError(f"depth is {depth}, wanted at least 1 frame")
+    return _read_ahead(iter(frames), depth)
+
+
+_END = object()
+
+
+def _read_ahead(frames: Iterator[Frame], depth: int) -> Iterator[Frame]:
+    # `room` is taken before a frame is computed and given back when it is consumed:
+    # the bound holds for frames in the making, and closing never waits for a full queue.
+    ready: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    room = threading.Semaphore(depth)
+    closing = threading.Event()
+
+    def work() -> None:
+        ending: Any = _END
+        try:
+            while True:
+                room.acquire()
+                if closing.is_set():
+                    break
+                frame = next(frames, _END)
+                if frame is _END:
+                    break
+                ready.put(frame)
+        except BaseException as error:
+            ending = error
+        finally:
+            # The chain behind is closed where it ran: a sink there discards or finishes its file.
+            if isinstance(frames, Generator):
+                try:
+                    frames.close()
+                except BaseException as error:
+                    ending = error
+            ready.put(ending)
+
+    worker = threading.Thread(target=work, name="segment-read-ahead", daemon=True)
+    worker.start()
+    try:
+        while True:
+            frame = ready.get()
+            if frame is _END:
+                return
+            if isinstance(frame, BaseException):
+                raise frame
+            room.release()
+            yield frame
+    finally:
+        closing.set()
+        room.release()
+        # A source that waits for a camera may never answer; the thread is a daemon then.
+        worker.join(timeout=5)
+
+
+def _within(mask: Mask, region: Mask | None) -> Mask:
+    return mask if region is None else mask & region

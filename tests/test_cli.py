@@ -1,0 +1,594 @@
+"""The command line: the chain on real files, what it writes, and how it answers mistakes."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import segment
+from segment.cli import main
+from segment.errors import ChainError, OutputExists, UnreadableInput
+from segment.video import open_frames
+from tests.conftest import moving_square, write_video
+
+
+def call(*words, **settings):
+    """Run one line in this process; words are split unless they are paths."""
+    line = [
+        part for word in words for part in ([str(word)] if isinstance(word, Path) else word.split())
+    ]
+    return CliRunner().invoke(main, line, **settings)
+
+
+def files(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+# --- the chain ------------------------------------------------------------------------------
+
+
+def test_chain_writes_one_mask_per_frame(clip, tmp_path):
+    result = call("read", clip, "subtract export", tmp_path / "out")
+
+    assert result.exit_code == 0, result.output
+    assert result.output == ""
+    assert files(tmp_path / "out" / "clip" / "masks") == [f"{t:06}.png" for t in range(20)]
+
+
+def test_the_square_is_found(clip, tmp_path):
+    _, truth = moving_square()
+    result = call("read", clip, "subtract clean --smallest 9 export", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+
+    for t in range(6, 20):
+        mask = cv2.imread(str(tmp_path / f"out/clip/masks/{t:06}.png"), cv2.IMREAD_UNCHANGED)
+        assert mask.dtype == np.uint8
+        assert set(np.unique(mask)) <= {0, 255}
+        found = mask > 0
+        assert (found & truth[t]).sum() / (found | truth[t]).sum() > 0.7, t
+
+
+def test_everything_in_one_line(clip, tmp_path):
+    out = tmp_path / "out"
+    result = call(
+        "read", clip, "subtract clean group-components export", out,
+        "--as masks --as video --as labels --as coco --as overlay",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert files(out / "clip") == [
+        "labels", "masks", "masks.mkv", "objects.json", "overlay.mp4", "run.json", "tracks.csv",
+    ]  # fmt: skip
+    with (out / "clip" / "tracks.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {"frame", "time", "id", "area"} <= set(rows[0])
+    assert all(abs(float(row["time"]) - int(row["frame"]) / 25) < 1e-6 for row in rows)
+    coco = json.loads((out / "clip" / "objects.json").read_text())
+    assert len(coco["images"]) == 20
+    assert len(coco["annotations"]) == len(rows) > 10
+    with open_frames(out / "clip" / "masks.mkv") as frames:
+        for frame in frames:
+            mask = cv2.imread(str(out / f"clip/masks/{frame.index:06}.png"), cv2.IMREAD_UNCHANGED)
+            np.testing.assert_array_equal(frame.image[:, :, 0], mask)
+
+
+def test_two_exports_follow_each_other(clip, tmp_path):
+    result = call(
+        "read", clip, "subtract export", tmp_path / "raw",
+        "clean group-components export", tmp_path / "tidy", "--as labels",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert len(files(tmp_path / "raw/clip/masks")) == 20
+    assert len(files(tmp_path / "tidy/clip/labels")) == 20
+
+
+def test_peers_run_through_the_same_chain(clip, tmp_path):
+    for method in ("mog2", "knn"):
+        out = tmp_path / method
+        result = call("read", clip, f"subtract-opencv --method {method} export", out)
+        assert result.exit_code == 0, result.output
+        assert len(files(out / "clip/masks")) == 20
+
+
+def test_options_stand_before_or_after_arguments(clip, tmp_path):
+    before = call("read --start 4 --every 3", clip, "subtract export --as video", tmp_path / "a")
+    after = call("read", clip, "--start 4 --every=3 subtract export", tmp_path / "b", "--as video")
+    assert before.exit_code == after.exit_code == 0, before.output + after.output
+    first = (tmp_path / "a/clip/masks.mkv").read_bytes()
+    assert first == (tmp_path / "b/clip/masks.mkv").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("options", "indices"),
+    [
+        ("--start 15", range(15, 20)),
+        ("--stop 3", range(3)),
+        ("--start 0.2s --stop 00:00:00.4", range(5, 10)),
+        ("--every 7", range(0, 20, 7)),
+        ("--start 1 --every 5 --stop 12", [1, 6, 11]),
+    ],
+)
+def test_masks_keep_the_numbers_of_their_frames(clip, tmp_path, options, indices):
+    result = call("read", clip, options, "subtract export", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert files(tmp_path / "out/clip/masks") == [f"{t:06}.png" for t in indices]
+
+
+def test_size_and_region(clip, tmp_path):
+    region = np.zeros((46, 62), np.uint8)
+    region[:, 31:] = 255
+    cv2.imwrite(str(tmp_path / "region.png"), region)
+    result = call(
+        "read", clip, "--size 124x92 --region", tmp_path / "region.png",
+        "subtract export", tmp_path / "out",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    masks = [
+        cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        for path in sorted((tmp_path / "out/clip/masks").iterdir())
+    ]
+    assert {mask.shape for mask in masks} == {(92, 124)}
+    assert any(mask.any() for mask in masks)
+    assert not any(mask[:, :62].any() for mask in masks)
+
+
+def test_several_inputs_are_sequences_of_their_own(make_clip, tmp_path):
+    first, second = make_clip("a.mkv"), make_clip("b.mkv", length=7)
+    result = call("read", first, second, "subtract export", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert len(files(tmp_path / "out/a/masks")) == 20
+    assert len(files(tmp_path / "out/b/masks")) == 7
+
+
+def test_inputs_of_the_same_name_are_told_apart_by_their_folders(make_clip, tmp_path):
+    first = make_clip("input.mkv", folder=tmp_path / "north")
+    second = make_clip("input.mkv", folder=tmp_path / "south", length=7)
+    result = call("read", first, second, "subtract export", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert len(files(tmp_path / "out/north/input/masks")) == 20
+    assert len(files(tmp_path / "out/south/input/masks")) == 7
+
+
+def test_a_folder_of_pictures_and_a_single_picture(tmp_path):
+    images, _ = moving_square(5)
+    (tmp_path / "shots").mkdir()
+    for t, image in enumerate(images):
+        cv2.imwrite(str(tmp_path / f"shots/shot{t + 1}.png"), image[:, :, ::-1])
+    for given, count in ((tmp_path / "shots", 5), (tmp_path / "shots/shot3.png", 1)):
+        result = call("read", given, "subtract export", tmp_path / "out")
+        assert result.exit_code == 0, result.output
+        assert len(files(tmp_path / "out" / given.stem / "masks")) == count
+
+
+def test_raw_frames_from_standard_input(tmp_path):
+    images, _ = moving_square(9)
+    result = call(
+        "read - --raw-size 62x46 subtract export", tmp_path / "out", input=images.tobytes()
+    )
+    assert result.exit_code == 0, result.output
+    assert len(files(tmp_path / "out/stdin/masks")) == 9
+
+
+def test_a_video_stream_from_standard_input(clip, tmp_path):
+    result = call("read - subtract export", tmp_path / "out", input=clip.read_bytes())
+    assert result.exit_code == 0, result.output
+    assert len(files(tmp_path / "out/stdin/masks")) == 20
+
+
+# --- what happens when it goes wrong --------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("raed a.mp4", "there is no command 'raed'; did you mean 'read'?"),
+        ("read a.mp4 subtrct", "no file and no command 'subtrct'; did you mean 'subtract'?"),
+        ("read a.mp4 subtract --histry 5", "--history"),
+        ("read a.mp4 subtract claen", "subtract has no use for 'claen'; did you mean 'clean'?"),
+        ("read a.mp4 --start 5x subtract", "'5x' is not a moment"),
+        ("read a.mp4 --size 640", "'640' is not a size"),
+        ("read a.mp4 subtract clean --median 4", "4 is even"),
+        ("subtract", "the chain begins with read"),
+        ("read a.mp4 subtract read b.mp4", "read stands twice"),
+        ("read a.mp4 clean subtract", "clean needs a foreground mask; put a subtract"),
+        ("read a.mp4 group-components", "group-components needs a foreground mask"),
+        ("read a.mp4 subtract export out --as labels", "export needs objects; put a group-"),
+        ("read a.mp4 subtract export out --overwrite --resume", "exclude each other"),
+        ("read a.mp4 subtract export out export out", "two exports write masks into out"),
+        ("read a.mp4 a.mp4 subtract", "a.mp4 is given twice"),
+        ("read a.mp4 score x y", "score is a command of its own"),
+    ],
+)
+def test_a_mistake_on_the_line_is_named(line, says, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = call(line)
+    assert result.exit_code == 2
+    assert says in result.output
+    assert len(result.output.strip().splitlines()) == 1, result.output
+    assert files(tmp_path) == []
+
+
+def bad_inputs(folder, clip):
+    folder.mkdir()
+    (folder / "empty.mp4").touch()
+    (folder / "text.mp4").write_text("not a video\n" * 50)
+    (folder / "nothing").mkdir()
+    (folder / "notes").mkdir()
+    (folder / "notes" / "a.txt").write_text("no picture")
+    (folder / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(40))
+    return {
+        "missing.mp4": "no",
+        "empty.mp4": "empty",
+        "text.mp4": "",
+        "nothing": "",
+        "notes": "",
+        "broken.png": "",
+    }
+
+
+def test_bad_inputs_get_one_line_each_and_leave_nothing(clip, tmp_path):
+    for name, word in bad_inputs(tmp_path / "in", clip).items():
+        result = call("read", tmp_path / "in" / name, "subtract export", tmp_path / "out")
+        assert result.exit_code == 1, (name, result.output)
+        assert result.output.startswith("Error: "), result.output
+        assert len(result.output.splitlines()) == 1, result.output
+        assert name in result.output
+        assert word in result.output
+        assert not (tmp_path / "out").exists(), name
+
+
+def test_one_bad_input_does_not_keep_the_others(clip, tmp_path):
+    result = call("read", tmp_path / "missing.mp4", clip, "subtract export", tmp_path / "out")
+    assert result.exit_code == 3, result.output
+    assert "missing.mp4" in result.output
+    assert len(files(tmp_path / "out/clip/masks")) == 20
+
+
+def test_a_cut_video_gives_what_it_has_and_says_so(make_clip, tmp_path):
+    whole = make_clip("whole.mkv", length=40).read_bytes()
+    cut = tmp_path / "cut.mkv"
+    cut.write_bytes(whole[: len(whole) * 2 // 3])
+    result = call("read", cut, "subtract export", tmp_path / "out")
+    assert result.exit_code == 4, result.output
+    assert "cut" in result.output
+    count = len(files(tmp_path / "out/cut/masks"))
+    assert 20 <= count < 40
+    assert json.loads((tmp_path / "out/cut/run.json").read_text())["frames"] == count
+
+
+def test_an_empty_range_is_named(clip, tmp_path):
+    result = call("read", clip, "--start 5m subtract export", tmp_path / "out")
+    assert result.exit_code == 1
+    assert "no frame in the asked range" in result.output
+    assert not list(tmp_path.glob("out/clip/masks"))
+
+
+def test_an_existing_output_is_not_touched(clip, tmp_path):
+    line = ("read", clip, "subtract export", tmp_path / "out")
+    assert call(*line).exit_code == 0
+    target = tmp_path / "out/clip/masks/000007.png"
+    target.write_bytes(b"mine")
+
+    refused = call(*line)
+
+    assert refused.exit_code == 1
+    assert "--overwrite" in refused.output
+    assert "--resume" in refused.output
+    assert target.read_bytes() == b"mine"
+    assert call(*line, "--overwrite").exit_code == 0
+    assert target.read_bytes() != b"mine"
+
+
+@pytest.mark.parametrize("kind", ["a file", "no permission"])
+def test_an_output_that_cannot_be_written(clip, tmp_path, kind):
+    out = tmp_path / "out"
+    if kind == "a file":
+        out.write_text("in the way")
+    else:
+        if os.geteuid() == 0:
+            out = Path("/proc/segment-out")
+        else:
+            out.mkdir(mode=0o500)
+    result = call("read", clip, "subtract export", out)
+    assert result.exit_code == 1
+    assert len(result.output.splitlines()) == 1, result.output
+    assert str(out) in result.output
+
+
+@pytest.mark.parametrize("content", [b"", b"no picture", None])
+def test_a_broken_region_is_named(clip, tmp_path, content):
+    region = tmp_path / "region.png"
+    if content is None:
+        cv2.imwrite(str(region), np.full((10, 10), 255, np.uint8))
+    else:
+        region.write_bytes(content)
+    result = call("read", clip, "--region", region, "subtract export", tmp_path / "out")
+    assert result.exit_code == 1
+    assert "region.png" in result.output
+    assert len(result.output.splitlines()) == 1, result.output
+
+
+def test_a_bug_shows_no_traceback(clip, tmp_path, monkeypatch):
+    from segment import pipeline
+
+    def broken(frames, subtractor):
+        raise RuntimeError("a slip\nof ours")
+
+    monkeypatch.setattr(pipeline, "subtract", broken)
+    result = call("read", clip, "subtract export", tmp_path / "out")
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: this should not have happened: RuntimeError: a slip of")
+    assert len(result.output.splitlines()) == 1
+
+
+# --- interrupted and resumed ----------------------------------------------------------------
+
+
+@pytest.fixture
+def long_clip(tmp_path):
+    images, _ = moving_square(600, (92, 124))
+    return write_video(tmp_path / "long.mkv", images)
+
+
+def interrupted(line, folder, number, at):
+    """Start the command, send it a signal when `at` masks are there, and return how it ended."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "segment", *map(str, line)], stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        if folder.is_dir() and len(list(folder.glob("*.png"))) >= at:
+            process.send_signal(number)
+            break
+        time.sleep(0.002)
+    _, stderr = process.communicate(timeout=60)
+    return process.returncode, stderr
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_interrupt_then_resume_equals_one_run(long_clip, tmp_path, number, code):
+    chain = ["read", long_clip, "subtract", "clean", "group-components", "export"]
+    formats = ["--as", "masks", "--as", "labels", "--as", "coco", "--as", "video"]
+    out = tmp_path / "out" / "long"
+    line = [*chain, tmp_path / "out", *formats]
+
+    returncode, stderr = interrupted(line, out / "masks", number, at=25)
+
+    assert returncode == code, stderr
+    assert len(stderr.splitlines()) <= 1, stderr
+    written = files(out / "masks")
+    assert 25 <= len(written) < 600
+    assert written == [f"{t:06}.png" for t in range(len(written))]
+    assert not (out / "objects.json").exists()
+    assert not (out / "masks.mkv").exists()
+    assert not [path for path in out.rglob("*") if path.name.startswith(".")]
+
+    assert call(*line, "--resume").exit_code == 0
+    assert call(*chain, tmp_path / "whole", *formats).exit_code == 0
+    for path in sorted((tmp_path / "whole" / "long").rglob("*")):
+        if path.is_file() and path.name not in ("run.json", "objects.json"):
+            twin = out / path.relative_to(tmp_path / "whole" / "long")
+            assert path.read_bytes() == twin.read_bytes(), path
+    ours, whole = (
+        json.loads((f / "objects.json").read_text()) for f in (out, tmp_path / "whole/long")
+    )
+    assert ours["annotations"] == whole["annotations"]
+
+
+def test_resume_leaves_what_is_finished_alone(clip, tmp_path):
+    line = ("read", clip, "subtract export", tmp_path / "out")
+    assert call(*line).exit_code == 0
+    mask = tmp_path / "out/clip/masks/000003.png"
+    before = mask.stat().st_mtime_ns
+    result = call(*line, "--resume")
+    assert result.exit_code == 0, result.output
+    assert mask.stat().st_mtime_ns == before
+
+
+def test_resume_refuses_to_mix_two_chains(clip, tmp_path):
+    assert call("read", clip, "subtract export", tmp_path / "out").exit_code == 0
+    result = call("read", clip, "subtract --history 7 export", tmp_path / "out", "--resume")
+    assert result.exit_code == 1
+    assert "another chain" in result.output
+
+
+# --- general options ------------------------------------------------------------------------
+
+
+def test_dry_run_does_nothing_and_tells_all(clip, tmp_path):
+    result = call("read", clip, "subtract --history 77 export", tmp_path / "out", "--dry-run")
+    assert result.exit_code == 0, result.output
+    assert "62x46" in result.output
+    assert "history 77" in result.output
+    assert str(tmp_path / "out/clip/masks") in result.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_dry_run_finds_what_would_fail(clip, tmp_path):
+    missing = call("--dry-run read", tmp_path / "no.mp4", "subtract export", tmp_path / "out")
+    assert missing.exit_code == 1
+    assert "no.mp4" in missing.output
+
+
+def test_a_preset_keeps_a_chain(clip, tmp_path):
+    preset = tmp_path / "street.toml"
+    saved = call(
+        "--save-preset", preset, "read", clip, "subtract --history 60 clean export",
+        tmp_path / "a", "--as video",
+    )  # fmt: skip
+    assert saved.exit_code == 0, saved.output
+
+    result = call("--preset", preset, "read", clip, "export", tmp_path / "b", "--as video")
+
+    assert result.exit_code == 0, result.output
+    first = (tmp_path / "a/clip/masks.mkv").read_bytes()
+    assert first == (tmp_path / "b/clip/masks.mkv").read_bytes()
+    shown = call(
+        "--preset", preset, "read", clip, "subtract --history 9 --dry-run export", tmp_path / "c"
+    )
+    assert "history 9" in shown.output
+    assert "history 60" not in shown.output
+
+
+@pytest.mark.parametrize("content", ["chain = 3", "chain = [", "", 'chain = ["subtrct"]'])
+def test_a_bad_preset_is_named(clip, tmp_path, content):
+    preset = tmp_path / "bad.toml"
+    preset.write_text(content)
+    result = call("--preset", preset, "read", clip, "export", tmp_path / "out")
+    assert result.exit_code == 2
+    assert len(result.output.splitlines()) == 1, result.output
+
+
+def test_json_log(clip, tmp_path):
+    result = call("--log json read", clip, "subtract export", tmp_path / "out")
+    events = [json.loads(line) for line in result.stderr.splitlines()]
+    assert [event["event"] for event in events if event["event"] != "progress"] == [
+        "begin", "end", "finish",
+    ]  # fmt: skip
+    assert events[-2]["frames"] == 20
+    assert events[-1]["exit_code"] == 0
+
+
+def test_quiet_says_nothing_of_damage_but_exits_with_it(make_clip, tmp_path):
+    whole = make_clip("whole.mkv", length=40).read_bytes()
+    cut = tmp_path / "cut.mkv"
+    cut.write_bytes(whole[: len(whole) * 2 // 3])
+    result = call("read", cut, "subtract export", tmp_path / "out", "--quiet")
+    assert result.exit_code == 4
+    assert result.output == ""
+
+
+@pytest.mark.parametrize("name", list(main.commands))
+def test_help_is_complete(name):
+    result = call(f"{name} --help")
+    assert result.exit_code == 0
+    for option in main.commands[name].params:
+        if getattr(option, "opts", None) and option.opts[0].startswith("-"):
+            assert option.opts[-1] in result.output
+            assert option.help, f"{name} {option.opts} says nothing of itself"
+
+
+def test_shell_completion_knows_stages_and_options():
+    def complete(line):
+        environment = os.environ | {
+            "_SEGMENT_COMPLETE": "bash_complete",
+            "COMP_WORDS": line,
+            "COMP_CWORD": str(len(line.split(" ")) - 1),
+        }
+        code = "from segment.cli import main; main(prog_name='segment')"
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=environment, capture_output=True, text=True
+        )
+        return {part.split(",")[1] for part in done.stdout.split() if "," in part}
+
+    assert "subtract" in complete("segment sub")
+    assert "subtract-opencv" in complete("segment read a.mp4 sub")
+    assert "--history" in complete("segment read a.mp4 subtract --hi")
+    assert "overlay" in complete("segment read a.mp4 subtract export out --as ov")
+    assert "_SEGMENT_COMPLETE" in call("completion bash").output
+
+
+def test_defaults_on_the_line_are_those_of_the_library():
+    import inspect
+
+    from segment import masks
+    from segment.background import GaussianMixtureSubtractor, OpenCVSubtractor
+    from segment.grouping import ConnectedComponents
+
+    for name, function in {
+        "clean": masks.clean,
+        "subtract": GaussianMixtureSubtractor,
+        "subtract-opencv": OpenCVSubtractor,
+        "group-components": ConnectedComponents,
+    }.items():
+        defaults = {
+            key: parameter.default
+            for key, parameter in inspect.signature(function).parameters.items()
+        }
+        for option in main.commands[name].params:
+            assert option.name in defaults, f"{name} has no parameter {option.name}"
+            if isinstance(option.default, (str, int, float)):
+                assert option.default == defaults[option.name], f"{name} --{option.name}"
+
+
+# --- score and info -------------------------------------------------------------------------
+
+
+def test_score_of_exact_masks_is_one(tmp_path):
+    _, truth = moving_square()
+    labels = (truth[:, :, :, None] * np.uint8(255)).astype(np.uint8)
+    exact = write_video(tmp_path / "truth.mkv", labels)
+    result = call("score", exact, exact, "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.output)["mean"]["f"] == 1.0
+
+
+def test_score_follows_export(clip, tmp_path):
+    _, truth = moving_square()
+    labels = (truth[:, :, :, None] * np.uint8(255)).astype(np.uint8)
+    write_video(tmp_path / "truth.mkv", labels)
+    assert call("read", clip, "subtract export", tmp_path / "out").exit_code == 0
+    result = call("score", tmp_path / "out/clip/masks", tmp_path / "truth.mkv", "--json")
+    assert result.exit_code == 0, result.output
+    score = json.loads(result.output)["sequences"][0]
+
+    found = np.stack([
+        cv2.imread(str(path), cv2.IMREAD_UNCHANGED) > 0
+        for path in sorted((tmp_path / "out/clip/masks").iterdir())
+    ])[1:]  # fmt: skip
+    wanted = truth[1:]
+    tp, fp, fn = (found & wanted).sum(), (found & ~wanted).sum(), (~found & wanted).sum()
+    assert abs(score["f"] - 2 * tp / (2 * tp + fp + fn)) < 1e-9
+    assert abs(score["recall"] - tp / (tp + fn)) < 1e-9
+
+
+def test_info_tells_what_is_there(clip):
+    result = call("info", clip, "--json")
+    assert result.exit_code == 0, result.output
+    facts = json.loads(result.output)[0]
+    assert facts["sound"] is True
+    assert facts["frames"] == facts["decoded"] == 20
+    assert call("info", clip).exit_code == 0
+
+
+def test_info_of_a_cut_video(make_clip, tmp_path):
+    whole = make_clip("whole.mkv", length=40).read_bytes()
+    cut = tmp_path / "cut.mkv"
+    cut.write_bytes(whole[: len(whole) * 2 // 3])
+    assert call("info", cut).exit_code == 4
+    assert call("info", tmp_path / "no.mkv").exit_code == 1
+    assert call("info", tmp_path / "no.mkv", tmp_path / "whole.mkv").exit_code == 3
+
+
+# --- the same from Python -------------------------------------------------------------------
+
+
+def test_run_is_the_line_from_python(clip, tmp_path, capfd):
+    told = []
+    report = segment.run(
+        f"read {clip} subtract export {tmp_path / 'out'}", progress=lambda *done: told.append(done)
+    )
+    assert report.exit_code == 0
+    assert report.sequences[0].frames == 20
+    assert report.sequences[0].outputs == [tmp_path / "out/clip/masks"]
+    assert told == [("clip", done, 20) for done in range(1, 21)]
+    assert capfd.readouterr() == ("", "")
+
+
+def test_run_raises_what_the_command_prints(clip, tmp_path, capfd):
+    with pytest.raises(ChainError, match="did you mean 'subtract'"):
+        segment.run(f"read {clip} subtrct export {tmp_path / 'out'}")
+    with pytest.raises(UnreadableInput, match=r"no\.mp4"):
+        segment.run(["read", tmp_path / "no.mp4", "subtract", "export", tmp_path / "out"])
+    segment.run(f"read {clip} subtract export {tmp_path / 'out'}")
+    with pytest.raises(OutputExists):
+        segment.run(f"read {clip} subtract export {tmp_path / 'out'}")
+    assert capfd.readouterr() == ("", "")

@@ -1,0 +1,178 @@
+"""The stages as generators: what they pass on, how they end, and that memory stays bounded."""
+
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from segment import pipeline
+from segment.errors import MissingForeground
+from tests.conftest import as_frames, moving_square
+
+
+class Everything:
+    """Takes every pixel for foreground; counts its calls."""
+
+    def __init__(self):
+        self.calls = 0
+
+    def apply(self, image):
+        self.calls += 1
+        return np.ones(image.shape[:2], bool)
+
+    def background(self):
+        raise NotImplementedError
+
+
+class Memory:
+    """A sink that remembers what happened to it."""
+
+    def __init__(self, fail_at=None):
+        self.indices, self.events, self.fail_at = [], [], fail_at
+
+    def __enter__(self):
+        self.events.append("open")
+        return self
+
+    def __exit__(self, kind, error, trace):
+        self.events.append("discarded" if kind else "finished")
+
+    def write(self, frame):
+        if frame.index == self.fail_at:
+            raise OSError("full")
+        self.indices.append(frame.index)
+
+
+def images(length=6):
+    return moving_square(length)[0]
+
+
+def test_subtract_gives_every_frame_its_mask_and_changes_none():
+    frames = list(as_frames(images()))
+
+    subtracted = list(pipeline.subtract(frames, Everything()))
+
+    assert [frame.index for frame in subtracted] == list(range(6))
+    assert all(frame.foreground.all() for frame in subtracted)
+    assert all(frame.foreground is None for frame in frames)
+
+
+def test_nothing_outside_the_region_is_foreground():
+    from segment.video.select import within
+
+    region = np.zeros((46, 62), bool)
+    region[5:9, 10:31] = True
+    frames = pipeline.subtract(within(as_frames(images()), region), Everything())
+
+    for frame in pipeline.clean(frames, median=5):
+        np.testing.assert_array_equal(frame.foreground & ~region, False)
+        assert frame.foreground.any()
+
+
+def test_one_frame_is_computed_at_a_time():
+    subtractor = Everything()
+    frames = pipeline.subtract(as_frames(images()), subtractor)
+    assert subtractor.calls == 0
+    next(frames)
+    next(frames)
+    assert subtractor.calls == 2
+
+
+def test_clean_without_a_mask_says_what_to_do():
+    with pytest.raises(MissingForeground, match=r"frame 0 has no foreground mask.*subtract"):
+        list(pipeline.clean(as_frames(images())))
+
+
+def test_group_takes_the_region_where_there_is_no_mask():
+    from segment.video.select import within
+
+    class Recorder:
+        def group(self, image, foreground):
+            self.where = foreground
+            return np.zeros(image.shape[:2], np.int32)
+
+    region = np.zeros((46, 62), bool)
+    region[3:20, 3:20] = True
+    grouper = Recorder()
+    frame = next(pipeline.group(as_frames(images()), grouper))
+    assert grouper.where is None
+    frame = next(pipeline.group(within(as_frames(images()), region), grouper))
+    np.testing.assert_array_equal(grouper.where, region)
+    assert frame.labels.dtype == np.int32
+
+
+def test_two_exports_follow_each_other():
+    first, second = Memory(), Memory()
+
+    frames = pipeline.export(pipeline.export(as_frames(images()), first), second)
+
+    assert len(list(frames)) == 6
+    assert first.indices == second.indices == list(range(6))
+    assert first.events == second.events == ["open", "finished"]
+
+
+def test_a_sink_that_fails_discards_its_output_and_its_neighbours():
+    first, second = Memory(), Memory(fail_at=3)
+
+    with pytest.raises(OSError, match="full"):
+        list(pipeline.export(pipeline.export(as_frames(images()), first), second))
+
+    assert second.events == ["open", "discarded"]
+
+
+# --- read_ahead -----------------------------------------------------------------------------
+
+
+def test_read_ahead_changes_nothing():
+    plain = list(as_frames(images()))
+    ahead = list(pipeline.read_ahead(iter(plain), depth=2))
+    assert len(ahead) == len(plain)
+    assert all(ours is theirs for ours, theirs in zip(ahead, plain, strict=True))
+
+
+def test_read_ahead_works_in_another_thread_and_keeps_its_bound():
+    computed, threads = [], set()
+
+    def slow_reader():
+        for frame in as_frames(images(20)):
+            computed.append(frame.index)
+            threads.add(threading.get_ident())
+            yield frame
+
+    frames = pipeline.read_ahead(slow_reader(), depth=3)
+    next(frames)
+    time.sleep(0.2)  # time enough to run away, were there no bound
+
+    assert len(computed) <= 1 + 3
+    assert threading.get_ident() not in threads
+    assert len(list(frames)) == 19
+
+
+def test_read_ahead_brings_an_error_to_its_place():
+    def broken():
+        yield from list(as_frames(images()))[:3]
+        raise ValueError("frame 3 is bad")
+
+    frames = pipeline.read_ahead(broken(), depth=2)
+    assert [next(frames).index for _ in range(3)] == [0, 1, 2]
+    with pytest.raises(ValueError, match="frame 3 is bad"):
+        next(frames)
+
+
+def test_leaving_early_ends_the_thread_and_discards_the_sink():
+    sink = Memory()
+    before = threading.active_count()
+    frames = pipeline.read_ahead(pipeline.export(as_frames(images(20)), sink), depth=2)
+    next(frames)
+
+    frames.close()
+
+    assert sink.events == ["open", "discarded"]
+    assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("depth", [0, -1])
+def test_read_ahead_refuses_no_room(depth):
+    with pytest.raises(ValueError, match=f"depth is {depth}"):
+        pipeline.read_ahead(as_frames(images()), depth=depth)

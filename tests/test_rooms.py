@@ -1,0 +1,102 @@
+"""Who leans on whom: read from the imports, held against the table of the README."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "segment"
+
+# A room may lean on these rooms and these outside packages, and on nothing else.
+LEANS_ON = {
+    "arrays": (set(), {"numpy"}),
+    "errors": (set(), set()),
+    "threads": (set(), set()),
+    "frame": ({"arrays"}, set()),
+    "protocols": ({"arrays", "frame"}, set()),
+    "background": ({"arrays", "threads"}, {"numpy", "numba", "cv2"}),
+    "masks": ({"arrays"}, {"numpy", "cv2", "skimage", "scipy"}),
+    "grouping": ({"arrays", "errors", "masks"}, {"numpy", "cv2", "skimage", "scipy"}),
+    "video": ({"arrays", "errors", "frame", "protocols"}, {"numpy", "av", "cv2"}),
+    "samples": ({"errors"}, set()),
+    "export": (
+        {"arrays", "errors", "frame", "masks", "protocols"},
+        {"numpy", "av", "cv2", "pycocotools", "scipy"},
+    ),
+    "scores": ({"arrays", "errors", "frame", "protocols", "video"}, {"numpy", "cv2", "scipy"}),
+    "pipeline": ({"arrays", "errors", "frame", "masks", "protocols"}, set()),
+    "cli": (None, {"click", "rich"}),
+}
+
+
+def imports(path):
+    """Every module that a file imports, anywhere in it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            yield node.module
+            if node.module == "segment":
+                yield from (f"segment.{alias.name}" for alias in node.names)
+
+
+def files():
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def room_of(path):
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+@pytest.mark.parametrize("path", files(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_room_leans_only_on_those_it_may(path):
+    room = room_of(path)
+    if room in ("__init__", "__main__"):
+        return
+    assert room in LEANS_ON, f"{room} is a new room; say here what it may lean on"
+    rooms, outside = LEANS_ON[room]
+    for module in imports(path):
+        parts = module.split(".")
+        if parts[0] == "segment":
+            allowed = rooms is None or len(parts) == 1 or parts[1] in rooms | {room}
+            assert allowed, f"{room} must not lean on {module}"
+        elif parts[0] not in sys.stdlib_module_names:
+            assert parts[0] in outside, f"{room} must not import {module}"
+
+
+def test_only_kernels_import_numba():
+    guilty = [path for path in files() if any(m.split(".")[0] == "numba" for m in imports(path))]
+    assert guilty, "no file imports numba: this test looks in the wrong place"
+    assert {path.name for path in guilty} == {"kernels.py"}
+
+
+def test_only_neural_imports_torch():
+    for path in files():
+        if room_of(path) != "neural":
+            assert not any(module.split(".")[0] == "torch" for module in imports(path)), path
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["import segment", "import segment.cli", "from segment import SegmentError"],
+)
+def test_light_imports_load_nothing_heavy(line):
+    heavy = ["numpy", "av", "cv2", "numba", "torch", "scipy", "skimage", "rich", "pycocotools"]
+    code = f"import sys; {line}; print(*[m for m in {heavy} if m in sys.modules])"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert loaded.stdout.split() == []
+
+
+def test_every_public_name_is_there():
+    import segment
+
+    for name in segment.__all__:
+        assert getattr(segment, name) is not None
+    assert set(segment.__all__) <= set(dir(segment))
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = segment.nothing
