@@ -17,7 +17,7 @@ from segment.video.checks import why_not_a_video
 from segment.video.clock import Clock, stamp_of
 from segment.video.images import rescale
 from segment.video.ledger import Ledger
-from segment.video.pixels import is_grey, quarter_turns, upright_image
+from segment.video.pixels import Painter, is_grey, quarter_turns
 from segment.video.source import Source, check_rate
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class VideoFile(Source):
             )
         self._clock = Clock(self._first, self._rate(self._first))
         self._settled = False
-        self._grey = is_grey(self._first)
+        self._painter = Painter(grey=is_grey(self._first))
         self.pixels = self._first.format.name
         turns = quarter_turns(self._first)
         self.rotation = turns * 90
@@ -278,7 +278,7 @@ class VideoFile(Source):
         self._settle(ended=not self.live)
 
     def _image(self, picture: av.VideoFrame) -> Image:
-        image = upright_image(picture, self._grey)
+        image = self._painter.paint(picture)
         if image.shape[:2] != self.info.size:
             if not self.size_changes:
                 log.warning(
@@ -317,7 +317,8 @@ def is_pipe(path: Path) -> bool:
 def told(path: str | Path | BinaryIO) -> str:
     """Return how messages name `path`: an address without its password."""
     if not isinstance(path, (str, Path)):
-        return str(getattr(path, "name", "the input stream"))
+        name = getattr(path, "name", None)  # a number where it was opened by its number
+        return name if isinstance(name, str) else "the input stream"
     if isinstance(path, str) and is_address(path):
         parts = urlsplit(path)
         return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
