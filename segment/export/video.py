@@ -23,7 +23,8 @@ class _Video(FileSink):
     codec: ClassVar[str]
     pixels: ClassVar[str]
     options: ClassVar[dict[str, str]]
-    container_options: ClassVar[dict[str, str]] = {}
+    # Without random identifiers: the same frames give the same file.
+    container_options: ClassVar[dict[str, str]] = {"fflags": "+bitexact"}
 
     def __init__(self, folder: Path, mode: Mode = "new") -> None:
         super().__init__(folder, mode)
@@ -97,7 +98,10 @@ class OverlayVideo(_Video):
     pixels = "yuv420p"
     options: ClassVar[dict[str, str]] = {"preset": "veryfast", "crf": "20"}
     # The index in front, so that a browser plays while it loads.
-    container_options: ClassVar[dict[str, str]] = {"movflags": "+faststart"}
+    container_options: ClassVar[dict[str, str]] = {
+        "fflags": "+bitexact",
+        "movflags": "+faststart",
+    }
 
     def _padded(self, side: int) -> int:
         return side + side % 2  # colours are stored for two by two pixels
