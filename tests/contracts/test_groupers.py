@@ -1,0 +1,198 @@
+"""What every grouper promises, with no knowledge of which it is."""
+
+import numpy as np
+import pytest
+
+from segment import grouping
+from segment.errors import MissingForeground
+
+NAMES = pytest.mark.parametrize("name", grouping.__all__)
+SIZE = (46, 62)
+
+
+def make(name):
+    return getattr(grouping, name)()
+
+
+def scene(length=12, size=SIZE, seed=7, channels=3):
+    """Three squares that move apart or together on noise: images and masks."""
+    rng = np.random.default_rng(seed)
+    images = rng.integers(60, 100, (length, *size, channels), np.uint8)
+    masks = np.zeros((length, *size), bool)
+    for t in range(length):
+        for k, (row, column, down, right) in enumerate(
+            [(4, 5, 1, 2), (6, 45, 1, -2), (30, 20, 0, 1)]
+        ):
+            y, x = row + down * t, column + right * t
+            masks[t, y : y + 7, x : x + 6] = True
+            images[t, y : y + 7, x : x + 6] = 120 + 40 * k
+    return images, masks
+
+
+def run(name, images, masks):
+    grouper = make(name)
+    return np.stack([grouper.group(i, m) for i, m in zip(images, masks, strict=True)])
+
+
+def check(labels, mask):
+    assert labels.dtype == np.int32
+    assert labels.shape == mask.shape
+    np.testing.assert_array_equal(labels > 0, mask)
+    assert labels.min(initial=0) >= 0
+
+
+@NAMES
+@pytest.mark.parametrize("channels", [1, 3])
+def test_labels_cover_the_foreground_and_nothing_else(name, channels):
+    images, masks = scene(channels=channels)
+    copies = images.copy(), masks.copy()
+
+    for labels, mask in zip(run(name, images, masks), masks, strict=True):
+        check(labels, mask)
+
+    np.testing.assert_array_equal(images, copies[0])
+    np.testing.assert_array_equal(masks, copies[1])
+
+
+@NAMES
+def test_results_are_new_arrays(name):
+    images, masks = scene(2)
+    grouper = make(name)
+    first = grouper.group(images[0], masks[0])
+    before = first.copy()
+    first_again = first
+    first_again[:] = 99
+    second = grouper.group(images[1], masks[1])
+
+    check(second, masks[1])
+    assert set(np.unique(second)) == set(np.unique(before))
+
+
+@NAMES
+def test_the_same_input_gives_the_same_labels(name):
+    images, masks = scene()
+    np.testing.assert_array_equal(run(name, images, masks), run(name, images, masks))
+
+
+@NAMES
+@pytest.mark.parametrize("shift", [(0, 1), (1, 0), (5, 3), (8, 8)])
+def test_moving_the_whole_scene_moves_the_labels(name, shift):
+    images, masks = scene()
+    down, right = shift
+    larger = (masks.shape[1] + 9, masks.shape[2] + 9)
+    here_image, there_image = (np.full((len(images), *larger, 3), 80, np.uint8) for _ in "ab")
+    here, there = (np.zeros((len(masks), *larger), bool) for _ in "ab")
+    at = np.s_[:, : SIZE[0], : SIZE[1]]
+    to = np.s_[:, down : down + SIZE[0], right : right + SIZE[1]]
+    # No object touches the border, where leaving begins.
+    here[at], there[to], here_image[at], there_image[to] = masks, masks, images, images
+
+    expected = run(name, here_image, here)[at]
+
+    np.testing.assert_array_equal(run(name, there_image, there)[to], expected)
+
+
+@NAMES
+def test_swapping_channels_changes_nothing(name):
+    images, masks = scene()
+    swapped = np.ascontiguousarray(images[..., [2, 0, 1]])
+
+    np.testing.assert_array_equal(run(name, images, masks), run(name, swapped, masks))
+
+
+@NAMES
+def test_memory_layout_changes_nothing(name):
+    images, masks = scene()
+    expected = run(name, images, masks)
+    grouper = make(name)
+    for t, labels in enumerate(expected):
+        image, mask = np.asfortranarray(images[t]), np.repeat(masks[t], 2, axis=1)[:, ::2]
+        np.testing.assert_array_equal(grouper.group(image, mask), labels)
+
+
+@NAMES
+def test_objects_that_hold_still_keep_their_labels(name):
+    images, masks = scene()
+    labels = run(name, images[:1].repeat(40, axis=0), masks[:1].repeat(40, axis=0))
+
+    assert (labels == labels[0]).all()
+    assert len(np.unique(labels)) == 4
+
+
+@NAMES
+def test_objects_that_move_keep_their_labels(name):
+    images, masks = scene(8)
+    labels = run(name, images, masks)
+
+    for t in range(8):
+        found = [labels[t, 7 + t, 8 + 2 * t], labels[t, 9 + t, 48 - 2 * t], labels[t, 33, 23 + t]]
+        first = [labels[0, 7, 8], labels[0, 9, 48], labels[0, 33, 23]]
+        assert found == first
+        assert len(set(found)) == 3
+
+
+@NAMES
+@pytest.mark.parametrize("size", [(1, 1), (1, 17), (13, 1), (2, 3)])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_tiny_pictures(name, size, channels):
+    grouper = make(name)
+    image = np.full((*size, channels), 100, np.uint8)
+    one = np.zeros(size, bool)
+    one[-1, -1] = True
+    nothing, everything = np.zeros(size, bool), np.ones(size, bool)
+    for mask in (nothing, one, everything, nothing, everything, one):
+        check(grouper.group(image, mask), mask)
+
+
+@NAMES
+def test_thousands_of_blobs(name):
+    grouper = make(name)
+    mask = np.zeros((201, 303), bool)
+    mask[::3, ::4] = True
+    image = np.full((201, 303, 1), 50, np.uint8)
+
+    first = grouper.group(image, mask)
+    second = grouper.group(image, mask)
+
+    assert len(np.unique(first)) == mask.sum() + 1 == 5093
+    np.testing.assert_array_equal(first, second)
+    # And from one frame to the next everything is one, and thousands again.
+    for other in (np.ones_like(mask), mask):
+        check(grouper.group(image, other), other)
+
+
+@NAMES
+def test_any_mask_at_all(name):
+    rng = np.random.default_rng(11)
+    grouper = make(name)
+    for _ in range(40):
+        mask = rng.random(SIZE) < rng.choice([0.0, 0.02, 0.3, 0.6, 1.0])
+        check(grouper.group(rng.integers(0, 256, (*SIZE, 3), np.uint8), mask), mask)
+
+
+@NAMES
+def test_wrong_arrays_are_refused_with_their_numbers(name):
+    image, mask = np.zeros((5, 7, 3), np.uint8), np.zeros((5, 7), bool)
+    grouper = make(name)
+    with pytest.raises(ValueError, match=r"foreground is \(7, 5\), but the image is \(5, 7\)"):
+        grouper.group(image, mask.T)
+    with pytest.raises(TypeError, match="foreground is uint8, wanted bool"):
+        grouper.group(image, mask.view(np.uint8))
+    with pytest.raises(ValueError, match=r"image is \(5, 7\)"):
+        grouper.group(image[:, :, 0], mask)
+    with pytest.raises(TypeError, match="image is float64, wanted uint8"):
+        grouper.group(image.astype(float), mask)
+    grouper.group(image, mask)
+    with pytest.raises(ValueError, match=r"image is \(6, 7, 3\), .* were \(5, 7, 3\)"):
+        grouper.group(np.zeros((6, 7, 3), np.uint8), np.zeros((6, 7), bool))
+
+
+@NAMES
+def test_without_a_mask_it_works_or_says_what_is_missing(name):
+    image = np.zeros((5, 7, 3), np.uint8)
+    try:
+        labels = make(name).group(image, None)
+    except MissingForeground as error:
+        assert "needs a foreground mask; put a subtract-" in str(error)  # noqa: PT017
+    else:
+        check(labels, np.ones((5, 7), bool))
