@@ -62,7 +62,7 @@ def test_a_moving_square_is_found(name, channels, size):
     # Young backgrounds learn fast, and would take a slow object for their own.
     masks_of(subtractor, [*images[:6]] * 8)
     found = masks_of(subtractor, images)
-    assert (found & truth).sum() / (found | truth).sum() > 0.9
+    assert (found & truth).sum() / (found | truth).sum() > 0.85
 
 
 @every
