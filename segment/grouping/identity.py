@@ -179,7 +179,7 @@ class IdentityTracker:
         amount = np.bincount(back.reshape(-1), amount, len(codes)).astype(np.float64, copy=False)
         t, r = np.divmod(codes, count)
 
-        # Of a region: the share that one track's shape covers, and which track that is.
+        # The share of a region that the shape of one track, seen in the last frame, covers.
         cover = np.where(lost[t] == 0, amount, 0.0) / regions.area[r]
         shape = np.array([len(track.pixels) * track.weight for track in tracks])
         fit = np.minimum(1.0, amount / np.maximum(1.0, np.minimum(shape[t], regions.area[r])))
