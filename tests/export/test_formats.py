@@ -1,0 +1,201 @@
+"""What is in the files: exact masks, ids, COCO that its own tools load, tables, videos."""
+
+import csv
+import json
+from fractions import Fraction
+
+import av
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from pycocotools import mask as rle
+from pycocotools.coco import COCO
+
+from segment.errors import OutputError
+from segment.export import draw_overlay
+from segment.export.objects import objects_of
+from segment.export.overlay import colour_of
+from segment.export.tracks import COLUMNS
+from segment.video import open_frames
+from tests.conftest import as_frames
+from tests.contracts.test_sinks import found_frames, write
+
+
+def test_masks_are_named_by_frame_number(tmp_path):
+    frames = found_frames()
+    target = write("masks", tmp_path, frames[1::2])
+    assert sorted(path.name for path in target.iterdir()) == ["000001.png", "000003.png"]
+    for frame in frames[1::2]:
+        mask = cv2.imread(str(target / f"{frame.index:06}.png"), cv2.IMREAD_UNCHANGED)
+        np.testing.assert_array_equal(mask, np.where(frame.foreground, 255, 0))
+        assert mask.dtype == np.uint8
+
+
+def test_labels_keep_their_ids(tmp_path):
+    frames = found_frames()
+    target = write("labels", tmp_path, frames)
+    for frame in frames:
+        labels = cv2.imread(str(target / f"{frame.index:06}.png"), cv2.IMREAD_UNCHANGED)
+        assert labels.dtype == np.uint16
+        np.testing.assert_array_equal(labels, frame.labels)
+
+
+def test_an_id_that_does_not_fit_is_told(tmp_path):
+    labels = np.full((1, 4, 5), 65535, np.int32)
+    images = np.zeros((1, 4, 5, 3), np.uint8)
+    write("labels", tmp_path / "fits", as_frames(images, labels=labels))
+    with pytest.raises(OutputError, match="frame 0 has an object 65536, but"):
+        write("labels", tmp_path / "not", as_frames(images, labels=labels + 1))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (7, 5), (33, 47), (480, 640)])
+def test_the_mask_video_comes_back_exactly(size, tmp_path):
+    frames = found_frames(6, size)
+    with open_frames(write("video", tmp_path, frames)) as video:
+        back = list(video)
+        assert not video.damage
+    assert len(back) == 6
+    for ours, frame in zip(back, frames, strict=True):
+        np.testing.assert_array_equal(ours.image[:, :, 0], np.where(frame.foreground, 255, 0))
+        assert abs(ours.time - frame.time) < 0.0006  # mkv counts milliseconds
+
+
+def test_times_and_rates_survive(tmp_path):
+    from dataclasses import replace
+
+    rate = Fraction(30000, 1001)
+    frames = [
+        replace(frame, time=time, sequence=replace(frame.sequence, rate=rate))
+        for frame, time in zip(found_frames(4), [0.0, 0.1, 0.15, 2.0], strict=True)
+    ]
+    for name in ("video", "overlay"):
+        with open_frames(write(name, tmp_path, frames)) as video:
+            assert [round(frame.time, 3) for frame in video] == [0.0, 0.1, 0.15, 2.0]
+
+
+def test_coco_is_what_pycocotools_expects(tmp_path, capsys):
+    frames = found_frames(6)
+    target = write("coco", tmp_path, frames)
+    coco = COCO(str(target))
+    capsys.readouterr()
+    assert len(coco.imgs) == 6
+    assert coco.loadCats([1])[0]["name"] == "object"
+    for frame in frames:
+        image = coco.imgs[frame.index + 1]
+        assert (image["height"], image["width"]) == frame.image.shape[:2]
+        assert image["file_name"] == f"{frame.index:06}.png"
+        assert image["time"] == frame.time
+        labels = np.zeros(frame.labels.shape, np.int32)
+        for annotation in coco.loadAnns(coco.getAnnIds([image["id"]])):
+            mask = coco.annToMask(annotation).astype(bool)
+            labels[mask] = annotation["track_id"]
+            assert annotation["area"] == mask.sum() == rle.area(annotation["segmentation"])
+            assert annotation["bbox"] == list(rle.toBbox(annotation["segmentation"]))
+            assert annotation["iscrowd"] == 0
+        np.testing.assert_array_equal(labels, frame.labels)
+    assert len({annotation["id"] for annotation in coco.anns.values()}) == len(coco.anns)
+
+
+def test_an_empty_sequence_is_valid_coco(tmp_path):
+    images = np.zeros((2, 4, 5, 1), np.uint8)
+    target = write("coco", tmp_path, as_frames(images, labels=np.zeros((2, 4, 5), np.int32)))
+    document = json.loads(target.read_text())
+    assert len(document["images"]) == 2
+    assert document["annotations"] == []
+
+
+def test_a_row_for_each_object_in_each_frame(tmp_path):
+    labels = np.zeros((2, 6, 9), np.int32)
+    labels[0, 1:3, 2:6] = 4
+    labels[1, 5, 8] = 9
+    labels[1, 0, 0:3] = 4
+    target = write("tracks", tmp_path, as_frames(np.zeros((2, 6, 9, 3), np.uint8), labels=labels))
+    with target.open() as file:
+        rows = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+    assert rows == [
+        dict(zip(COLUMNS, row, strict=True))
+        for row in [
+            (0, 0.0, 4, 2, 1, 4, 2, 3.5, 1.5, 8),
+            (1, 0.04, 4, 0, 0, 3, 1, 1.0, 0.0, 3),
+            (1, 0.04, 9, 8, 5, 1, 1, 8.0, 5.0, 1),
+        ]
+    ]
+
+
+LABELS = arrays(
+    np.int32,
+    st.tuples(st.integers(1, 9), st.integers(1, 11)),
+    elements=st.sampled_from([0, 0, 1, 2, 3, 10**6, 2**31 - 1]),
+)
+
+
+@given(labels=LABELS)
+@settings(deadline=None)
+def test_objects_are_what_the_labels_say(labels):
+    back = np.zeros_like(labels)
+    ids = []
+    for thing in objects_of(labels):
+        ids.append(thing.id)
+        rows, columns = np.nonzero(labels == thing.id)
+        assert (thing.y, thing.x) == (rows.min(), columns.min())
+        assert (thing.height, thing.width) == (np.ptp(rows) + 1, np.ptp(columns) + 1)
+        assert thing.area == len(rows)
+        assert thing.centroid == pytest.approx((columns.mean(), rows.mean()))
+        crop = back[thing.y : thing.y + thing.height, thing.x : thing.x + thing.width]
+        crop[thing.mask] = thing.id
+    np.testing.assert_array_equal(back, labels)
+    assert ids == sorted(set(labels[labels > 0].tolist()))
+
+
+# --- the overlay ----------------------------------------------------------------------------
+
+
+def test_the_overlay_is_h264_that_browsers_play(tmp_path):
+    target = write("overlay", tmp_path, found_frames(5, (33, 47)))
+    with av.open(str(target)) as container:
+        stream = container.streams.video[0]
+        assert stream.codec_context.name == "h264"
+        assert stream.codec_context.pix_fmt == "yuv420p"
+        assert (stream.width, stream.height) == (48, 34)  # even, padded
+        assert sum(1 for _ in container.decode(video=0)) == 5
+    data = target.read_bytes()
+    assert data.index(b"moov") < data.index(b"mdat")  # plays while it loads
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("size", [(1, 1), (3, 200), (120, 160)])
+def test_the_overlay_draws_on_a_copy(size, channels):
+    image = np.full((*size, channels), 90, np.uint8)
+    labels = np.zeros(size, np.int32)
+    labels[: size[0] // 2 + 1, : size[1] // 2 + 1] = 5
+    drawn = draw_overlay(image, labels > 0, labels, 61.5)
+    assert drawn.shape == (*size, 3)
+    assert drawn.dtype == np.uint8
+    assert (image == 90).all()
+    assert (drawn != 90).any()
+
+
+def test_an_object_is_drawn_where_it_is_in_its_own_colour():
+    image = np.full((200, 300, 3), 90, np.uint8)
+    labels = np.zeros((200, 300), np.int32)
+    labels[80:140, 100:180] = 7
+    drawn = draw_overlay(image, labels > 0, labels, 0.0)
+    tint = drawn[110, 140].astype(int) - 90
+    wanted = np.array(colour_of(7)) - 90
+    assert (np.abs(tint - 0.3 * wanted) <= 2).all()
+    far = drawn[20:60, 200:290]
+    np.testing.assert_array_equal(far, 90)
+    # Another object does not change the first one's colour.
+    labels[10:20, 10:20] = 3
+    again = draw_overlay(image, labels > 0, labels, 0.0)
+    np.testing.assert_array_equal(again[110, 140], drawn[110, 140])
+
+
+def test_neighbouring_ids_are_told_apart():
+    colours = np.array([colour_of(number) for number in range(1, 30)], float)
+    for near in (1, 2, 3):
+        distance = np.abs(colours[near:] - colours[:-near]).max(axis=1)
+        assert distance.min() > 60
