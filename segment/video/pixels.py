@@ -18,8 +18,7 @@ class Painter:
 
     def __init__(self, grey: bool) -> None:
         self._grey = grey
-        # One for all frames: a fresh one a frame computes its tables anew, which costs more
-        # than the conversion (0.56 against 0.21 ms at 768x576).
+        # One for all frames: a frame's own would set up its tables anew each time.
         self._converter = VideoReformatter()
 
     def paint(self, picture: av.VideoFrame) -> Image:
@@ -50,11 +49,9 @@ class Painter:
         wanted: dict[str, Any] = {"format": pixels, "dst_color_range": _FULL}
         if picture.color_range in (_LIMITED, _FULL):
             wanted["src_color_range"] = int(picture.color_range)
-        try:
-            # Its own threads cost more than they bring (1.25 against 0.82 ms at 1080p).
-            converted = self._converter.reformat(picture, **wanted, threads=1)
-        except TypeError:  # PyAV before it had the argument
-            converted = self._converter.reformat(picture, **wanted)
+        # Its own threads cost more than they bring: decoding and converting 1080p took
+        # 4.7 ms a frame with them, 2.6 ms without, on two cores.
+        converted = self._converter.reformat(picture, **wanted, threads=1)
         return converted.to_ndarray()
 
 
