@@ -16,6 +16,7 @@ from segment.cli.params import Input, Moment, Odd, Size
 if TYPE_CHECKING:
     from segment.frame import Frame
     from segment.protocols import FrameSource
+    from segment.video import Source
 
 FORMATS = ("masks", "video", "labels", "coco", "overlay", "tracks")
 Mode = Literal["new", "overwrite", "resume"]
@@ -32,6 +33,12 @@ class ReadLink(Link):
 
     def open(self, given: str, name: str) -> "FrameSource":
         """Open one of the inputs. Raises UnreadableInput."""
+        source = self._source(given, name)
+        if self.options["start"] is not None:
+            source.skip_before(self.options["start"])
+        return source
+
+    def _source(self, given: str, name: str) -> "Source":
         from segment import samples, video
 
         if given.startswith("sample:"):

@@ -113,4 +113,6 @@ class OverlayVideo(_Video):
         height, width = drawn.shape[:2]
         if height % 2 or width % 2:
             drawn = np.pad(drawn, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-        return av.VideoFrame.from_ndarray(drawn, format="rgb24")
+        picture = av.VideoFrame.from_ndarray(drawn, format="rgb24")
+        # Left to the encoder, the conversion differs in a few bytes from one run to the next.
+        return picture.reformat(format=self.pixels, threads=1)

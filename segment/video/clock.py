@@ -8,9 +8,9 @@ import av
 class Clock:
     """Seconds since the first frame, from exact time stamps where there are any."""
 
-    def __init__(self, first: av.VideoFrame, rate: Fraction) -> None:
+    def __init__(self, first: av.VideoFrame, base: Fraction | None, rate: Fraction) -> None:
         self.rate = rate
-        self._base = first.time_base
+        self._base = base  # seconds a tick of the frames' time stamps, None when nobody knows
         self._start = self._last = stamp_of(first)
         self._offset = 0
         self.seconds = 0.0  # of the latest frame

@@ -112,7 +112,9 @@ class VideoFile(Source):
                 f"{self.told}: its video track ({self.stream.codec_context.name}) "
                 "holds no frame that can be decoded"
             )
-        self._clock = Clock(self._first, self._rate(self._first))
+        # A frame that the decoder held back to the end of the file does not say its own.
+        base = self._first.time_base or self.stream.time_base
+        self._clock = Clock(self._first, base, self._rate(self._first))
         self._settled = False
         self._painter = Painter(grey=is_grey(self._first))
         self.pixels = self._first.format.name
@@ -121,7 +123,7 @@ class VideoFile(Source):
         height, width = self._first.height, self._first.width
         if turns % 2:
             height, width = width, height
-        stamp, base = stamp_of(self._first), self._first.time_base
+        stamp = stamp_of(self._first)
         self.start = None if stamp is None or base is None else float(stamp * base)
         self.info = SequenceInfo(
             name=name or _name(self._path),

@@ -465,3 +465,19 @@ def test_sound_longer_than_the_film_is_no_cut(tmp_path):
 
     assert len(list(source)) == 20
     assert not source.damage
+
+
+def test_a_short_film_that_the_decoder_holds_back_keeps_its_times(tmp_path):
+    """All frames came out at the end, without a clock, and were spaced by the mean rate."""
+    times = [0.0, 0.1, 0.15, 2.0]
+    with av.open(str(tmp_path / "short.mp4"), "w") as container:
+        stream = container.add_stream("libx264", rate=30)
+        stream.width, stream.height, stream.pix_fmt = 48, 34, "yuv420p"
+        stream.codec_context.time_base = Fraction(1, 90_000)
+        for time in times:
+            picture = av.VideoFrame.from_ndarray(np.zeros((34, 48, 3), np.uint8), format="rgb24")
+            picture.pts, picture.time_base = round(time * 90_000), Fraction(1, 90_000)
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode())
+    with VideoFile(tmp_path / "short.mp4") as frames:
+        assert [frame.time for frame in frames] == times
