@@ -121,24 +121,31 @@ class GaussianMixtureSubtractor:
 
         height, width, channels = image.shape
         # A contiguous image is read as it lies in memory; any other through its strides.
-        contiguous = image.flags.c_contiguous
-        pixels = image.reshape(-1) if contiguous else np.empty(0, image.dtype)
+        # One type of each for the compiler, whatever the image.
+        strided = np.empty((2, 2, 4), image.dtype)[:, :, ::2]
+        pixels = np.empty(0, image.dtype)
+        if image.flags.c_contiguous:
+            pixels = image.reshape(-1)
+        else:
+            strided = image.view()
+        strided.flags.writeable = pixels.flags.writeable = False
         count, flat = self._count.reshape(-1), foreground.reshape(-1)
         length = _run_length(width)
 
         def update(start: int, stop: int) -> None:
             kernels.update_mixture(
-                image,
+                strided,
                 pixels,
                 self._planes,
                 count,
                 flat,
                 np.empty((channels + kernels.SCRATCH_ROWS, length), self.dtype),
-                np.empty(length, np.uint8),
-                np.empty(length, np.uint64),
+                np.empty(2 * length, np.uint8),
+                np.empty(width, np.uint64),
                 settings,
                 rates,
                 self.detect_shadows,
+                width,
                 length,
                 start,
                 stop,
