@@ -18,7 +18,7 @@ makes a float64, so constants come in the type of the state.
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
@@ -132,52 +132,65 @@ def update_mixture(
                             one,
                         )
                 _follow(state, p, m, channels, scratch, squared, step, marks, crowds, settings)
-            b = np.uint64(0)
-            while b < m:
-                end = b
+            begin = np.uint64(0)
+            while begin < m:
+                end = begin
                 while end < m and crowds[end // _BLOCK] != np.uint8(0):
                     end += _BLOCK
-                if end > b:
+                if end > begin:
                     end = min(end, m)
                     _follow_all(
                         state,
                         count,
                         foreground,
-                        p + b,
-                        b,
-                        end - b,
+                        p + begin,
+                        begin,
+                        end - begin,
                         channels,
                         scratch,
                         settings,
                         rates,
                         shadows,
                     )
-                    b = end
+                    begin = end
                 else:
-                    b += _BLOCK
+                    begin += _BLOCK
             # Their other modes are far away in memory: ask for them now, use them after the row.
             for f in range(before, late):
                 place = np.uint64(y * width) + failing[f]
                 for row in range(stride, stride * min(np.uint64(count[place]) + _1, all_modes)):
                     _prefetch(state, row, place)
-        for f in range(late):
-            x = np.int64(failing[f])
-            p = np.uint64(y * width + x)
-            _gather_one(image, pixels, y, x, p, channels, scratch)
-            _follow_one(state, count, foreground, p, channels, scratch, settings, rates, shadows)
+        _follow_each(
+            image,
+            pixels,
+            state,
+            count,
+            foreground,
+            y,
+            width,
+            failing,
+            late,
+            channels,
+            scratch,
+            settings,
+            rates,
+            shadows,
+        )
 
 
 @intrinsic
-def _prefetch(typing_context, array, row, place):
+def _ask_for(typing_context, array, row, place):
     """Ask for array[row, place], soon to be changed, to be brought near; wait for nothing."""
+
+    tools: Any = cgutils
 
     def generate(context, builder, signature, arguments):
         values = context.make_array(signature.args[0])(context, builder, arguments[0])
-        columns = cgutils.unpack_tuple(builder, values.shape, 2)[1]
+        columns = tools.unpack_tuple(builder, values.shape, 2)[1]
         offset = builder.add(builder.mul(arguments[1], columns), arguments[2])
         byte = ir.PointerType(ir.IntType(8))
         flag = ir.IntType(32)
-        prefetch = cgutils.get_or_insert_function(
+        prefetch = tools.get_or_insert_function(
             builder.module,
             ir.FunctionType(ir.VoidType(), [byte, flag, flag, flag]),
             "llvm.prefetch.p0",
@@ -188,6 +201,10 @@ def _prefetch(typing_context, array, row, place):
         return context.get_dummy_value()
 
     return types.void(array, row, place), generate
+
+
+# To a reader of types the context is an argument, too.
+_prefetch: Any = _ask_for
 
 
 @_compile
@@ -362,8 +379,23 @@ def _follow(state, p, m, channels, scratch, squared, step, marks, crowds, settin
 
 
 @_compile
-def _follow_one(state, count, foreground, p, channels, scratch, settings, rates, shadows):
-    """Do it all for one pixel, whose values stand first in their rows of `scratch`."""
+def _follow_each(
+    image,
+    pixels,
+    state,
+    count,
+    foreground,
+    y,
+    width,
+    failing,
+    fails,
+    channels,
+    scratch,
+    settings,
+    rates,
+    shadows,
+):
+    """Do it all for the first `fails` pixels of row y that stand in `failing`, one by one."""
     threshold = settings[0]
     match = settings[1]
     enough = settings[2]
@@ -375,64 +407,68 @@ def _follow_one(state, count, foreground, p, channels, scratch, settings, rates,
     prior = rates[2]
     stride = channels + _2
     all_modes = np.uint64(state.shape[0]) // stride
-    n = np.uint64(count[p])
-    # E-step: the first mode that matches, and whether a background mode explains the pixel.
-    matched = n
-    explained = False
-    heavier = zero
-    squared = zero
-    for k in range(n):
-        row = k * stride
+    for f in range(fails):
+        x = np.int64(failing[f])
+        p = np.uint64(y * width + x)
+        _gather_one(image, pixels, y, x, p, channels, scratch)
+        n = np.uint64(count[p])
+        # E-step: the first mode that matches, and whether a background mode explains the pixel.
+        matched = n
+        explained = False
+        heavier = zero
         squared = zero
-        for c in range(channels):
-            delta = scratch[c, 0] - state[row + _2 + c, p]
-            squared += delta * delta
-        squared *= share
-        if heavier < enough and squared < threshold * state[row + _1, p]:
-            explained = True
-        if squared < match * state[row + _1, p]:
-            matched = np.uint64(k)
-            break
-        heavier += state[row, p]
-    if shadows and not explained:
-        explained = _is_shadow(state, p, np.uint64(0), n, channels, scratch, settings)
-    foreground[p] = not explained
-    if alpha == zero:
-        return
-    # M-step.
-    for k in range(n):
-        state[k * stride, p] = decay * state[k * stride, p] - prior
-    if matched < n:
-        row = matched * stride
-        state[row, p] += alpha
-        rate = min(one, alpha / state[row, p])
-        spread = state[row + _1, p]
-        spread += rate * (squared - spread)
-        state[row + _1, p] = min(max(spread, settings[4]), settings[5])
-        for c in range(channels):
-            mean = row + _2 + c
-            state[mean, p] += rate * (scratch[c, 0] - state[mean, p])
-        _rise(state, matched, p, stride)
-    found = matched < n
-    # Modes without weight go. What matched has risen above them.
-    while n > np.uint64(0) and state[(n - _1) * stride, p] <= zero:
-        n -= _1
-        state[n * stride, p] = zero
-    if not found:
-        if n < all_modes:
-            n += _1
-        row = (n - _1) * stride
-        state[row, p] = alpha
-        state[row + _1, p] = settings[3]
-        for c in range(channels):
-            state[row + _2 + c, p] = scratch[c, 0]
-        _rise(state, n - _1, p, stride)
-    total = zero
-    for k in range(n):
-        total += state[k * stride, p]
-    for k in range(n):
-        state[k * stride, p] /= total
-    count[p] = np.uint8(n)
+        for k in range(n):
+            row = k * stride
+            squared = zero
+            for c in range(channels):
+                delta = scratch[c, 0] - state[row + _2 + c, p]
+                squared += delta * delta
+            squared *= share
+            if heavier < enough and squared < threshold * state[row + _1, p]:
+                explained = True
+            if squared < match * state[row + _1, p]:
+                matched = np.uint64(k)
+                break
+            heavier += state[row, p]
+        if shadows and not explained:
+            explained = _is_shadow(state, p, np.uint64(0), n, channels, scratch, settings)
+        foreground[p] = not explained
+        if alpha == zero:
+            continue
+        # M-step.
+        for k in range(n):
+            state[k * stride, p] = decay * state[k * stride, p] - prior
+        if matched < n:
+            row = matched * stride
+            state[row, p] += alpha
+            rate = min(one, alpha / state[row, p])
+            spread = state[row + _1, p]
+            spread += rate * (squared - spread)
+            state[row + _1, p] = min(max(spread, settings[4]), settings[5])
+            for c in range(channels):
+                mean = row + _2 + c
+                state[mean, p] += rate * (scratch[c, 0] - state[mean, p])
+            _rise(state, matched, p, stride)
+        found = matched < n
+        # Modes without weight go. What matched has risen above them.
+        while n > np.uint64(0) and state[(n - _1) * stride, p] <= zero:
+            n -= _1
+            state[n * stride, p] = zero
+        if not found:
+            if n < all_modes:
+                n += _1
+            row = (n - _1) * stride
+            state[row, p] = alpha
+            state[row + _1, p] = settings[3]
+            for c in range(channels):
+                state[row + _2 + c, p] = scratch[c, 0]
+            _rise(state, n - _1, p, stride)
+        total = zero
+        for k in range(n):
+            total += state[k * stride, p]
+        for k in range(n):
+            state[k * stride, p] /= total
+        count[p] = np.uint8(n)
 
 
 @_compile
