@@ -20,6 +20,7 @@ from segment.background import GaussianMixtureSubtractor
 
 SIZES = ("320x240", "640x480", "1920x1080", "3840x2160")
 WARM = 60  # frames, so that what the first ones brought has settled
+COLD = 200_000_000  # bytes, far more than a cache; each model is as cold when its turn comes
 KEPT = 8  # different frames; more would be closer to a film, and fill the memory
 
 
@@ -127,12 +128,15 @@ def touched(subtractor: GaussianMixtureSubtractor, image: np.ndarray) -> int:
 
 
 def copying(size: int, times: int) -> float:
-    """Milliseconds to read and write `size` bytes in place, in one thread."""
-    memory = np.zeros(size // 4, np.float32)
+    """Milliseconds to read and write `size` bytes that no cache holds, in place, in one thread."""
+    parts = max(2, -(-COLD // size))
+    memory = np.zeros((parts, size // 4), np.float32)
+    memory += 1
     taken = []
-    for _ in range(times):
+    for n in range(times):
+        part = memory[n % parts]
         begin = time.perf_counter()
-        np.add(memory, 1, out=memory)
+        np.add(part, 1, out=part)
         taken.append(time.perf_counter() - begin)
     return 1000 * float(np.median(taken))
 
