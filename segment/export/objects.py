@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from segment.arrays import Labels, Mask
 
@@ -17,6 +16,8 @@ class Object:
     ----------
     id : its label.
     x, y, width, height : its box, pixels.
+    area : its pixels.
+    centroid : mean column and row of its pixels; a pixel's centre is at whole numbers.
     mask : (height, width) bool, its pixels within the box.
     """
 
@@ -25,49 +26,50 @@ class Object:
     y: int
     width: int
     height: int
+    area: int
+    centroid: tuple[float, float]
     mask: Mask
-
-    @property
-    def area(self) -> int:
-        """Pixels."""
-        return int(np.count_nonzero(self.mask))
-
-    @property
-    def centroid(self) -> tuple[float, float]:
-        """Mean column and row of its pixels, pixels; a pixel's centre is at whole numbers."""
-        rows, columns = np.nonzero(self.mask)
-        return float(columns.mean()) + self.x, float(rows.mean()) + self.y
 
 
 def objects_of(labels: Labels) -> Iterator[Object]:
     """Every object of `labels`, (H, W) int32, in the order of their ids.
 
-    Ids may be large and sparse: the work is in the foreground's pixels, not in the ids.
+    Runs of equal labels along the rows are found first; boxes, areas and centroids are
+    sums over these few runs. So ids may be large and sparse, and the cost hardly depends
+    on how much foreground there is.
     """
-    where = np.flatnonzero(labels)
-    if not where.size:
+    width = labels.shape[1]
+    flat = labels.ravel()
+    begins = np.empty(flat.size, bool)
+    np.not_equal(flat[1:], flat[:-1], out=begins[1:])
+    begins[::width] = True  # a run ends with its row
+    start = np.flatnonzero(begins)
+    end = np.append(start[1:], flat.size)
+    number = flat[start]
+    kept = np.flatnonzero(number > 0)
+    if not kept.size:
         return
-    rows, columns = np.divmod(where, labels.shape[1])
-    ids, index = np.unique(labels.ravel()[where], return_inverse=True)
-    top, left = _ends(np.minimum, index, rows, columns, len(ids), labels.size)
-    bottom, right = _ends(np.maximum, index, rows, columns, len(ids), -1)
-    for number, x0, y0, x1, y1 in zip(
-        ids.tolist(), left.tolist(), top.tolist(), right.tolist(), bottom.tolist(), strict=True
+    kept = kept[np.argsort(number[kept], kind="stable")]  # by id, rows still rising
+    start, end, number = start[kept], end[kept], number[kept]
+    first = np.flatnonzero(np.diff(number, prepend=0))
+
+    row, left = np.divmod(start, width)
+    length = end - start
+    right = left + length
+    area = np.add.reduceat(length, first)
+    # A run's columns sum to its length times their mean; doubled, all sums are whole.
+    columns = np.add.reduceat((left + right - 1) * length, first) / (2 * area)
+    rows = np.add.reduceat(row * length, first) / area
+    for id, x0, y0, x1, y1, pixels, cx, cy in zip(  # noqa: A001
+        number[first].tolist(),
+        np.minimum.reduceat(left, first).tolist(),
+        row[first].tolist(),
+        np.maximum.reduceat(right, first).tolist(),
+        (np.maximum.reduceat(row, first) + 1).tolist(),
+        area.tolist(),
+        columns.tolist(),
+        rows.tolist(),
+        strict=True,
     ):
-        crop = labels[y0 : y1 + 1, x0 : x1 + 1]
-        yield Object(number, x0, y0, x1 + 1 - x0, y1 + 1 - y0, crop == number)
-
-
-def _ends(
-    function: np.ufunc,
-    index: NDArray[np.intp],
-    rows: NDArray[np.intp],
-    columns: NDArray[np.intp],
-    count: int,
-    start: int,
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    row_end = np.full(count, start, np.intp)
-    column_end = np.full(count, start, np.intp)
-    function.at(row_end, index, rows)
-    function.at(column_end, index, columns)
-    return row_end, column_end
+        mask = labels[y0:y1, x0:x1] == id
+        yield Object(id, x0, y0, x1 - x0, y1 - y0, pixels, (cx, cy), mask)
