@@ -16,6 +16,7 @@ from pycocotools.coco import COCO
 
 from segment.errors import OutputError
 from segment.export import draw_overlay
+from segment.export.coco import column_runs, compress
 from segment.export.objects import objects_of
 from segment.export.overlay import colour_of
 from segment.export.tracks import COLUMNS
@@ -148,6 +149,16 @@ def test_objects_are_what_the_labels_say(labels):
         crop[thing.mask] = thing.id
     np.testing.assert_array_equal(back, labels)
     assert ids == sorted(set(labels[labels > 0].tolist()))
+
+
+@given(labels=LABELS, full=st.booleans())
+@settings(deadline=None)
+def test_run_lengths_are_those_of_the_reference(labels, full):
+    if full:  # runs that go on from one column to the next
+        labels[:, labels.shape[1] // 3 :] = 1
+    for thing in objects_of(labels):
+        theirs = rle.encode(np.asfortranarray(labels == thing.id).view(np.uint8))["counts"]
+        assert compress(column_runs(thing, *labels.shape)).encode() == theirs
 
 
 # --- the overlay ----------------------------------------------------------------------------
