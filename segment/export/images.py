@@ -18,11 +18,18 @@ LARGEST_ID = 65535
 _NUMBERED = re.compile(r"\d{6,}\.png")
 
 
+def _filter(name: str) -> list[int]:
+    """The encoder's option for a PNG filter; none where this OpenCV has no such choice."""
+    option = getattr(cv2, "IMWRITE_PNG_FILTER", None)
+    return [] if option is None else [option, getattr(cv2, f"IMWRITE_PNG_FILTER_{name}")]
+
+
 class _Images:
     """A folder of pictures named by frame number, each written as a whole."""
 
     output: ClassVar[str]
     needs: ClassVar[Needs]
+    _options: ClassVar[list[int]] = []
 
     def __init__(self, folder: Path, mode: Mode = "new") -> None:
         self.target = Path(folder) / self.output
@@ -41,7 +48,7 @@ class _Images:
         if self.mode == "resume" and path.exists():
             return
         # No compression level: setting one makes OpenCV slower (8.8 against 3.9 ms at 1080p).
-        good, content = cv2.imencode(".png", picture)
+        good, content = cv2.imencode(".png", picture, self._options)
         if not good:
             raise OutputError(f"{path} cannot be encoded as PNG")
         write_whole(path, content.tobytes())
@@ -77,6 +84,8 @@ class MaskImages(_Images):
 
     output = "masks"
     needs: ClassVar[Needs] = "foreground"
+    # 3.0 instead of 3.7 ms at 1080p on a cleaned mask, and 7 instead of 10 kB.
+    _options = _filter("NONE")
 
     def _picture(self, frame: Frame) -> NDArray[np.uint8]:
         return foreground_of(frame).view(np.uint8) * np.uint8(255)
