@@ -21,7 +21,7 @@ class Regions:
 
     Attributes
     ----------
-    index : (H, W) intp, number of the region at each pixel, 0 .. N - 1, and -1 outside.
+    index : (H, W) int32, number of the region at each pixel, 0 .. N - 1, and -1 outside.
     area : (N,) pixels.
     centre : (N, 2) mean row and column of the pixels.
     box : (N, 4) first row, first column, last row + 1, last column + 1.
@@ -31,7 +31,7 @@ class Regions:
     weight : (N,) pixels of the region that each of its `pixels` stands for.
     """
 
-    index: Integers
+    index: NDArray[np.int32]
     area: Floats
     centre: Floats
     box: Integers
@@ -47,8 +47,8 @@ class Regions:
 def describe(labels: Labels, image: Image) -> Regions:
     """Measure every region of `labels` (H, W), 0 background, on `image` (H, W, C)."""
     width = labels.shape[1]
-    where = np.flatnonzero(labels)
-    index = np.full(labels.shape, -1, np.intp)
+    where = np.flatnonzero(labels != 0)  # of bool it is three times as fast
+    index = np.full(labels.shape, -1, np.int32)
     region, count = _number(labels.reshape(-1)[where])
     index.reshape(-1)[where] = region
     rows, columns = np.divmod(where, width)
