@@ -1,0 +1,1 @@
+"""The scenes of the sample clips and what they are made of."""
