@@ -1,19 +1,26 @@
 """What was found, drawn on the frame: objects in colours of their own, ids, and the time."""
 
-import colorsys
 import functools
+import math
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from segment.arrays import Image, Labels, Mask
-from segment.export.objects import objects_of
+from segment.export.objects import Object, objects_of
+
+Colour = tuple[int, int, int]
 
 FILL = 0.30  # share of the object's colour inside it
-_LONE = (255, 196, 0)  # foreground that belongs to no object
-_DARK = np.array([18, 20, 24], np.uint8)
+_LONE: Colour = (255, 196, 0)  # foreground that belongs to no object
+_INK = np.array([245.0, 246.0, 248.0])
+_PLATE = np.array([16.0, 18.0, 22.0])
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
+_FINE = 4  # letters and plates are drawn so many times as large, and averaged
+_SHIFT = 4  # binary digits behind the point of the coordinates that OpenCV draws
+_CELL = 8  # tags keep out of each other's way on a grid of so many pixels
 
 
 def draw_overlay(
@@ -23,102 +30,229 @@ def draw_overlay(
 
     Every object is filled lightly and outlined in the colour of its id, which is the
     same in every frame, and carries its id; foreground that belongs to no object is
-    outlined in amber. `time`, seconds, stands in the corner.
+    tinted in amber, and outlined, too, where there are no labels. `time`, seconds,
+    stands in the corner. Lines and letters grow with the picture; what has no room in a
+    tiny one is left out.
     """
-    picture = np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image.copy()
+    picture: Image = np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image.copy()
     scale = max(0.6, min(picture.shape[:2]) / 540)
-    tags: list[tuple[str, int, int, tuple[int, int, int]]] = []
+    thickness = max(1, round(1.6 * scale))
+    letters = max(10, round(13 * scale**0.8))
+    if foreground is not None:
+        lone = foreground if labels is None else foreground & (labels == 0)
+        _tint(picture, lone, _LONE, FILL)
+        if labels is None:
+            _outline(picture, lone, 0, 0, _LONE, thickness)
     if labels is not None:
-        for thing in objects_of(labels):
-            colour = colour_of(thing.id)
-            _paint(picture, thing.mask, thing.x, thing.y, colour, scale)
-            tags.append((str(thing.id), thing.x, thing.y, colour))
-        lone = None if foreground is None else foreground & (labels == 0)
-    else:
-        lone = foreground
-    if lone is not None and lone.any():
-        rows, columns = np.flatnonzero(lone.any(axis=1)), np.flatnonzero(lone.any(axis=0))
-        top, left = int(rows[0]), int(columns[0])
-        crop = np.ascontiguousarray(lone[top : rows[-1] + 1, left : columns[-1] + 1])
-        _paint(picture, crop, left, top, _LONE, scale)
-    for text, x, y, colour in tags:  # on top of all outlines
-        _tag(picture, text, x, y, colour, scale)
-    _clock(picture, time, scale)
+        things = [(thing, colour_of(thing.id)) for thing in objects_of(labels)]
+        for thing, colour in things:
+            crop = picture[thing.y : thing.y + thing.height, thing.x : thing.x + thing.width]
+            _tint(crop, thing.mask, colour, FILL)
+        for thing, colour in things:
+            _outline(picture, thing.mask, thing.x, thing.y, colour, thickness)
+        height, width = picture.shape[:2]
+        taken = np.zeros((height // _CELL + 1, width // _CELL + 1), bool)
+        for thing, colour in things:  # on top of all outlines
+            _attach(picture, _tag(str(thing.id), letters, colour), thing, thickness + 2, taken)
+    clock, gap = _tag(_clock(time), letters, None), letters // 2
+    if clock.shape[0] + gap <= picture.shape[0] and clock.shape[1] + gap <= picture.shape[1]:
+        _lay(picture, clock, gap, picture.shape[0] - clock.shape[0] - gap)
     return picture
 
 
 @functools.lru_cache(maxsize=4096)
-def colour_of(id: int) -> tuple[int, int, int]:  # noqa: A002
+def colour_of(id: int) -> Colour:  # noqa: A002
     """The colour (R, G, B) of an id: neighbours differ, and an id never changes its own."""
-    # Steps of the golden ratio go round the hues without ever coming back to one.
-    hue = (0.03 + id * 0.6180339887498949) % 1.0
-    light = (0.98, 0.86, 0.94)[id % 3]
-    red, green, blue = colorsys.hsv_to_rgb(hue, (0.72, 0.86, 0.60)[id % 3], light)
-    return round(255 * red), round(255 * green), round(255 * blue)
+    # Steps of the golden ratio go round the hues without ever coming back to one. Oklch
+    # keeps hues equally bright to the eye: in HSV, blue sinks into shadows.
+    hue = 2 * math.pi * ((0.34 + id * 0.6180339887498949) % 1.0)
+    # After 3, 5 and 8 steps hues come near again; lightness tells these apart. Start and
+    # order keep ids up to three apart at least 60 levels apart, among the first hundred.
+    light = (0.70, 0.88, 0.60, 0.80)[id // 3 % 4]
+    vivid = 0.20
+    while True:  # as vivid as the screen can show
+        linear = _linear_rgb(light, vivid * math.cos(hue), vivid * math.sin(hue))
+        if vivid < 0.05 or all(0 <= value <= 1 for value in linear):
+            break
+        vivid -= 0.01
+    red, green, blue = (round(255 * _gamma(min(1.0, max(0.0, value)))) for value in linear)
+    return red, green, blue
 
 
-def _paint(
-    picture: Image, mask: Mask, x: int, y: int, colour: tuple[int, int, int], scale: float
+def _linear_rgb(light: float, a: float, b: float) -> tuple[float, float, float]:
+    """Oklab as linear sRGB. Source: Ottosson, A perceptual color space, 2020."""
+    long = (light + 0.3963377774 * a + 0.2158037573 * b) ** 3
+    medium = (light - 0.1055613458 * a - 0.0638541728 * b) ** 3
+    short = (light - 0.0894841775 * a - 1.2914855480 * b) ** 3
+    return (
+        4.0767416621 * long - 3.3077115913 * medium + 0.2309699292 * short,
+        -1.2684380046 * long + 2.6097574011 * medium - 0.3413193965 * short,
+        -0.0041960863 * long - 0.7034186147 * medium + 1.7076147010 * short,
+    )
+
+
+def _gamma(value: float) -> float:
+    """Linear intensity as sRGB, both in [0, 1]."""
+    return 12.92 * value if value <= 0.0031308 else 1.055 * value ** (1 / 2.4) - 0.055
+
+
+@functools.lru_cache(maxsize=4096)
+def _mixed(colour: Colour, share: float) -> NDArray[np.uint8]:
+    """What every level becomes with a share of `colour`, (256, 3)."""
+    level = np.arange(256.0)[:, None]
+    mixed = level * (1 - share) + np.array(colour) * share
+    return mixed.round().astype(np.uint8)
+
+
+def _tint(picture: Image, mask: Mask, colour: Colour, share: float) -> None:
+    """Mix a share of `colour` into the pixels of `mask`, (H, W) like the picture."""
+    table = _mixed(colour, share)
+    if np.count_nonzero(mask) * 16 < mask.size:  # only specks
+        rows, columns = np.divmod(np.flatnonzero(mask), mask.shape[1])
+        picture[rows, columns] = table[picture[rows, columns], np.arange(3)]
+        return
+    inside = np.ascontiguousarray(mask).view(np.uint8)
+    cv2.copyTo(cv2.LUT(picture, table[None]), inside, picture)
+
+
+def _outline(picture: Image, mask: Mask, x: int, y: int, colour: Colour, thickness: int) -> None:
+    """A smooth line around all parts and holes of a mask whose box begins at (x, y)."""
+    contours, _ = cv2.findContours(
+        np.ascontiguousarray(mask).view(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE
+    )
+    lines = []
+    for contour in contours:
+        points: NDArray[Any] = contour.astype(np.float32)  # (N, 1, 2)
+        reach = min(thickness + 1, len(points) // 12)
+        if reach:  # two running means take the corners off the pixels
+            for _ in range(2):
+                ring = np.concatenate([points[-reach:], points, points[:reach]])
+                points = cv2.blur(ring, (1, 2 * reach + 1))[reach:-reach]
+            # A smooth line needs few points, and every one costs.
+            points = points[:: reach + 1]
+        lines.append(
+            ((points + np.array([x, y], np.float32)) * (1 << _SHIFT)).round().astype(np.int32)
+        )
+    # A dark rim keeps the line visible on a ground of its own colour.
+    dark = (colour[0] // 6, colour[1] // 6, colour[2] // 6)
+    rim = thickness + 2 if thickness > 1 else 2
+    cv2.polylines(picture, lines, True, dark, rim, cv2.LINE_AA, _SHIFT)
+    cv2.polylines(picture, lines, True, colour, thickness, cv2.LINE_AA, _SHIFT)
+
+
+def _attach(
+    picture: Image,
+    tag: NDArray[np.uint8],
+    thing: Object,
+    gap: int,
+    taken: NDArray[np.bool_],
 ) -> None:
-    """Fill and outline the object whose box begins at (x, y)."""
-    height, width = mask.shape
-    thickness = max(1, round(1.6 * scale))
-    # Room around the box, so that the outline lies around the object and not on it.
-    room = thickness + 2
-    top, left = max(0, y - room), max(0, x - room)
-    bottom = min(picture.shape[0], y + height + room)
-    right = min(picture.shape[1], x + width + room)
-    crop = picture[top:bottom, left:right]
-    flat = np.empty_like(crop)
-    flat[:] = colour
-    inside = np.zeros(crop.shape[:2], np.uint8)
-    inside[y - top : y - top + height, x - left : x - left + width] = mask
-    blended = cv2.addWeighted(crop, 1 - FILL, flat, FILL, 0)
-    cv2.copyTo(blended, inside, crop)
-    contours, _ = cv2.findContours(inside, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
-    line = np.ascontiguousarray(crop)
-    cv2.drawContours(line, contours, -1, (12, 14, 16), thickness + 2, cv2.LINE_AA)
-    cv2.drawContours(line, contours, -1, colour, thickness, cv2.LINE_AA)
-    crop[:] = line
+    """Lay a tag above its object; below or beside it where there is no room, or another tag."""
+    height, width = tag.shape[:2]
+    most_x, most_y = picture.shape[1] - width, picture.shape[0] - height
+    if most_x < 0 or most_y < 0:
+        return
+    middle = thing.x + (thing.width - width) // 2
+    places = [
+        (middle, thing.y - height - gap),
+        (middle, thing.y + thing.height + gap),
+        (thing.x + thing.width + gap, thing.y),
+        (thing.x - width - gap, thing.y),
+        (middle, thing.y + gap),
+    ]
+    inside = [(min(max(x, 0), most_x), y) for x, y in places if 0 <= y <= most_y]
+    inside = inside or [(min(max(middle, 0), most_x), min(max(thing.y, 0), most_y))]
+    x, y = next((p for p in inside if not taken[_cells(*p, width, height)].any()), inside[0])
+    taken[_cells(x, y, width, height)] = True
+    _lay(picture, tag, x, y)
 
 
-def _tag(
-    picture: Image, text: str, x: int, y: int, colour: tuple[int, int, int], scale: float
-) -> None:
-    """The id above the object's upper left corner, on a dark plate edged in its colour."""
-    size = 0.42 * scale
-    weight = max(1, round(scale))
-    (width, height), base = cv2.getTextSize(text, _FONT, size, weight)
-    margin = max(2, round(3 * scale))
-    box_width, box_height = width + 2 * margin, height + base // 2 + 2 * margin
-    left = min(max(0, x), max(0, picture.shape[1] - box_width))
-    top = y - box_height - 2
-    top = top if top >= 0 else min(y + 2, max(0, picture.shape[0] - box_height))
-    _plate(picture, left, top, box_width, box_height)
-    bar = max(2, round(2.4 * scale))
-    cv2.rectangle(picture, (left, top), (left + bar - 1, top + box_height - 1), colour, -1)
-    where = (left + margin + bar // 2, top + margin + height)
-    cv2.putText(picture, text, where, _FONT, size, (245, 246, 248), weight, cv2.LINE_AA)
+def _cells(x: int, y: int, width: int, height: int) -> tuple[slice, slice]:
+    return (
+        slice(y // _CELL, (y + height - 1) // _CELL + 1),
+        slice(x // _CELL, (x + width - 1) // _CELL + 1),
+    )
 
 
-def _clock(picture: Image, time: float, scale: float) -> None:
-    """The time in the lower left corner, as 0:12.34 or 1:02:03.45."""
-    hundredths = round(time * 100)
-    minutes, rest = divmod(hundredths, 6000)
+def _lay(picture: Image, tag: NDArray[np.uint8], x: int, y: int) -> None:
+    """Lay a tag over the picture at (x, y)."""
+    crop = picture[y : y + tag.shape[0], x : x + tag.shape[1]]
+    through = 255 - tag[:, :, 3:].astype(np.uint16)
+    crop[:] = tag[:, :, :3] + (crop * through // 255).astype(np.uint8)
+
+
+@functools.lru_cache(maxsize=1024)
+def _tag(text: str, letters: int, colour: Colour | None) -> NDArray[np.uint8]:
+    """A dark rounded plate with light text `letters` pixels high, and a dot of `colour`.
+
+    Returns (H, W, 4): colours, already multiplied by the cover, and the cover.
+    """
+    glyphs = [_glyph(character, letters) for character in text]
+    margin = max(3, round(0.45 * letters))
+    dot = round(0.5 * letters) if colour else 0
+    left = margin + (dot + max(2, round(0.3 * letters)) if colour else 0)
+    width = left + sum(glyph.shape[1] for glyph in glyphs) + margin
+    height = letters + 2 * max(1, round(0.2 * letters))
+
+    plate = np.zeros((height * _FINE, width * _FINE), np.uint8)
+    corner = round(0.3 * height) * _FINE
+    ends = [(x, y) for x in (corner, width * _FINE - 1 - corner)
+            for y in (corner, height * _FINE - 1 - corner)]  # fmt: skip
+    for end in ends:
+        cv2.circle(plate, end, corner, 255, -1)
+    (x0, y0), (x1, y1) = ends[0], ends[-1]
+    cv2.rectangle(plate, (x0, 0), (x1, plate.shape[0] - 1), 255, -1)
+    cv2.rectangle(plate, (0, y0), (plate.shape[1] - 1, y1), 255, -1)
+    cover = 0.76 * _averaged(plate)
+    tag = cover * _PLATE
+
+    text_cover = np.zeros((height, width, 1))
+    top = (height - letters) // 2
+    for glyph in glyphs:
+        text_cover[top : top + letters, left : left + glyph.shape[1]] = glyph
+        left += glyph.shape[1]
+    layers = [(text_cover, _INK)]
+    if colour:
+        spot = np.zeros_like(plate)
+        middle = (margin * _FINE + dot * _FINE // 2, height * _FINE // 2)
+        cv2.circle(spot, middle, dot * _FINE // 2, 255, -1)
+        layers.append((_averaged(spot), np.array(colour, float)))
+    for over, paint in layers:
+        tag = tag * (1 - over) + over * paint
+        cover = cover * (1 - over) + over
+    levels = np.concatenate([tag, 255 * cover], axis=2).round().astype(np.uint8)
+    # No colour above its cover: laying a tag over a picture cannot overflow.
+    return np.minimum(levels, levels[:, :, 3:])
+
+
+@functools.lru_cache(maxsize=512)
+def _glyph(character: str, letters: int) -> NDArray[np.float64]:
+    """What one character covers, (letters, width, 1) in [0, 1]; digits are equally wide."""
+    height = letters * _FINE
+    weight = max(1, round(0.07 * height))
+    size = cv2.getFontScaleFromHeight(_FONT, round(0.76 * height), weight)
+    (own, _), _ = cv2.getTextSize(character, _FONT, size, weight)
+    room = own
+    if character.isdigit():  # a clock whose digits differ in width would tremble
+        room = max(cv2.getTextSize(digit, _FONT, size, weight)[0][0] for digit in "0123456789")
+    width = math.ceil(room / _FINE) * _FINE
+    drawn = np.zeros((height, width), np.uint8)
+    where = ((width - own) // 2, round(0.88 * height))
+    cv2.putText(drawn, character, where, _FONT, size, 255, weight, cv2.LINE_AA)
+    return _averaged(drawn)
+
+
+def _averaged(drawn: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """A fine drawing at its real size, (H, W, 1) in [0, 1]."""
+    height, width = drawn.shape
+    blocks = drawn.reshape(height // _FINE, _FINE, width // _FINE, _FINE)
+    cover: NDArray[np.float64] = blocks.mean(axis=(1, 3))[:, :, None] / 255
+    return cover
+
+
+def _clock(time: float) -> str:
+    """Seconds as 0:12.34 or 1:02:03.45."""
+    minutes, rest = divmod(round(time * 100), 6000)
     hours, minutes = divmod(minutes, 60)
-    clock = f"{minutes}:{rest // 100:02}.{rest % 100:02}"
-    text = f"{hours}:{clock:0>8}" if hours else clock
-    size, weight = 0.5 * scale, max(1, round(scale))
-    (width, height), base = cv2.getTextSize(text, _FONT, size, weight)
-    margin = max(3, round(5 * scale))
-    box_height = height + base // 2 + 2 * margin
-    top = picture.shape[0] - box_height - margin
-    _plate(picture, margin, top, width + 2 * margin, box_height)
-    where = (2 * margin, top + margin + height)
-    cv2.putText(picture, text, where, _FONT, size, (245, 246, 248), weight, cv2.LINE_AA)
-
-
-def _plate(picture: Image, x: int, y: int, width: int, height: int) -> None:
-    """Darken a rectangle, so that light letters stand out on any ground."""
-    crop: NDArray[np.uint8] = picture[max(0, y) : y + height, max(0, x) : x + width]
-    crop[:] = crop // 4 + _DARK * 3 // 4
+    seconds = f"{rest // 100:02}.{rest % 100:02}"
+    return f"{hours}:{minutes:02}:{seconds}" if hours else f"{minutes}:{seconds}"

@@ -210,3 +210,45 @@ def test_neighbouring_ids_are_told_apart():
     for near in (1, 2, 3):
         distance = np.abs(colours[near:] - colours[:-near]).max(axis=1)
         assert distance.min() > 60
+
+
+def test_grey_is_drawn_like_its_rgb_twin():
+    frame = found_frames(1, (120, 161), 1)[0]
+    twin = np.repeat(frame.image, 3, axis=2)
+    np.testing.assert_array_equal(
+        draw_overlay(frame.image, frame.foreground, frame.labels, 7.5),
+        draw_overlay(twin, frame.foreground, frame.labels, 7.5),
+    )
+
+
+@pytest.mark.parametrize("side", [3, 60])  # specks and areas take different ways
+def test_foreground_of_no_object_is_tinted_and_nothing_else(side):
+    image = np.full((200, 300, 3), 90, np.uint8)
+    lone = np.zeros((200, 300), bool)
+    lone[40 : 40 + side, 100 : 100 + 2 * side] = True
+    drawn = draw_overlay(image, lone, np.zeros((200, 300), np.int32), 0.0)
+    top = drawn[:150].astype(int)  # the clock is below
+    np.testing.assert_array_equal((top != 90).any(axis=2), lone[:150])
+    np.testing.assert_array_equal(np.unique(top[lone[:150]], axis=0), [[140, 122, 63]])
+
+
+def test_a_mask_without_objects_is_outlined():
+    image = np.full((200, 300, 3), 90, np.uint8)
+    mask = np.zeros((200, 300), bool)
+    mask[40:100, 100:180] = True
+    drawn = draw_overlay(image, mask, None, 0.0)
+    np.testing.assert_allclose(drawn[70, 100], (255, 196, 0), atol=45)  # on the edge, 1 px
+    np.testing.assert_array_equal(drawn[70, 140], [140, 122, 63])  # inside
+    np.testing.assert_array_equal(drawn[70, 90], 90)  # outside
+
+
+def test_tags_of_a_pile_of_objects_do_not_hide_each_other():
+    labels = np.zeros((240, 320), np.int32)
+    for number in (1, 2, 3):
+        labels[120:160, 140 + 12 * number : 150 + 12 * number] = number
+    image = np.full((240, 320, 3), 200, np.uint8)
+    drawn = draw_overlay(image, None, labels, 0.0)
+    dark = (drawn.max(axis=2) < 90).astype(np.uint8)
+    dark[200:] = 0  # the clock
+    plates = [area for *_, area in cv2.connectedComponentsWithStats(dark)[2][1:] if area > 100]
+    assert len(plates) == 3
