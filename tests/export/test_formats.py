@@ -176,6 +176,17 @@ def test_the_overlay_is_h264_that_browsers_play(tmp_path):
     assert data.index(b"moov") < data.index(b"mdat")  # plays while it loads
 
 
+def test_the_overlay_says_what_its_colours_mean(tmp_path):
+    colours = np.array([(200, 40, 40), (40, 200, 40), (40, 40, 200), (128, 128, 128)])
+    image = colours.repeat(40, axis=0)[None].repeat(90, axis=0).astype(np.uint8)
+    target = write("overlay", tmp_path, as_frames(image[None]))
+    with av.open(str(target)) as container:
+        picture = next(container.decode(video=0))
+        assert (picture.colorspace, picture.color_range) == (1, 1)  # BT.709, 16 to 235
+        shown = picture.reformat(format="rgb24", src_colorspace="ITU709").to_ndarray()
+    np.testing.assert_allclose(shown[30, 20::40], colours, atol=4)
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("size", [(1, 1), (3, 200), (120, 160)])
 def test_the_overlay_draws_on_a_copy(size, channels):
