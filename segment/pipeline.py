@@ -8,6 +8,7 @@ nothing is computed before somebody asks for the next frame:
     for frame in export(frames, sink): ...
 """
 
+import contextlib
 import queue
 import threading
 from collections.abc import Generator, Iterable, Iterator
@@ -25,9 +26,10 @@ __all__ = ["clean", "export", "group", "read_ahead", "subtract"]
 
 def subtract(frames: Iterable[Frame], subtractor: Subtractor) -> Iterator[Frame]:
     """Give every frame its foreground mask; nothing outside `frame.region` is foreground."""
-    for frame in frames:
-        foreground = subtractor.apply(frame.image)
-        yield replace(frame, foreground=_within(foreground, frame.region))
+    with _closing(frames):
+        for frame in frames:
+            foreground = subtractor.apply(frame.image)
+            yield replace(frame, foreground=_within(foreground, frame.region))
 
 
 def clean(frames: Iterable[Frame], **settings: Any) -> Iterator[Frame]:
@@ -35,14 +37,15 @@ def clean(frames: Iterable[Frame], **settings: Any) -> Iterator[Frame]:
 
     Raises MissingForeground when a frame has no mask.
     """
-    for frame in frames:
-        if frame.foreground is None:
-            raise MissingForeground(
-                f"frame {frame.index} has no foreground mask to clean; "
-                "put a subtract command before clean"
-            )
-        foreground = masks.clean(frame.foreground, **settings)
-        yield replace(frame, foreground=_within(foreground, frame.region))
+    with _closing(frames):
+        for frame in frames:
+            if frame.foreground is None:
+                raise MissingForeground(
+                    f"frame {frame.index} has no foreground mask to clean; "
+                    "put a subtract command before clean"
+                )
+            foreground = masks.clean(frame.foreground, **settings)
+            yield replace(frame, foreground=_within(foreground, frame.region))
 
 
 def group(frames: Iterable[Frame], grouper: Grouper) -> Iterator[Frame]:
@@ -51,9 +54,10 @@ def group(frames: Iterable[Frame], grouper: Grouper) -> Iterator[Frame]:
     A frame without a mask takes part as a whole, or as its region says; a grouper
     that cannot work without a mask raises MissingForeground.
     """
-    for frame in frames:
-        where = frame.region if frame.foreground is None else frame.foreground
-        yield replace(frame, labels=grouper.group(frame.image, where))
+    with _closing(frames):
+        for frame in frames:
+            where = frame.region if frame.foreground is None else frame.foreground
+            yield replace(frame, labels=grouper.group(frame.image, where))
 
 
 def export(frames: Iterable[Frame], sink: Sink) -> Iterator[Frame]:
@@ -61,7 +65,7 @@ def export(frames: Iterable[Frame], sink: Sink) -> Iterator[Frame]:
 
     The sink's output is whole, and under its final name, when the frames end.
     """
-    with sink:
+    with _closing(frames), sink:
         for frame in frames:
             sink.write(frame)
             yield frame
@@ -80,6 +84,9 @@ def read_ahead(frames: Iterable[Frame], depth: int = 4) -> Iterator[Frame]:
 
 
 _END = object()
+
+LONGEST_WAIT = 20.0
+"""Seconds that closing waits for a thread; a silent stream ends by itself after 15."""
 
 
 def _read_ahead(frames: Iterator[Frame], depth: int) -> Iterator[Frame]:
@@ -104,11 +111,11 @@ def _read_ahead(frames: Iterator[Frame], depth: int) -> Iterator[Frame]:
             ending = error
         finally:
             # The chain behind is closed where it ran: a sink there discards or finishes its file.
-            if isinstance(frames, Generator):
-                try:
-                    frames.close()
-                except BaseException as error:
-                    ending = error
+            try:
+                with _closing(frames):
+                    pass
+            except BaseException as error:
+                ending = error
             ready.put(ending)
 
     worker = threading.Thread(target=work, name="segment-read-ahead", daemon=True)
@@ -125,8 +132,22 @@ def _read_ahead(frames: Iterator[Frame], depth: int) -> Iterator[Frame]:
     finally:
         closing.set()
         room.release()
-        # A source that waits for a camera may never answer; the thread is a daemon then.
-        worker.join(timeout=5)
+        # Who closes the source next must not find a thread in it. A camera may never answer.
+        worker.join(timeout=LONGEST_WAIT)
+
+
+@contextlib.contextmanager
+def _closing(frames: Iterable[Frame]) -> Iterator[None]:
+    """Close the stage before this one when this one ends.
+
+    Left to the collector, it would go on after an error here, for the error's traceback
+    keeps it alive: with a thread that reads a file that is closed under it.
+    """
+    try:
+        yield
+    finally:
+        if isinstance(frames, Generator):
+            frames.close()
 
 
 def _within(mask: Mask, region: Mask | None) -> Mask:

@@ -25,6 +25,13 @@ class Everything:
         raise NotImplementedError
 
 
+class Numbered:
+    """Makes all foreground one object."""
+
+    def group(self, image, foreground):
+        return foreground.astype(np.int32)
+
+
 class Memory:
     """A sink that remembers what happened to it."""
 
@@ -169,6 +176,28 @@ def test_leaving_early_ends_the_thread_and_discards_the_sink():
     frames.close()
 
     assert sink.events == ["open", "discarded"]
+    assert threading.active_count() == before
+
+
+def test_an_error_in_a_sink_ends_the_threads_before_it():
+    """A traceback kept the stages alive, and a thread went on reading a file that was closed."""
+    ended = threading.Event()
+
+    def source():
+        try:
+            yield from as_frames(images(20))
+        finally:
+            ended.set()
+
+    before = threading.active_count()
+    frames = pipeline.read_ahead(source(), depth=2)
+    frames = pipeline.group(pipeline.subtract(frames, Everything()), Numbered())
+    frames = pipeline.export(pipeline.clean(frames), Memory(fail_at=3))
+    with pytest.raises(OSError, match="full") as told:
+        list(frames)
+    del frames
+    assert told.value.__traceback__ is not None  # it lives, and so do its frames' variables
+    assert ended.is_set()
     assert threading.active_count() == before
 
 

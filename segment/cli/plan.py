@@ -100,8 +100,8 @@ def make_plan(links: Sequence[Link]) -> Plan:
 def sequence_names(inputs: Sequence[str]) -> list[str]:
     """A name for every input: its stem, and as many parent folders as keep the names distinct.
 
-    `a/cam.mp4 b/cam.mp4` become `a/cam` and `b/cam`; `x.mp4 x.mkv` keep their endings. Raises ChainError when an input
-    stands twice.
+    `a/cam.mp4 b/cam.mp4` become `a/cam` and `b/cam`; `x.mp4 x.mkv` keep their endings.
+    Raises ChainError when an input stands twice.
     """
     twice = [given for given, count in Counter(inputs).items() if count > 1]
     if twice:

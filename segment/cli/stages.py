@@ -4,7 +4,6 @@ import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
@@ -141,6 +140,12 @@ def read(inputs: tuple[str, ...], **options: Any) -> ReadLink:
     )
 
 
+def _with_first(first: "Frame", frames: "Iterator[Frame]") -> "Iterator[Frame]":
+    """Put back the frame that was looked at; closing this closes `frames`."""
+    yield first
+    yield from frames
+
+
 def _selected(
     frames: "Iterator[Frame]",
     *,
@@ -160,7 +165,7 @@ def _selected(
     first = next(frames, None)
     if first is None:
         return iter(())
-    frames = chain([first], frames)
+    frames = _with_first(first, frames)
     if region is None:
         return select.resize(frames, size) if size else frames
     where = select.read_region(Path(region))
@@ -346,7 +351,7 @@ class ExportLink(Link):
         first = next(frames, None)
         if first is None:
             return iter(())
-        frames = chain([first], frames)
+        frames = _with_first(first, frames)
         folder = self.folder(first.sequence.name)
         for kind in self.formats:
             frames = pipeline.export(frames, export.FORMATS[kind](folder, mode=self.mode))
