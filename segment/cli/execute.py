@@ -113,6 +113,8 @@ def _run_job(job: Job, reporter: Reporter) -> SequenceReport:
         return report
     try:
         with job.open() as source:
+            for link in job.exports:
+                link.sweep(job.name)
             record.begin(job)
             stop = _stop_when_interrupted(source)
             try:

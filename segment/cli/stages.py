@@ -344,6 +344,12 @@ class ExportLink(Link):
 
         export.check_output(self.folder(name), self.formats, self.mode)
 
+    def sweep(self, name: str) -> None:
+        """Remove what a killed run left half written for the sequence `name`."""
+        from segment import export
+
+        export.sweep(self.folder(name))
+
     def write(self, frames: "Iterator[Frame]") -> "Iterator[Frame]":
         """Write every frame to all formats and pass it on."""
         from segment import export, pipeline

@@ -26,6 +26,7 @@ __all__ = [
     "TracksTable",
     "check_output",
     "draw_overlay",
+    "sweep",
 ]
 
 
@@ -52,9 +53,8 @@ def check_output(folder: Path, formats: Iterable[str], mode: Mode) -> None:
     """Raise before any work is done, when `formats` cannot be written into `folder`.
 
     OutputExists when one of them is there and `mode` is "new"; OutputError when the
-    folder cannot be made or written. What a killed run left half written is removed.
+    folder cannot be made or written. Nothing is changed.
     """
-    sweep(folder)
     for name in formats:
         target = folder / FORMATS[name].output
         if mode == "new" and target.exists():

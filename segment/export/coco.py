@@ -36,7 +36,10 @@ class CocoFile(FileSink):
 
     def _open(self, frame: Frame, path: Path) -> None:
         self._file = path.open("w", encoding="utf-8")
-        self._images = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115  # see _discard
+        # Beside the output: there is room for one, so there is for the other.
+        self._images = tempfile.TemporaryFile(  # noqa: SIM115  # see _discard
+            "w+", encoding="utf-8", dir=path.parent
+        )
         sequence = frame.sequence
         info = {
             "description": f"objects in {sequence.name}, found by Segment",

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from segment.errors import MissingForeground, MissingLabels, OutputError, OutputExists
-from segment.export import FORMATS, check_output
+from segment.export import FORMATS, check_output, sweep
 from tests.conftest import as_frames
 
 NAMES = list(FORMATS)
@@ -158,7 +158,8 @@ def test_a_full_disk_is_told_in_one_line(name, tmp_path, monkeypatch):
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
 @pytest.mark.parametrize("name", [name for name in NAMES if "." in FORMATS[name].output])
 def test_a_disk_that_fills_while_writing(name, tmp_path, monkeypatch):
-    monkeypatch.setattr("segment.export.files.partial", lambda target: Path("/dev/full"))
+    (tmp_path / "full").symlink_to("/dev/full")
+    monkeypatch.setattr("segment.export.files.partial", lambda target: tmp_path / "full")
     monkeypatch.setattr("segment.export.files.os.replace", lambda *_: None)
     monkeypatch.setattr(Path, "unlink", lambda *_, **__: None)
     with pytest.raises(OutputError, match="no space left"):
@@ -180,13 +181,19 @@ def test_an_output_that_is_there_is_not_touched(name, tmp_path):
     assert target.exists()
 
 
-def test_a_file_in_the_way_and_orphans_of_a_killed_run(tmp_path):
+def test_a_file_in_the_way(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match=r"file is a file"):
         check_output(tmp_path / "file" / "street", NAMES, "new")
+
+
+def test_orphans_of_a_killed_run_are_swept(tmp_path):
     (tmp_path / ".objects.json.part").touch()
+    (tmp_path / ".mine").touch()
     check_output(tmp_path, NAMES, "new")
-    assert not leftovers(tmp_path)
+    assert len(leftovers(tmp_path)) == 2  # looking changes nothing
+    sweep(tmp_path)
+    assert [path.name for path in leftovers(tmp_path)] == [".mine"]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
