@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import ClassVar, Protocol, Self, runtime_checkable
 
 from segment.arrays import Image, Labels, Mask
-from segment.frame import Frame
+from segment.frame import Frame, SequenceInfo
 
 
 @dataclass(slots=True)
@@ -36,13 +36,26 @@ class Damage:
 
 @runtime_checkable
 class FrameSource(Protocol):
-    """Frames of one sequence, read once from first to last; a context manager."""
+    """Frames of one sequence, read once from first to last; a context manager.
 
+    Attributes
+    ----------
+    info : what is common to all frames, known as soon as the source is open.
+    damage : what could not be read so far.
+    live : True when frames come as they happen (camera, stream, pipe) and have no end of
+        their own.
+    """
+
+    info: SequenceInfo
     damage: Damage
     live: bool
-    """True when frames come as they happen (camera, stream, pipe) and have no end of their own."""
 
     def __iter__(self) -> Iterator[Frame]: ...
+
+    def stop(self) -> None:
+        """End the iteration after the current frame; may come from a signal or a thread."""
+        ...
+
     def __enter__(self) -> Self: ...
     def __exit__(
         self,

@@ -5,7 +5,7 @@ import itertools
 import logging
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -133,24 +133,19 @@ def _run_job(job: Job, reporter: Reporter) -> SequenceReport:
 
 
 def _drain(job: Job, source: FrameSource, report: SequenceReport, reporter: Reporter) -> None:
-    frames = chained(job, source)
-    try:
+    with contextlib.closing(chained(job, source)) as frames:
         for frame in frames:
             if report.frames == 0:
                 reporter.begin(job.name, frame.sequence.length)
             report.frames += 1
             reporter.frame(job.name, report.frames, frame.sequence.length)
-    finally:
-        close = getattr(frames, "close", None)
-        if close is not None:
-            close()
     if report.frames == 0:
         raise NoFrames(
             f"{job.input} has no frame in the asked range; `segment info` tells how many it has"
         )
 
 
-def chained(job: Job, source: FrameSource) -> Iterator[Frame]:
+def chained(job: Job, source: FrameSource) -> Generator[Frame, None, None]:
     """The whole chain of one sequence; decoding and computing run ahead in threads of their own.
 
     Ahead of every other stage a frame is decoded while its predecessor is computed,
@@ -164,7 +159,7 @@ def chained(job: Job, source: FrameSource) -> Iterator[Frame]:
         frames = pipeline.read_ahead(frames)
     for link in after:
         frames = link.run(frames)
-    return frames
+    yield from frames
 
 
 def _split(job: Job) -> tuple[list[Any], list[Any]]:
@@ -203,9 +198,7 @@ class _stop_when_interrupted(contextlib.AbstractContextManager["_stop_when_inter
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self.interrupted = True
         signal.signal(signal.SIGINT, self._previous)
-        stop = getattr(self._source, "stop", None)
-        if stop is not None:
-            stop()
+        self._source.stop()
 
     def __exit__(self, *_: object) -> None:
         if self._active:

@@ -1,10 +1,12 @@
 """The command `segment`: its general options, its exit codes, and what one line becomes."""
 
+import contextlib
 import os
 import shlex
 import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -73,9 +75,21 @@ def _where_help_is(error: click.ClickException) -> str:
     return f" (`{context.command_path} --help` tells more)" if context is not None else ""
 
 
-def _terminate(number: int, frame: FrameType | None) -> None:
-    # Leave through the `with` blocks, so that no temporary file stays behind.
-    raise SystemExit(TERMINATED)
+@contextlib.contextmanager
+def _leaving_when_terminated() -> Iterator[None]:
+    """Let SIGTERM leave through the `with` blocks, so that no temporary file stays behind."""
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        raise SystemExit(TERMINATED)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may listen to signals
+        return
+    previous = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
 
 
 @click.group(
@@ -154,12 +168,8 @@ def _execute(
     if embedded is not None:
         return execute.execute(plan, embedded)
     reporter: Reporter = progress.for_terminal(quiet=quiet, log=log)
-    previous = signal.signal(signal.SIGTERM, _terminate)
-    try:
-        with reporter:
-            return execute.execute(plan, reporter)
-    finally:
-        signal.signal(signal.SIGTERM, previous)
+    with _leaving_when_terminated(), reporter:
+        return execute.execute(plan, reporter)
 
 
 def _save_preset(path: Path, links: Sequence[Link]) -> None:

@@ -189,9 +189,7 @@ def _outputs(link: Link, name: str) -> list[Path]:
 
 
 def _describe_source(source: FrameSource) -> str:
-    info = getattr(source, "info", None)
-    if info is None:
-        return ""
+    info = source.info
     height, width = info.size
     length = "" if info.length is None else f", {info.length} frames"
     return f": {width}x{height}, {float(info.rate):g} frames a second{length}"
