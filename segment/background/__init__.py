@@ -2,5 +2,6 @@
 
 from segment.background.gmm import GaussianMixtureSubtractor
 from segment.background.opencv import OpenCVSubtractor
+from segment.background.posterior import PosteriorSubtractor
 
-__all__ = ["GaussianMixtureSubtractor", "OpenCVSubtractor"]
+__all__ = ["GaussianMixtureSubtractor", "OpenCVSubtractor", "PosteriorSubtractor"]

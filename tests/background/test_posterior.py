@@ -1,0 +1,374 @@
+"""The posterior subtractor against its equations, its laws, and sequences with known truth."""
+
+import copy
+import pickle
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from segment.background.posterior import PosteriorSubtractor, kernels, subtractor
+from segment.scores.change import ChangeScore
+from tests.background.test_kernels import restless
+from tests.conftest import moving_square
+from tests.reference import posterior as reference
+
+SIZES = st.tuples(st.integers(1, 20), st.integers(1, 150), st.sampled_from([1, 3, 4]))
+
+
+def state_of(s):
+    """The learned state in the shapes of the twin, copied."""
+    height, width, channels = s._shape
+    size = height * width
+    planes = {
+        "weight": s._weight[:, :size],
+        "variance": s._variance[:, :size],
+        "count": s._count,
+        "seen": s._seen,
+        "mask": s._mask.astype(bool),
+        "evidence": s._evidence,
+    }
+    state = {
+        name: plane.reshape(*plane.shape[:-1], height, width) for name, plane in planes.items()
+    }
+    state["mean"] = s._mean[:, :size].reshape(-1, channels, height, width)
+    state["ground"] = s._ground.reshape(channels, height, width)
+    state["before"] = s._before.reshape(channels, height, width)
+    for name in ("votes", "motion", "unrest", "changes", "sums", "temporal", "plain", "explained"):
+        state[name] = getattr(s, f"_{name}")
+    return SimpleNamespace(**{name: array.copy() for name, array in state.items()})
+
+
+def numbers_of(before, after, rate):
+    """The numbers with which `after` was made of `before`, by name."""
+    values = before._settings(before._shape[2], after._gain, after._noise, rate)
+    names = [
+        name for name in dir(kernels) if name.isupper() and isinstance(getattr(kernels, name), int)
+    ]
+    places = {
+        name: getattr(kernels, name) for name in names if name not in ("BLOCK", "ROWS", "SETTINGS")
+    }
+    assert sorted(places.values()) == list(range(kernels.SETTINGS))
+    return SimpleNamespace(**{name.lower(): values[place] for name, place in places.items()})
+
+
+def all_of(s):
+    """Everything an object holds, for comparing two of them bit for bit."""
+    return {
+        name: value.tobytes() if isinstance(value, np.ndarray) else value
+        for name, value in vars(s).items()
+    }
+
+
+def lit(images, rng):
+    """Now and then another light, so that gains are measured."""
+    for image in images:
+        gain = rng.choice([1, 1, 0.7, 1.3])
+        yield (image * gain).clip(0, 255).astype(np.uint8)
+
+
+@given(
+    shape=SIZES,
+    seed=st.integers(0, 2**32 - 1),
+    components=st.integers(1, 5),
+    rate=st.sampled_from([None, None, 0.02, 0.3, 1.0]),
+    majority=st.sampled_from([1, 3, 7]),
+    closing=st.sampled_from([1, 5, 9]),
+    threads=st.integers(1, 4),
+)
+@settings(deadline=None, max_examples=40)  # the first call compiles
+def test_a_frame_does_what_the_equations_say(
+    shape, seed, components, rate, majority, closing, threads
+):
+    rng = np.random.default_rng(seed)
+    subtractor = PosteriorSubtractor(
+        components=components,
+        threads=threads,
+        majority=majority,
+        closing=closing,
+        history=8,
+        least_seen=3,
+        threshold=6,
+        light_price=4,
+    )
+    channels = shape[2]
+    for image in lit(restless(rng, shape, 7), rng):
+        if subtractor._shape is None:
+            assert not subtractor.apply(image).any()
+            continue
+        before = copy.deepcopy(subtractor)
+        old = state_of(before)
+        mask = subtractor.apply(image, rate)
+        new = state_of(subtractor)
+        numbers = numbers_of(before, subtractor, rate)
+        planes = np.moveaxis(image, 2, 0)
+
+        # While young, the change in time is known before the frame is judged.
+        temporal = reference.change(planes, old.before, old.mask, numbers)
+        smoothed = np.array([reference.smooth(plane) for plane in temporal])
+        assert before._young()
+        share = max(1 / before._learned, 0.02)
+        changes = old.changes + share * (smoothed[1:] - old.changes)
+        old.unrest = changes[0] / (changes[1] + 0.1)
+        wanted = reference.follow(planes, old, numbers)
+
+        close = {"rtol": 2e-4, "atol": 2e-4}
+        np.testing.assert_allclose(new.changes, changes, **close)
+        np.testing.assert_allclose(new.motion, smoothed[0] * channels / 12, **close)
+        np.testing.assert_allclose(new.temporal, wanted.temporal, **close)
+        np.testing.assert_allclose(new.seen, wanted.seen, **close)
+        np.testing.assert_array_equal(new.count, wanted.count)
+        alive = np.arange(components)[:, None, None] < new.count
+        for name in ("weight", "variance"):
+            ours, theirs = getattr(new, name), getattr(wanted, name)
+            np.testing.assert_allclose(ours * alive, theirs * alive, **close)
+        alive = alive[:, None]
+        np.testing.assert_allclose(new.mean * alive, wanted.mean * alive, **close)
+        np.testing.assert_allclose(new.evidence.astype(int), wanted.evidence, atol=1)
+        np.testing.assert_allclose(new.ground.astype(int), wanted.ground, atol=1)
+        np.testing.assert_allclose(new.sums, wanted.sums, rtol=2e-3, atol=2e-3)
+
+        low, high = (0.8 if channels == 1 else 0.4), 1.2
+        plain, explained = reference.smooth_sums(new.sums.astype(float), low, high, 4)
+        np.testing.assert_allclose(new.plain, plain, **close)
+        scale = reference.binomial(new.sums[0].astype(float)) + 1
+        assert (np.abs(new.explained - explained) < 1e-4 * scale).all()
+        level = reference.level(new.evidence, new.plain, new.explained, 0.15, 40)
+        np.testing.assert_allclose(
+            subtractor.posterior(), 1 / (1 + np.exp((6 - level) / 4)), atol=1e-4
+        )
+        # The rest of the way from what the kernel itself decided, so that ties do not matter.
+        found = subtractor.posterior() > 0.5
+        sure = np.abs(level - 6) > 1e-3
+        np.testing.assert_array_equal(found[sure], (level > 6)[sure])
+        if sure.all():
+            if majority > 1:
+                found = reference.vote(found, majority // 2)
+            np.testing.assert_array_equal(mask, reference.close(found, closing))
+        np.testing.assert_array_equal(new.mask, mask)
+        votes = reference.vote_ghosts(planes, new.ground, mask, np.float32(subtractor._gain))
+        votes = old.votes + 0.2 * (reference.smooth(votes) - old.votes)
+        np.testing.assert_allclose(new.votes, votes, rtol=1e-3, atol=1e-3)
+
+
+@given(shape=SIZES, seed=st.integers(0, 2**32 - 1))
+@settings(deadline=None, max_examples=15)
+def test_weights_sum_to_one_and_variances_stay_in_bounds(shape, seed):
+    rng = np.random.default_rng(seed)
+    s = PosteriorSubtractor(history=10, follow_noise=False)
+    for image in restless(rng, shape, 12):
+        s.apply(image)
+    state = state_of(s)
+    alive = np.arange(s.components)[:, None, None] < state.count
+    np.testing.assert_allclose(state.weight.sum(0), 1, rtol=1e-5)
+    assert (state.weight[~alive] == 0).all()
+    assert (np.diff(state.weight, axis=0) <= 1e-6).all()
+    assert (state.variance[alive] >= s.smallest_variance).all()
+    assert (state.variance[alive] <= s.largest_variance).all()
+
+
+@given(shape=SIZES, seed=st.integers(0, 2**32 - 1))
+@settings(deadline=None, max_examples=10)
+def test_masks_and_state_do_not_depend_on_threads(shape, seed):
+    height, width, channels = shape
+    shape = (height + 40, width, channels)
+    images = list(restless(np.random.default_rng(seed), shape, 6))
+    one, many = PosteriorSubtractor(threads=1), PosteriorSubtractor(threads=3)
+    least, subtractor._PIXELS_WORTH_A_THREAD = subtractor._PIXELS_WORTH_A_THREAD, 1
+    try:
+        for image in images:
+            np.testing.assert_array_equal(one.apply(image), many.apply(image))
+    finally:
+        subtractor._PIXELS_WORTH_A_THREAD = least
+    many.threads = 1
+    many._spare[:] = one._spare
+    ours, theirs = all_of(one), all_of(many)
+    assert [name for name in ours if ours[name] != theirs[name]] == []
+
+
+def test_bands_of_several_threads_are_really_bands(monkeypatch):
+    monkeypatch.setattr(subtractor, "_PIXELS_WORTH_A_THREAD", 1)
+    s = PosteriorSubtractor(threads=3)
+    s.apply(np.zeros((50, 9, 3), np.uint8))
+    bands = []
+    s._over(lambda start, stop: bands.append((start, stop)), 50)
+    assert sorted(bands) == [(0, 16), (16, 32), (32, 50)]
+
+
+def test_learning_rate_0_leaves_everything_learned_as_it_is():
+    images, _ = moving_square(length=20)
+    s = PosteriorSubtractor()
+    for image in images[:12]:
+        s.apply(image)
+    before = state_of(s)
+    masks = [s.apply(images[15], learning_rate=0) for _ in range(3)]
+    after = state_of(s)
+    for name in vars(before):
+        # What was measured of the last frame, for its posterior.
+        if name not in ("evidence", "sums", "temporal", "plain", "explained"):
+            np.testing.assert_array_equal(getattr(before, name), getattr(after, name), name)
+    np.testing.assert_array_equal(masks[0], masks[1])
+    np.testing.assert_array_equal(masks[0], masks[2])
+    assert masks[0].any()
+
+
+@pytest.mark.parametrize(
+    "clone", [copy.deepcopy, lambda s: pickle.loads(pickle.dumps(s))], ids=["copy", "pickle"]
+)
+def test_a_copy_goes_on_bit_for_bit(clone):
+    images, _ = moving_square(length=24)
+    s = PosteriorSubtractor()
+    for image in images[:12]:
+        s.apply(image)
+    other = clone(s)
+    np.testing.assert_array_equal(s.posterior(), other.posterior())
+    for image in images[12:]:
+        np.testing.assert_array_equal(s.apply(image), other.apply(image))
+    assert all_of(s) == all_of(other)
+
+
+def test_the_posterior_is_a_half_at_the_threshold_and_higher_on_objects():
+    images, truth = moving_square(length=24, side=14)
+    s = PosteriorSubtractor(majority=1, closing=1)
+    with pytest.raises(ValueError, match="second frame"):
+        s.posterior()
+    s.apply(images[0])
+    with pytest.raises(ValueError, match="second frame"):
+        s.posterior()
+    for image in images[1:]:
+        mask = s.apply(image)
+    posterior = s.posterior()
+    assert posterior.shape == (46, 62)
+    assert posterior.dtype == np.float32
+    assert 0 <= posterior.min() < 0.1
+    assert 0.9 < posterior.max() <= 1
+    np.testing.assert_array_equal(posterior > 0.5, mask)
+    assert posterior[truth[-1]].min() > 0.5
+    assert np.median(posterior[truth[-1]]) > 0.9
+
+
+def test_a_ghost_dissolves_and_an_object_stays():
+    rng = np.random.default_rng(4)
+    ground = rng.uniform(60, 120, (60, 80, 3))
+    thing = (slice(20, 40), slice(30, 50))
+    with_thing = ground.copy()
+    with_thing[thing] = (220, 40, 60)
+
+    def noisy(picture):
+        return (picture + rng.normal(0, 1.5, picture.shape)).clip(0, 255).astype(np.uint8)
+
+    ghost, stays = PosteriorSubtractor(), PosteriorSubtractor()
+    for _ in range(40):
+        ghost.apply(noisy(with_thing))
+        stays.apply(noisy(ground))
+    for _ in range(12):
+        left = ghost.apply(noisy(ground))
+        kept = stays.apply(noisy(with_thing))
+    assert left[thing].mean() < 0.05
+    assert kept[thing].mean() > 0.9  # its corners are rounded
+
+
+def test_a_change_of_light_is_no_object():
+    rng = np.random.default_rng(4)
+    ground = rng.uniform(60, 150, (48, 70, 3))
+    s = PosteriorSubtractor()
+    for t in range(40):
+        gain = 1 if t < 20 else 0.7 if t < 30 else 1.4
+        noise = rng.normal(0, 1.5, ground.shape)
+        mask = s.apply((gain * ground + noise).clip(0, 255).astype(np.uint8))
+        assert mask.mean() < 0.02, t
+
+
+def test_a_shaking_camera_is_followed():
+    rng = np.random.default_rng(4)
+    wide = rng.uniform(40, 200, (70, 100, 3)).repeat(2, 0).repeat(2, 1)
+    found = {True: [], False: []}
+    for stabilize, masks in found.items():
+        rng = np.random.default_rng(5)
+        s = PosteriorSubtractor(stabilize=stabilize)
+        for t in range(30):
+            y, x = rng.integers(0, 7, 2) if t > 10 else (3, 3)
+            picture = wide[10 + y : 110 + y, 10 + x : 150 + x]
+            masks.append(s.apply((picture + rng.normal(0, 1.5, picture.shape)).astype(np.uint8)))
+    assert np.mean(found[True][11:]) < 0.02
+    assert np.mean(found[False][11:]) > 0.2
+
+
+@pytest.mark.parametrize(("dx", "dy"), [(0, 0), (3, 0), (0, -5), (-7, 4), (2, 30)])
+def test_what_is_known_moves_and_does_not_come_back_at_the_other_side(dx, dy):
+    images, _ = moving_square(length=12)
+    s = PosteriorSubtractor()
+    for image in images:
+        s.apply(image)
+    old = state_of(s)
+    fresh = np.full((46, 62, 3), 7, np.uint8)
+    s._move(fresh.reshape(46, -1), dx, dy)
+    new = state_of(s)
+    y, x = np.mgrid[:46, :62]
+    inside = (y >= dy) & (y - dy < 46) & (x >= dx) & (x - dx < 62)
+    for name in ("weight", "variance", "mean", "count", "seen", "mask", "ground", "before"):
+        before, after = getattr(old, name), getattr(new, name)
+        rolled = np.roll(before, (dy, dx), (-2, -1))
+        np.testing.assert_array_equal(after[..., inside], rolled[..., inside])
+    outside = ~inside
+    assert (new.mean[0][:, outside] == 7).all()
+    assert (new.ground[:, outside] == 7).all()
+    assert (new.seen[outside] == 0).all()
+    assert (new.weight[0][outside] == 1).all()
+    assert (new.weight[1:][:, outside] == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("history", 0),
+        ("threshold", 0),
+        ("components", 0),
+        ("components", 256),
+        ("background_weight", 1.5),
+        ("complexity", 1),
+        ("smallest_variance", 9),
+        ("own_evidence", 2),
+        ("majority", 4),
+        ("majority", 17),
+        ("closing", 2),
+        ("object_rate", -1),
+        ("brightest_light", 0.9),
+        ("darkest_light", 1.1),
+        ("threads", 0),
+    ],
+)
+def test_a_parameter_that_makes_no_sense_is_refused(name, value):
+    with pytest.raises(ValueError, match=f"{name}.*{value}"):
+        PosteriorSubtractor(**{name: value})
+
+
+def f_of(folder):
+    """F of the whole sequence, its first frame left out; the files are grey or RGB, FFV1."""
+    import av
+
+    score, s = ChangeScore(), PosteriorSubtractor()
+    with av.open(folder / "input.mkv") as video, av.open(folder / "truth.mkv") as truth:
+        grey = "gray" in video.streams.video[0].format.name
+        pairs = zip(video.decode(video=0), truth.decode(video=0), strict=True)
+        for number, (frame, answer) in enumerate(pairs):
+            image = frame.to_ndarray(format="gray" if grey else "rgb24")
+            mask = s.apply(image[:, :, None] if grey else image)
+            if number:
+                score.count(mask, answer.to_ndarray(format="gray"))
+    return score.f
+
+
+def test_few_far_people_are_found(shared_data):
+    assert f_of(shared_data / "background" / "sbi_CAVIAR2") > 0.82
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("kind", "number", "bar"), [("", 8, 0.82), ("ucsd", 9, 0.45)])
+def test_the_sequences_with_truth_are_judged_well(shared_data, kind, number, bar):
+    folders = sorted(path.parent for path in shared_data.glob("background/*/truth.mkv"))
+    folders = [path for path in folders if path.name.startswith("ucsd") == bool(kind)]
+    assert len(folders) == number
+    assert np.mean([f_of(folder) for folder in folders]) >= bar
