@@ -14,8 +14,11 @@ which unrolls the loops over the channels.
 from typing import Any
 
 import numpy as np
-from numba import njit
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
 from numba.core.compiler import Compiler
+from numba.extending import intrinsic
 
 
 class _Apart(Compiler):
@@ -45,6 +48,9 @@ _u0, _u1, _u2 = _u(0), _u(1), _u(2)
 # Pixels that are judged together: do all of them match their heaviest mode?
 BLOCK = 64
 _BLOCK = _u(BLOCK)
+
+# float32 in a line of the cache; bytes are BLOCK to the line.
+_LINE = _u(16)
 
 # Rows of `scratch` that `follow_pixels` needs.
 ROWS = 24
@@ -104,6 +110,7 @@ def follow_pixels(
     unrest,
     rows,
     marks,
+    kinds,
     settings,
     frozen,
     height,
@@ -124,7 +131,7 @@ def follow_pixels(
     with the background, of the background's with itself, and of the evidence; temporal
     (3, h8, w8) float32, means over 8 x 8 of the change in time, of that of calm background, and
     the share of calm background. votes (h4, w4), motion (h8, w8), unrest (h8, w8) float32: read.
-    rows: ROWS arrays (W,) float32, marks (W,) uint8: scratch. settings (SETTINGS,) float32;
+    rows: ROWS arrays (W,) float32, marks and kinds (W,) uint8: scratch. settings (SETTINGS,) float32;
     `frozen` leaves the mixtures as they are.
     """
     (
@@ -164,6 +171,7 @@ def follow_pixels(
             _spread_unrest(unrest, _u(y // 8), settings, step, restless, n)
         if y % 4 == 0:
             _spread_rates(votes, motion, _u(y // 4), _u(y // 8), settings, step, spared, n)
+        _prefetch_row(which, before, fresh, variance, mean, evidence, p + n, n, _u(stop) * n)
         _gather(which, image, planes, _u(y), p, n)
         _difference(which, planes, before, mask, p, n, settings, total, quiet, number)
         up = _u(max(y - 1, 0)) * n
@@ -175,70 +183,69 @@ def follow_pixels(
             q_row, a_row, b_row, e_row = q_even, a_even, b_even, e_even
         else:
             q_row, a_row, b_row, e_row = q_odd, a_odd, b_odd, e_odd
-        x = _u0
-        while x < n:
-            kind = _kind(marks, count, p, x, n)
-            end = x + _BLOCK
-            while end < n and _kind(marks, count, p, end, n) == kind:
-                end += _BLOCK
-            end = min(end, n)
-            m = end - x
-            if kind <= 1:
-                _weigh_first(
-                    which,
-                    planes,
-                    mean,
-                    distance,
-                    share,
-                    evidence,
-                    p,
-                    x,
-                    m,
-                    settings,
-                    q_row,
-                    a_row,
-                    b_row,
-                    e_row,
-                )
-                if not frozen:
-                    if kind == 0:
-                        _step_alone(rates, x, m, settings, step)
-                    else:
-                        _step_first(weight, count, rates, p, x, m, settings, step, heavier)
-                    _follow_first(
-                        which, planes, mean, variance, distance, step, fresh, p, x, m, settings
+        crowded = _sort_blocks(marks, count, kinds, p, n)
+        if crowded < n:
+            _weigh_first(
+                which,
+                planes,
+                mean,
+                distance,
+                share,
+                evidence,
+                p,
+                n,
+                settings,
+                q_row,
+                a_row,
+                b_row,
+                e_row,
+            )
+            if not frozen:
+                _step_alone(rates, n, settings, step)
+                x = _u0
+                while x < n:
+                    kind, end = _stretch(kinds, x, n)
+                    if kind == 1:
+                        _step_first(weight, count, rates, p, x, end, settings, step, heavier)
+                    elif kind == 2:
+                        _step_none(step, x, end)
+                    x = end
+                _follow_first(which, planes, mean, variance, distance, step, fresh, p, n, settings)
+        if crowded > _u0:
+            x = _u0
+            while x < n:
+                kind, end = _stretch(kinds, x, n)
+                if kind == 2:
+                    _follow_all(
+                        which,
+                        planes,
+                        mean,
+                        weight,
+                        variance,
+                        count,
+                        rates,
+                        after,
+                        extra,
+                        evidence,
+                        fresh,
+                        p,
+                        x,
+                        end - x,
+                        settings,
+                        frozen,
+                        nearest,
+                        dot,
+                        norm,
+                        heavier,
+                        matched,
+                        distance,
+                        step,
+                        q_row,
+                        a_row,
+                        b_row,
+                        e_row,
                     )
-            else:
-                _follow_all(
-                    which,
-                    planes,
-                    mean,
-                    weight,
-                    variance,
-                    count,
-                    rates,
-                    after,
-                    extra,
-                    evidence,
-                    fresh,
-                    p,
-                    x,
-                    m,
-                    settings,
-                    frozen,
-                    nearest,
-                    dot,
-                    norm,
-                    heavier,
-                    matched,
-                    distance,
-                    step,
-                    q_row,
-                    a_row,
-                    b_row,
-                    e_row,
-                )
-            x = end
+                x = end
         if y % 2 == 1 or y == height - 1:
             if y % 2 == 0:
                 for i in range(n):
@@ -256,6 +263,43 @@ def follow_pixels(
             _eighth(temporal, _u(0), _u(y // 8), total, n, tall)
             _eighth(temporal, _u(1), _u(y // 8), quiet, n, tall)
             _eighth(temporal, _u(2), _u(y // 8), number, n, tall)
+
+
+@intrinsic
+def _prefetch(typing_context, array, row, place):
+    """Ask for array[row, place] to be brought near, and wait for nothing."""
+
+    def generate(context, builder, signature, arguments):
+        values = context.make_array(signature.args[0])(context, builder, arguments[0])
+        columns = cgutils.unpack_tuple(builder, values.shape, 2)[1]
+        offset = builder.add(builder.mul(arguments[1], columns), arguments[2])
+        byte = ir.PointerType(ir.IntType(8))
+        flag = ir.IntType(32)
+        prefetch = cgutils.get_or_insert_function(
+            builder.module,
+            ir.FunctionType(ir.VoidType(), [byte, flag, flag, flag]),
+            "llvm.prefetch.p0",
+        )
+        address = builder.bitcast(builder.gep(values.data, [offset]), byte)
+        # To write, to keep in the second cache, data.
+        builder.call(prefetch, [address, flag(1), flag(2), flag(1)])
+        return context.get_dummy_value()
+
+    return types.void(array, row, place), generate
+
+
+@_compile
+def _prefetch_row(which, before, fresh, variance, mean, evidence, p, n, size):
+    """Ask for what the row at p will need, while the one before it is worked on."""
+    end = min(p + n, size)
+    for q in range(p, end, _LINE):
+        _prefetch(variance, _u0, q)
+        for c in range(len(which)):
+            _prefetch(mean, _u(c), q)
+    for q in range(p, end, _BLOCK):
+        for c in range(len(which)):
+            _prefetch(before, _u(c), q)
+            _prefetch(fresh, _u(c), q)
 
 
 @_compile
@@ -413,22 +457,44 @@ def _compare(which, planes, mean, variance, extra, p, n, settings, distance, sha
 
 
 @_loop
-def _kind(marks, count, p, i, n):
-    """0: all of the block match their only mode; 1: they match their heaviest; 2: some do not."""
-    end = min(i + _BLOCK, n)
-    failing = _u0
-    several = _u0
-    for j in range(i, end):
-        failing |= _u(marks[j])
-        several |= _u(count[p + j])
-    if failing != _u0:
-        return 2
-    return 1 if several > _u1 else 0
+def _sort_blocks(marks, count, kinds, p, n):
+    """Kinds of the blocks of a row: 0, all pixels match their only mode; 1, they match their
+    heaviest; 2, some do not. Returns how many pixels are in blocks of the last kind.
+    """
+    crowded = _u0
+    for b in range((n + _BLOCK - _u1) // _BLOCK):
+        first = b * _BLOCK
+        end = min(first + _BLOCK, n)
+        failing = _u0
+        several = _u0
+        for j in range(first, end):
+            failing |= _u(marks[j])
+            several |= _u(count[p + j])
+        kinds[b] = _u2 if failing != _u0 else (_u1 if several > _u1 else _u0)
+        crowded += end - first if failing != _u0 else _u0
+    return crowded
+
+
+@_compile
+def _stretch(kinds, x, n):
+    """Return the kind of the block at x, and where the blocks of this kind end."""
+    b = x // _BLOCK
+    kind = kinds[b]
+    blocks = (n + _BLOCK - _u1) // _BLOCK
+    while b < blocks and kinds[b] == kind:
+        b += _u1
+    return kind, min(b * _BLOCK, n)
+
+
+@_loop
+def _step_none(step, x, end):
+    for j in range(x, end):
+        step[j] = _0
 
 
 @_loop
 def _weigh_first(
-    which, planes, mean, distance, share, evidence, p, i, m, settings, q_row, a_row, b_row, e_row
+    which, planes, mean, distance, share, evidence, p, n, settings, q_row, a_row, b_row, e_row
 ):
     """Evidence against the heaviest mode, and what a change of light would explain of it."""
     gain = settings[GAIN]
@@ -436,7 +502,7 @@ def _weigh_first(
     cap = settings[LARGEST_EVIDENCE]
     bound = settings[LARGEST_RESIDUAL]
     fine = _f(255) / cap
-    for j in range(i, i + m):
+    for j in range(n):
         a = _0
         b = _0
         for c in range(len(which)):
@@ -455,9 +521,9 @@ def _weigh_first(
 
 
 @_loop
-def _step_alone(rates, i, m, settings, step):
+def _step_alone(rates, n, settings, step):
     prior = settings[COMPLEXITY]
-    for j in range(i, i + m):
+    for j in range(n):
         lr = rates[j]
         w = _1 - lr
         w = w - lr * prior
@@ -468,9 +534,11 @@ def _step_alone(rates, i, m, settings, step):
 
 
 @_loop
-def _step_first(weight, count, rates, p, i, m, settings, step, total):
+def _step_first(weight, count, rates, p, first, end, settings, step, total):
+    """Let the weights follow the match of the heaviest mode, in pixels first to end of the row."""
     prior = settings[COMPLEXITY]
-    for j in range(i, i + m):
+    modes = _u1
+    for j in range(first, end):
         lr = rates[j]
         w = weight[_u0, p + j] * (_1 - lr) - lr * prior
         w = w if w > _0 else _0
@@ -479,25 +547,21 @@ def _step_first(weight, count, rates, p, i, m, settings, step, total):
         total[j] = w
         k = lr / w
         step[j] = k if k < _1 else _1
-    modes = _u1
-    for j in range(i, i + m):
+    for j in range(first, end):
         modes = max(modes, _u(count[p + j]))
-    for k in range(_u1, modes):
-        _decay(weight, k, rates, p, i, m, prior, total)
-    for j in range(i, i + m):
         count[p + j] = _u0
+    for k in range(_u1, modes):
+        for j in range(first, end):
+            lr = rates[j]
+            w = weight[k, p + j] * (_1 - lr) - lr * prior
+            w = w if w > _0 else _0
+            weight[k, p + j] = w
+            total[j] += w
     for k in range(modes):
-        _normalise(weight, k, count, p, i, m, total)
-
-
-@_loop
-def _decay(weight, k, rates, p, i, m, prior, total):
-    for j in range(i, i + m):
-        lr = rates[j]
-        w = weight[k, p + j] * (_1 - lr) - lr * prior
-        w = w if w > _0 else _0
-        weight[k, p + j] = w
-        total[j] += w
+        for j in range(first, end):
+            w = weight[k, p + j] / total[j]
+            weight[k, p + j] = w
+            count[p + j] += _u1 if w > _0 else _u0
 
 
 @_loop
@@ -509,18 +573,20 @@ def _normalise(weight, k, count, p, i, m, total):
 
 
 @_loop
-def _follow_first(which, planes, mean, variance, distance, step, fresh, p, i, m, settings):
+def _follow_first(which, planes, mean, variance, distance, step, fresh, p, n, settings):
     gain = settings[GAIN]
     glaring = settings[GLARING]
     smallest = settings[SMALLEST_VARIANCE]
     largest = settings[LARGEST_VARIANCE]
-    for j in range(i, i + m):
+    for j in range(n):
         v = variance[_u0, p + j]
-        v += step[j] * (distance[j] - v)
-        v = v if v > smallest else smallest
-        variance[_u0, p + j] = v if v < largest else largest
+        moved = v + step[j] * (distance[j] - v)
+        moved = moved if moved > smallest else smallest
+        moved = moved if moved < largest else largest
+        # Where no step is made, the bounds may have moved all the same.
+        variance[_u0, p + j] = moved if step[j] > _0 else v
     for c in range(len(which)):
-        for j in range(i, i + m):
+        for j in range(n):
             v = mean[_u(c), p + j]
             v += step[j] * _off(_f(planes[_u(c), p + j]), v, gain, glaring)
             mean[_u(c), p + j] = v

@@ -251,6 +251,7 @@ class PosteriorSubtractor:
                 self._unrest,
                 _scratch(kernels.ROWS, width),
                 np.empty(width, np.uint8),
+                np.empty(width, np.uint8),
                 settings,
                 frozen,
                 height,
