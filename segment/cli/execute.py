@@ -1,7 +1,6 @@
 """A plan is carried out: sequence by sequence, in threads, with an account of what happened."""
 
 import contextlib
-import itertools
 import logging
 import signal
 import threading
@@ -15,7 +14,6 @@ from segment import pipeline
 from segment.cli import record
 from segment.cli.plan import Job, Plan
 from segment.cli.progress import Reporter
-from segment.cli.stages import ExportLink
 from segment.errors import InputError, NoFrames, SegmentError
 from segment.frame import Frame
 from segment.protocols import Damage, FrameSource
@@ -23,6 +21,8 @@ from segment.protocols import Damage, FrameSource
 SOME_INPUTS_FAILED = 3
 DECODED_WITH_DAMAGE = 4
 INTERRUPTED = 130
+
+_AHEAD = 2  # frames that wait between two stages: memory for time to even out
 
 
 @dataclass(slots=True)
@@ -146,26 +146,15 @@ def _drain(job: Job, source: FrameSource, report: SequenceReport, reporter: Repo
 
 
 def chained(job: Job, source: FrameSource) -> Generator[Frame, None, None]:
-    """The whole chain of one sequence; decoding and computing run ahead in threads of their own.
+    """The whole chain of one sequence; every stage runs in a thread of its own.
 
-    Ahead of every other stage a frame is decoded while its predecessor is computed,
-    and computed while its predecessor is written.
+    While one frame is written the next is grouped, the one after subtracted, and a third
+    decoded. Order and results are those of one thread.
     """
-    frames: Iterator[Frame] = pipeline.read_ahead(job.select(iter(source)))
-    before, after = _split(job)
-    for link in before:
-        frames = link.run(frames)
-    if before and after:
-        frames = pipeline.read_ahead(frames)
-    for link in after:
-        frames = link.run(frames)
+    frames = job.select(iter(source))
+    for link in job.links:
+        frames = link.run(pipeline.read_ahead(frames, _AHEAD))
     yield from frames
-
-
-def _split(job: Job) -> tuple[list[Any], list[Any]]:
-    """Split the chain before its first export."""
-    before = list(itertools.takewhile(lambda link: not isinstance(link, ExportLink), job.links))
-    return before, list(job.links[len(before) :])
 
 
 def _describe_damage(name: str, damage: Damage) -> str:

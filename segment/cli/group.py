@@ -50,7 +50,7 @@ class Segment(Chain):
             _say(f"Error: {error}")
             code = error.exit_code
         except (click.Abort, KeyboardInterrupt):
-            _say("Interrupted; what is written is whole. Add --resume to go on.")
+            _say("Error: interrupted")
             code = INTERRUPTED
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else 1
@@ -154,7 +154,27 @@ def _execute(
     if not links:  # score, info and the like have done their work already
         return results[-1] if isinstance(results[-1], int) else None
 
-    from segment.cli import execute, progress
+    from segment.cli import progress
+
+    embedded: Reporter | None = ctx.obj
+    if embedded is not None:
+        return _run(links, embedded, dry_run, save_preset)
+    reporter = progress.for_terminal(quiet=quiet, log=log)
+    try:
+        with _leaving_when_terminated(), reporter:
+            return _run(links, reporter, dry_run, save_preset)
+    except SegmentError as error:
+        reporter.fail(str(error))
+        return error.exit_code
+    except KeyboardInterrupt:
+        reporter.fail("interrupted; what is written is whole, add --resume to go on")
+        return INTERRUPTED
+
+
+def _run(
+    links: list[Link], reporter: "Reporter", dry_run: bool, save_preset: str | None
+) -> "RunReport | None":
+    from segment.cli import execute
     from segment.cli.plan import make_plan
 
     plan = make_plan(links)
@@ -164,12 +184,7 @@ def _execute(
         plan.check()
         click.echo(plan.describe())
         return None
-    embedded = ctx.obj
-    if embedded is not None:
-        return execute.execute(plan, embedded)
-    reporter: Reporter = progress.for_terminal(quiet=quiet, log=log)
-    with _leaving_when_terminated(), reporter:
-        return execute.execute(plan, reporter)
+    return execute.execute(plan, reporter)
 
 
 def _save_preset(path: Path, links: Sequence[Link]) -> None:

@@ -41,6 +41,9 @@ class Reporter:
     def warn(self, message: str) -> None:
         """Something is not as it should be, but the run goes on."""
 
+    def fail(self, message: str) -> None:
+        """The run ends here."""
+
     def end(self, report: "SequenceReport") -> None:
         """A sequence is through, or has failed."""
 
@@ -65,9 +68,12 @@ class Plain(Reporter):
     def warn(self, message: str) -> None:
         self._line(f"Warning: {message}")
 
+    def fail(self, message: str) -> None:
+        self._line(f"Error: {message}")
+
     def end(self, report: "SequenceReport") -> None:
         if report.error is not None:
-            self._line(f"Error: {report.error}")
+            self.fail(str(report.error))
 
     def _line(self, text: str) -> None:
         click.echo(" ".join(text.split()), err=True)
@@ -176,6 +182,9 @@ class JsonLines(Reporter):
 
     def warn(self, message: str) -> None:
         self._say("warning", message=message)
+
+    def fail(self, message: str) -> None:
+        self._say("error", message=message)
 
     def end(self, report: "SequenceReport") -> None:
         self._say("end", **report.as_dict())
