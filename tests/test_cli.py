@@ -483,6 +483,16 @@ def test_json_log(clip, tmp_path):
     assert events[-1]["exit_code"] == 0
 
 
+def test_json_log_of_an_error(clip, tmp_path):
+    line = ("--log json read", clip, "subtract export", tmp_path / "out")
+    assert call(*line).exit_code == 0
+    result = call(*line)
+    assert result.exit_code == 1
+    events = [json.loads(text) for text in result.stderr.splitlines()]
+    assert [event["event"] for event in events] == ["error"]
+    assert "--overwrite" in events[0]["message"]
+
+
 def test_quiet_says_nothing_of_damage_but_exits_with_it(make_clip, tmp_path):
     whole = make_clip("whole.mkv", length=40).read_bytes()
     cut = tmp_path / "cut.mkv"
@@ -526,12 +536,17 @@ def test_defaults_on_the_line_are_those_of_the_library():
     import inspect
 
     from segment import masks
-    from segment.background import GaussianMixtureSubtractor, OpenCVSubtractor
+    from segment.background import (
+        GaussianMixtureSubtractor,
+        OpenCVSubtractor,
+        PosteriorSubtractor,
+    )
     from segment.grouping import ConnectedComponents
 
     for name, function in {
         "clean": masks.clean,
-        "subtract": GaussianMixtureSubtractor,
+        "subtract": PosteriorSubtractor,
+        "subtract-mixture": GaussianMixtureSubtractor,
         "subtract-opencv": OpenCVSubtractor,
         "group-components": ConnectedComponents,
     }.items():

@@ -188,6 +188,48 @@ def _selected(
 @click.option(
     "--history",
     type=click.IntRange(1),
+    default=500,
+    show_default=True,
+    help="Frames that the background remembers; older ones fade.",
+)
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0, min_open=True),
+    default=16.0,
+    show_default=True,
+    help="Evidence, in variances, that is foreground: lower finds more.",
+)
+@click.option(
+    "--components",
+    type=click.IntRange(1, 8),
+    default=4,
+    show_default=True,
+    help="Gaussians per pixel at the most.",
+)
+@click.option(
+    "--stabilize/--no-stabilize",
+    default=True,
+    show_default=True,
+    help="Follow a camera that shakes or moves.",
+)
+@click.option("--threads", type=click.IntRange(1), help="Threads.  [default: one per core]")
+@stage(gives=("foreground",))
+def subtract(frames: "Iterator[Frame]", **options: Any) -> "Iterator[Frame]":
+    """Mark as foreground what the background does not explain.
+
+    A mixture of Gaussians per pixel, whose evidence is gathered from the neighbourhood,
+    weighed against shadows and changes of light, and fed back into what is learned.
+    """
+    from segment import pipeline
+    from segment.background import PosteriorSubtractor
+
+    return pipeline.subtract(frames, PosteriorSubtractor(**options))
+
+
+@click.command("subtract-mixture", cls=Stage)
+@click.option(
+    "--history",
+    type=click.IntRange(1),
     default=200,
     show_default=True,
     help="Frames that the background remembers; older ones fade.",
@@ -209,8 +251,8 @@ def _selected(
 @click.option("--detect-shadows", is_flag=True, help="Take shadows out of the foreground.")
 @click.option("--threads", type=click.IntRange(1), help="Threads.  [default: one per core]")
 @stage(gives=("foreground",))
-def subtract(frames: "Iterator[Frame]", **options: Any) -> "Iterator[Frame]":
-    """Mark as foreground what a mixture of Gaussians per pixel does not expect."""
+def subtract_mixture(frames: "Iterator[Frame]", **options: Any) -> "Iterator[Frame]":
+    """Mark foreground by the plain mixture of the literature, pixel by pixel: the fastest."""
     from segment import pipeline
     from segment.background import GaussianMixtureSubtractor
 
@@ -410,4 +452,12 @@ def export(out: Path, formats: tuple[str, ...], overwrite: bool, resume: bool) -
     )
 
 
-COMMANDS = (read, subtract, subtract_opencv, clean, group_components, export)
+COMMANDS = (
+    read,
+    subtract,
+    subtract_mixture,
+    subtract_opencv,
+    clean,
+    group_components,
+    export,
+)
