@@ -14,11 +14,8 @@ which unrolls the loops over the channels.
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
-from numba import njit, types
-from numba.core import cgutils
+from numba import njit
 from numba.core.compiler import Compiler
-from numba.extending import intrinsic
 
 
 class _Apart(Compiler):
@@ -48,9 +45,6 @@ _u0, _u1, _u2 = _u(0), _u(1), _u(2)
 # Pixels that are judged together: do all of them match their heaviest mode?
 BLOCK = 64
 _BLOCK = _u(BLOCK)
-
-# float32 in a line of the cache; bytes are BLOCK to the line.
-_LINE = _u(16)
 
 # Rows of `scratch` that `follow_pixels` needs.
 ROWS = 24
@@ -131,8 +125,8 @@ def follow_pixels(
     with the background, of the background's with itself, and of the evidence; temporal
     (3, h8, w8) float32, means over 8 x 8 of the change in time, of that of calm background, and
     the share of calm background. votes (h4, w4), motion (h8, w8), unrest (h8, w8) float32: read.
-    rows: ROWS arrays (W,) float32, marks and kinds (W,) uint8: scratch. settings (SETTINGS,) float32;
-    `frozen` leaves the mixtures as they are.
+    rows: ROWS arrays (W,) float32, marks and kinds (W,) uint8: scratch. settings (SETTINGS,)
+    float32; `frozen` leaves the mixtures as they are.
     """
     (
         total,
@@ -171,7 +165,6 @@ def follow_pixels(
             _spread_unrest(unrest, _u(y // 8), settings, step, restless, n)
         if y % 4 == 0:
             _spread_rates(votes, motion, _u(y // 4), _u(y // 8), settings, step, spared, n)
-        _prefetch_row(which, before, fresh, variance, mean, evidence, p + n, n, _u(stop) * n)
         _gather(which, image, planes, _u(y), p, n)
         _difference(which, planes, before, mask, p, n, settings, total, quiet, number)
         up = _u(max(y - 1, 0)) * n
@@ -263,43 +256,6 @@ def follow_pixels(
             _eighth(temporal, _u(0), _u(y // 8), total, n, tall)
             _eighth(temporal, _u(1), _u(y // 8), quiet, n, tall)
             _eighth(temporal, _u(2), _u(y // 8), number, n, tall)
-
-
-@intrinsic
-def _prefetch(typing_context, array, row, place):
-    """Ask for array[row, place] to be brought near, and wait for nothing."""
-
-    def generate(context, builder, signature, arguments):
-        values = context.make_array(signature.args[0])(context, builder, arguments[0])
-        columns = cgutils.unpack_tuple(builder, values.shape, 2)[1]
-        offset = builder.add(builder.mul(arguments[1], columns), arguments[2])
-        byte = ir.PointerType(ir.IntType(8))
-        flag = ir.IntType(32)
-        prefetch = cgutils.get_or_insert_function(
-            builder.module,
-            ir.FunctionType(ir.VoidType(), [byte, flag, flag, flag]),
-            "llvm.prefetch.p0",
-        )
-        address = builder.bitcast(builder.gep(values.data, [offset]), byte)
-        # To write, to keep in the second cache, data.
-        builder.call(prefetch, [address, flag(1), flag(2), flag(1)])
-        return context.get_dummy_value()
-
-    return types.void(array, row, place), generate
-
-
-@_compile
-def _prefetch_row(which, before, fresh, variance, mean, evidence, p, n, size):
-    """Ask for what the row at p will need, while the one before it is worked on."""
-    end = min(p + n, size)
-    for q in range(p, end, _LINE):
-        _prefetch(variance, _u0, q)
-        for c in range(len(which)):
-            _prefetch(mean, _u(c), q)
-    for q in range(p, end, _BLOCK):
-        for c in range(len(which)):
-            _prefetch(before, _u(c), q)
-            _prefetch(fresh, _u(c), q)
 
 
 @_compile

@@ -264,23 +264,20 @@ class PosteriorSubtractor:
         if not frozen:
             self._ground, self._fresh = self._fresh, self._ground
         self._smooth_sums(channels)
-        foreground = np.empty((height, width), np.uint8)
+        # Two planes in turn; the last step writes into one that the caller may keep.
+        planes = [self._rough[k % 2] for k in range((self.majority > 1) + 2 * (self.closing > 1))]
+        planes.append(np.empty((height, width), np.uint8))
+        foreground = planes.pop(0)
         self._judged = (self.own_evidence, self.largest_evidence, self.threshold)
         self._judge(foreground.reshape(-1), np.empty(0, np.float32))
         if self.majority > 1:
-            voted = np.empty_like(foreground)
-
-            def vote(start: int, stop: int) -> None:
-                line = np.empty(width + self.majority - 1, np.uint8)
-                kernels.vote(foreground, voted, line, self.majority // 2, start, stop)
-
-            self._over(vote, height)
-            foreground = voted
+            foreground = self._vote(foreground, planes.pop(0))
         if self.closing > 1:
-            foreground = self._close(foreground)
+            foreground = self._close(foreground, planes)
         if not frozen:
             self._feed_back(foreground, gain, noise)
-        return foreground.view(np.bool_)
+        mask: Mask = foreground.view(np.bool_)
+        return mask
 
     def posterior(self) -> NDArray[np.float32]:
         """Return the probability of foreground of the last frame, (H, W) float32 in [0, 1].
@@ -322,6 +319,7 @@ class PosteriorSubtractor:
     _fresh: NDArray[np.uint8]
     _mask: NDArray[np.uint8]
     _evidence: NDArray[np.uint8]
+    _rough: NDArray[np.uint8]
     _sums: NDArray[np.float32]
     _plain: NDArray[np.float32]
     _explained: NDArray[np.float32]
@@ -353,6 +351,7 @@ class PosteriorSubtractor:
         self._fresh = planes.copy()
         self._mask = np.zeros(size, np.uint8)
         self._evidence = np.zeros(size, np.uint8)
+        self._rough = np.zeros((2, height, width), np.uint8)
         half, quarter, eighth = ((-(-height // block), -(-width // block)) for block in (2, 4, 8))
         self._sums = np.zeros((4, *half), np.float32)
         self._plain = np.zeros(half, np.float32)
@@ -432,13 +431,22 @@ class PosteriorSubtractor:
 
         self._over(judge, height)
 
-    def _close(self, mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def _vote(self, mask: NDArray[np.uint8], voted: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return `voted`: foreground where more than half of the square is."""
+
+        def vote(start: int, stop: int) -> None:
+            line = np.empty(self._width + self.majority - 1, np.uint8)
+            kernels.vote(mask, voted, line, self.majority // 2, start, stop)
+
+        self._over(vote, self._height)
+        return voted
+
+    def _close(self, mask: NDArray[np.uint8], planes: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
         """Fill holes that a disc does not fit in: widen the foreground, then the background."""
         reach = self.closing // 2
         across = np.arange(-reach, reach + 1)
         widths = np.rint(np.sqrt(reach**2 - across**2)).astype(np.int64)
-        for flip in (0, 1):
-            wider = np.empty_like(mask)
+        for flip, wider in enumerate(planes):
 
             def dilate(
                 start: int, stop: int, mask: Any = mask, wider: Any = wider, flip: int = flip
