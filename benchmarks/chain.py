@@ -22,7 +22,7 @@ import numpy as np
 import psutil
 
 from segment import Frame, open_frames, pipeline
-from segment.background import GaussianMixtureSubtractor
+from segment.background import PosteriorSubtractor
 from segment.export import FORMATS
 from segment.grouping import ConnectedComponents
 
@@ -75,7 +75,7 @@ def alone(clip: Path, folder: Path, count: int) -> dict[str, float]:
         frames = [frame for frame, _ in zip(source, range(count), strict=False)]
         times["read"] = 1000 * (time.perf_counter() - began) / len(frames)
     steps: dict[str, Callable[[Any], Any]] = {
-        "subtract": lambda f: pipeline.subtract(f, GaussianMixtureSubtractor()),
+        "subtract": lambda f: pipeline.subtract(f, PosteriorSubtractor()),
         "clean": pipeline.clean,
         "group-components": lambda f: pipeline.group(f, ConnectedComponents()),
         "export --as masks": lambda f: pipeline.export(f, FORMATS["masks"](folder / "alone")),
