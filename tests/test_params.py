@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from segment.cli.params import Moment, Odd, Size
 from segment.cli.plan import sequence_names
-from segment.cli.stages import name_of
+from segment.cli.reading import name_of
 from segment.errors import ChainError
 
 

@@ -68,6 +68,12 @@ def typed() -> tuple[str, str]:
     return context.command.name or "", context.obj
 
 
+def with_first(first: "Frame", frames: "Iterator[Frame]") -> "Iterator[Frame]":
+    """Put back the frame that was looked at; closing this closes `frames`."""
+    yield first
+    yield from frames
+
+
 _IN_A_CHAIN = "segment.in_a_chain"  # key of what click shares between the commands of a line
 
 

@@ -5,8 +5,6 @@ import logging
 import signal
 import threading
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -14,76 +12,12 @@ from segment import pipeline
 from segment.cli import record
 from segment.cli.plan import Job, Plan
 from segment.cli.progress import Reporter
-from segment.errors import InputError, NoFrames, SegmentError
+from segment.cli.report import RunReport, SequenceReport
+from segment.errors import InputError, NoFrames
 from segment.frame import Frame
 from segment.protocols import Damage, FrameSource
 
-SOME_INPUTS_FAILED = 3
-DECODED_WITH_DAMAGE = 4
-INTERRUPTED = 130
-
 _AHEAD = 2  # frames that wait between two stages: memory for time to even out
-
-
-@dataclass(slots=True)
-class SequenceReport:
-    """What became of one input.
-
-    Attributes
-    ----------
-    name, input : of the sequence, and what was asked to be read.
-    frames : frames that went through the whole chain.
-    outputs : files and folders written.
-    damage : what could not be read.
-    error : why the input failed, None if it did not.
-    already : True when an earlier run had finished it and `--resume` left it alone.
-    interrupted : True when a live source was ended by Ctrl-C.
-    """
-
-    name: str
-    input: str
-    frames: int = 0
-    outputs: list[Path] = field(default_factory=list)
-    damage: Damage = field(default_factory=Damage)
-    error: SegmentError | None = None
-    already: bool = False
-    interrupted: bool = False
-
-    def as_dict(self) -> dict[str, Any]:
-        return {
-            "sequence": self.name,
-            "input": self.input,
-            "frames": self.frames,
-            "outputs": [str(path) for path in self.outputs],
-            "lost": self.damage.lost,
-            "flagged": self.damage.flagged,
-            "reasons": self.damage.reasons,
-            "error": None if self.error is None else str(self.error),
-            "already": self.already,
-        }
-
-
-@dataclass(slots=True)
-class RunReport:
-    """What became of all inputs, in their order."""
-
-    sequences: list[SequenceReport] = field(default_factory=list)
-
-    @property
-    def exit_code(self) -> int:
-        """0 fine, 1 all failed, 3 some failed, 4 decoded with damage, 130 interrupted."""
-        failed = [report.error for report in self.sequences if report.error is not None]
-        if failed:
-            return failed[0].exit_code if len(failed) == len(self.sequences) else SOME_INPUTS_FAILED
-        if any(report.interrupted for report in self.sequences):
-            return INTERRUPTED
-        return DECODED_WITH_DAMAGE if any(report.damage for report in self.sequences) else 0
-
-    def raise_first(self) -> None:
-        """Raise the first input's failure, if any input failed."""
-        for report in self.sequences:
-            if report.error is not None:
-                raise report.error
 
 
 def execute(plan: Plan, reporter: Reporter) -> RunReport:

@@ -16,14 +16,12 @@ import click
 from segment import __version__
 from segment.cli import stages, tools
 from segment.cli.chain import Chain, Link, write_preset
+from segment.cli.exits import INTERRUPTED, TERMINATED
 from segment.errors import ChainError, SegmentError
 
 if TYPE_CHECKING:
-    from segment.cli.execute import RunReport
     from segment.cli.progress import OnProgress, Reporter
-
-INTERRUPTED = 130
-TERMINATED = 128 + signal.SIGTERM
+    from segment.cli.report import RunReport
 
 
 class Segment(Chain):
@@ -214,8 +212,8 @@ def run(line: str | Sequence[str], *, progress: "OnProgress | None" = None) -> "
     SegmentError : what the command line would print as an error; ChainError for a
         line that cannot be understood. Nothing is printed.
     """
-    from segment.cli.execute import RunReport
     from segment.cli.progress import Callback
+    from segment.cli.report import RunReport
 
     words = shlex.split(line) if isinstance(line, str) else [str(word) for word in line]
     try:

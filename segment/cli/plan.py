@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from segment.cli.chain import Link
-from segment.cli.stages import ExportLink, ReadLink, name_of
+from segment.cli.exporting import ExportLink
+from segment.cli.reading import ReadLink, name_of
 from segment.errors import ChainError
 from segment.frame import Frame
 from segment.protocols import FrameSource

@@ -12,7 +12,7 @@ import click
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
-    from segment.cli.execute import RunReport, SequenceReport
+    from segment.cli.report import RunReport, SequenceReport
 
 OnProgress = Callable[[str, int, int | None], None]
 """(name of the sequence, frames done, frames expected or None)"""

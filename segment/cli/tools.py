@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from segment.cli.chain import Tool
+from segment.cli.exits import DECODED_WITH_DAMAGE, SOME_INPUTS_FAILED
 from segment.errors import SegmentError
 
 if TYPE_CHECKING:
@@ -82,8 +83,8 @@ def info(inputs: tuple[str, ...], as_json: bool, fast: bool) -> int:
     if as_json:
         click.echo(json.dumps(found, indent=1))
     if failed:
-        return 1 if failed == len(inputs) else 3
-    return 4 if damaged else 0
+        return 1 if failed == len(inputs) else SOME_INPUTS_FAILED
+    return DECODED_WITH_DAMAGE if damaged else 0
 
 
 def _as_dict(facts: "VideoFacts") -> dict[str, Any]:
@@ -135,11 +136,10 @@ def completion(shell: str) -> None:
     """
     from click.shell_completion import get_completion_class
 
-    from segment.cli.group import main
-
+    whole = click.get_current_context().find_root().command
     kind = get_completion_class(shell)
     assert kind is not None
-    click.echo(kind(main, {}, "segment", "_SEGMENT_COMPLETE").source())
+    click.echo(kind(whole, {}, "segment", "_SEGMENT_COMPLETE").source())
 
 
 COMMANDS = (score, info, completion)

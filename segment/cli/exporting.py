@@ -1,0 +1,109 @@
+"""`export`: the last stages of a chain, and what they write where."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from segment.cli.chain import Link, Stage, typed, with_first
+
+if TYPE_CHECKING:
+    from segment.frame import Frame
+
+FORMATS = ("masks", "video", "labels", "coco", "overlay", "tracks")
+Mode = Literal["new", "overwrite", "resume"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportLink(Link):
+    """A last stage: which files it writes, below which folder, and what if they are there."""
+
+    out: Path
+    formats: tuple[str, ...]
+    mode: Mode
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "run", self.write)
+
+    def folder(self, name: str) -> Path:
+        """Where the files of the sequence `name` go."""
+        return self.out / name
+
+    def outputs(self, name: str) -> list[Path]:
+        """The files and folders themselves."""
+        from segment import export
+
+        return [self.folder(name) / export.FORMATS[kind].output for kind in self.formats]
+
+    def check(self, name: str) -> None:
+        """Raise OutputError when they cannot be written, or would write over something."""
+        from segment import export
+
+        export.check_output(self.folder(name), self.formats, self.mode)
+
+    def sweep(self, name: str) -> None:
+        """Remove what a killed run left half written for the sequence `name`."""
+        from segment import export
+
+        export.sweep(self.folder(name))
+
+    def write(self, frames: "Iterator[Frame]") -> "Iterator[Frame]":
+        """Write every frame to all formats and pass it on."""
+        from segment import export, pipeline
+
+        first = next(frames, None)
+        if first is None:
+            return iter(())
+        frames = with_first(first, frames)
+        folder = self.folder(first.sequence.name)
+        for kind in self.formats:
+            frames = pipeline.export(frames, export.FORMATS[kind](folder, mode=self.mode))
+        return frames
+
+
+@click.command(cls=Stage)
+@click.argument("out", type=click.Path(path_type=Path), metavar="OUT")
+@click.option(
+    "--as",
+    "formats",
+    type=click.Choice(FORMATS),
+    multiple=True,
+    help="What to write; may stand several times.  [default: masks]",
+)
+@click.option("--overwrite", is_flag=True, help="Replace what an earlier run wrote.")
+@click.option("--resume", is_flag=True, help="Go on where an interrupted run of this line stopped.")
+def export(out: Path, formats: tuple[str, ...], overwrite: bool, resume: bool) -> ExportLink:
+    """Write what was found below OUT, in a folder for each sequence.
+
+    \b
+    masks    masks/000000.png    foreground masks, 8-bit, 0 and 255, named by frame number
+    video    masks.mkv           the same as lossless video (FFV1)
+    labels   labels/000000.png   object ids, 16-bit, 0 is background
+    coco     objects.json        COCO with RLE, bbox, area and track_id
+    overlay  overlay.mp4         the frames with outlines, ids and time (H.264)
+    tracks   tracks.csv          frame, time, id, box, centroid, area; written whenever
+                                 objects were grouped
+    """
+    if overwrite and resume:
+        raise click.UsageError("--overwrite and --resume exclude each other; choose one")
+    formats = tuple(dict.fromkeys(formats)) or ("masks",)
+    needs = {
+        "masks": {"foreground"},
+        "video": {"foreground"},
+        "labels": {"labels"},
+        "coco": {"labels"},
+        "tracks": {"labels"},
+    }
+    mode: Mode = "overwrite" if overwrite else "resume" if resume else "new"
+    name, line = typed()
+    return ExportLink(
+        command=name,
+        line=line,
+        options={"out": out, "formats": formats, "overwrite": overwrite, "resume": resume},
+        needs=frozenset().union(*(needs.get(kind, set()) for kind in formats)),
+        out=out,
+        formats=formats,
+        mode=mode,
+    )

@@ -1,0 +1,169 @@
+"""`read`: the first stage of every chain, and what its inputs may be."""
+
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import click
+
+from segment.cli.chain import Link, Stage, did_you_mean, typed, with_first
+from segment.cli.params import Input, Moment, Size
+
+if TYPE_CHECKING:
+    from segment.frame import Frame
+    from segment.protocols import FrameSource
+    from segment.video import Source
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadLink(Link):
+    """The first stage: what to open, and which frames to take from it."""
+
+    inputs: tuple[str, ...]
+
+    def open(self, given: str, name: str) -> "FrameSource":
+        """Open one of the inputs. Raises UnreadableInput."""
+        source = self._source(given, name)
+        if self.options["start"] is not None:
+            source.skip_before(self.options["start"])
+        return source
+
+    def _source(self, given: str, name: str) -> "Source":
+        from segment import samples, video
+
+        if given.startswith("sample:"):
+            return video.open_frames(samples.path(given.removeprefix("sample:")), name=name)
+        if given == "-":
+            raw = {
+                "size": self.options["raw_size"],
+                "pixels": self.options["raw_pixels"],
+                "rate": self.options["rate"] or 25,
+            }
+            if raw["size"] is None:
+                return video.open_frames(_standard_input(), name=name)
+            return video.RawFrames(_standard_input(), name=name, **raw)
+        return video.open_frames(given, name=name, rate=self.options["rate"])
+
+
+def _standard_input() -> BinaryIO:
+    # Without a buffer: a thread that waits in a buffer's read holds a lock that Python needs
+    # to leave after Ctrl-C.
+    try:
+        return open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)
+    except (OSError, ValueError):  # it is no file, in tests for example
+        return sys.stdin.buffer
+
+
+def name_of(given: str) -> str:
+    """What a sequence is called after its input: `a/street.mp4` is street, camera 0 is camera0."""
+    if given == "-":
+        return "stdin"
+    if given.isdigit():
+        return f"camera{given}"
+    if given.startswith("sample:"):
+        return given.removeprefix("sample:")
+    if "://" in given:
+        place = re.sub(r"[?#].*", "", given.split("://", 1)[1]).rstrip("/").rsplit("/", 1)[-1]
+        return re.sub(r"[^\w.-]", "-", place.rsplit("@", 1)[-1]).rsplit(".", 1)[0] or "stream"
+    path = Path(given)
+    if path.is_dir():
+        return path.resolve().name or "pictures"
+    return path.stem
+
+
+@click.command(cls=Stage)
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=Input())
+@click.option("--start", type=Moment(), help="First moment to read: 5s, 00:01:30, or frame 125.")
+@click.option("--stop", type=Moment(), help="Read up to this moment, and not beyond.")
+@click.option(
+    "--every", type=click.IntRange(1), default=1, show_default=True, help="Take each N-th frame."
+)
+@click.option("--size", type=Size(), help="Scale frames to WIDTHxHEIGHT, for example 640x360.")
+@click.option(
+    "--region",
+    type=click.Path(),
+    metavar="MASK",
+    help="Look only where this picture, of the frames' size, is not black.",
+)
+@click.option(
+    "--rate",
+    type=click.FloatRange(0, min_open=True),
+    help="Frames a second of pictures and raw frames.  [default: 25]",
+)
+@click.option(
+    "--raw-size", type=Size(), help="Standard input holds raw frames of WIDTHxHEIGHT, not a file."
+)
+@click.option(
+    "--raw-pixels",
+    type=click.Choice(["rgb", "bgr", "grey"]),
+    default="rgb",
+    show_default=True,
+    help="How raw frames store a pixel, 8 bits a channel.",
+)
+def read(inputs: tuple[str, ...], **options: Any) -> ReadLink:
+    """Read videos, pictures, cameras and streams.
+
+    INPUT is a video file, a folder of pictures, a picture, a camera number (0), a
+    stream address (rtsp://...), a sample clip (sample:street), or - for standard
+    input, which holds a video stream or, with --raw-size, raw frames. Several inputs
+    are read one after the other, each as a sequence of its own.
+    """
+    context = click.get_current_context()
+    group = context.find_root().command
+    commands = group.commands if isinstance(group, click.Group) else {}
+    for given in inputs:
+        if not Path(given).exists() and re.fullmatch(r"[a-z-]{2,}", given):
+            suggestion = did_you_mean(given, commands)
+            if suggestion:
+                raise click.UsageError(
+                    f"there is no file and no command {given!r}{suggestion}", context
+                )
+    if options["raw_size"] is not None and inputs != ("-",):
+        raise click.UsageError("--raw-size goes with standard input: read - --raw-size 640x480")
+    name, line = typed()
+    return ReadLink(
+        command=name,
+        line=line,
+        options={"inputs": inputs, **options},
+        gives=frozenset({"image"}),
+        run=lambda frames: _selected(frames, **options),
+        inputs=inputs,
+    )
+
+
+def _selected(
+    frames: "Iterator[Frame]",
+    *,
+    start: Any,
+    stop: Any,
+    every: int,
+    size: tuple[int, int] | None,
+    region: str | None,
+    **_: Any,
+) -> "Iterator[Frame]":
+    from segment.errors import UnreadableInput
+    from segment.video import select
+
+    if start is not None or stop is not None:
+        frames = select.between(frames, start, stop)
+    frames = select.every(frames, every) if every > 1 else frames
+    first = next(frames, None)
+    if first is None:
+        return iter(())
+    frames = with_first(first, frames)
+    if region is None:
+        return select.resize(frames, size) if size else frames
+    where = select.read_region(Path(region))
+    if where.shape == first.sequence.size:
+        frames = select.within(frames, where)
+        return select.resize(frames, size) if size else frames
+    if where.shape == size:
+        return select.within(select.resize(frames, size), where)
+    height, width = where.shape
+    raise UnreadableInput(
+        f"the region {region} is {width}x{height}, but the frames are "
+        f"{first.sequence.size[1]}x{first.sequence.size[0]}; draw it at their size"
+    )
