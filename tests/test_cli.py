@@ -419,6 +419,20 @@ def test_resume_leaves_what_is_finished_alone(clip, tmp_path):
     assert mask.stat().st_mtime_ns == before
 
 
+def test_resume_of_a_finished_run_remembers_its_damage(make_clip, tmp_path):
+    whole = make_clip("whole.mkv", length=40).read_bytes()
+    cut = tmp_path / "cut.mkv"
+    cut.write_bytes(whole[: len(whole) * 2 // 3])
+    line = ("read", cut, "subtract export", tmp_path / "out")
+    first = call("--log json", *line)
+    again = call("--log json", *line, "--resume")
+    assert first.exit_code == again.exit_code == 4
+    ends = [json.loads(result.stderr.splitlines()[-2]) for result in (first, again)]
+    assert [end["already"] for end in ends] == [False, True]
+    assert ends[0]["frames"] == ends[1]["frames"] > 0
+    assert ends[0]["lost"] == ends[1]["lost"] > 0
+
+
 def test_resume_refuses_to_mix_two_chains(clip, tmp_path):
     assert call("read", clip, "subtract export", tmp_path / "out").exit_code == 0
     result = call("read", clip, "subtract --history 7 export", tmp_path / "out", "--resume")

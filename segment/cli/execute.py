@@ -43,6 +43,7 @@ def _run_job(job: Job, reporter: Reporter) -> SequenceReport:
     report = SequenceReport(job.name, job.input)
     if record.finished(job):
         report.already = True
+        report.frames, report.damage = record.outcome(job)
         report.outputs = job.outputs()
         return report
     try:

@@ -53,7 +53,7 @@ def finished(job: Job) -> bool:
     )
 
 
-def damage_of(job: Job) -> tuple[int, Damage]:
+def outcome(job: Job) -> tuple[int, Damage]:
     """Frames and damage that the finished run wrote down."""
     content = _read(job.exports[0].folder(job.name))
     damage = Damage(content.get("lost", 0), content.get("flagged", 0), content.get("reasons", []))
