@@ -68,6 +68,7 @@ def _run_job(job: Job, reporter: Reporter) -> SequenceReport:
 
 
 def _drain(job: Job, source: FrameSource, report: SequenceReport, reporter: Reporter) -> None:
+    reporter.prepare(job.name)
     with contextlib.closing(chained(job, source)) as frames:
         for frame in frames:
             if report.frames == 0:

@@ -32,8 +32,11 @@ class Reporter:
     ) -> None:
         pass
 
+    def prepare(self, name: str) -> None:
+        """A sequence is open; its first frame may take a while, where loops must be compiled."""
+
     def begin(self, name: str, length: int | None) -> None:
-        """A sequence starts; `length` frames are expected, None when nobody knows."""
+        """The first frame is through; `length` are expected, None when nobody knows."""
 
     def frame(self, name: str, done: int, length: int | None) -> None:
         """`done` frames of the sequence are through."""
@@ -129,9 +132,11 @@ class Bars(Plain):
     ) -> None:
         self._progress.stop()
 
+    def prepare(self, name: str) -> None:
+        self._task = self._progress.add_task(name, total=None, rate="–")
+
     def begin(self, name: str, length: int | None) -> None:
         self._began = time.monotonic()
-        self._task = self._progress.add_task(name, total=length, rate="–")
 
     def frame(self, name: str, done: int, length: int | None) -> None:
         if self._task is not None:
