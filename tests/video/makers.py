@@ -34,8 +34,13 @@ def write(
 ):
     """Write `images` (T, H, W, C) with time `stamps` in units of `base`, and seconds of `audio`."""
     height, width = images[0].shape[:2]
-    with av.open(str(path), "w", format=container, options=mux or {}) as out:
-        stream = out.add_stream(codec, rate=rate, options=options or {})
+    options = dict(options or {})
+    if codec == "libx264":
+        # The same bytes every time, or the same damage would hit something else every time.
+        options = {"threads": "1", "x264-params": "mbtree=0", **options}
+    mux = {"fflags": "+bitexact", **(mux or {})}
+    with av.open(str(path), "w", format=container, options=mux) as out:
+        stream = out.add_stream(codec, rate=rate, options=options)
         stream.width, stream.height, stream.pix_fmt = width, height, pixels
         if stamps is not None:
             stream.codec_context.time_base = base
@@ -43,7 +48,8 @@ def write(
             stream.set_display_rotation(rotation)
         sound = out.add_stream("aac", rate=48000, layout="mono") if audio else None
         for t, image in enumerate(images):
-            picture = av.VideoFrame.from_ndarray(image, format="rgb24").reformat(format=pixels)
+            picture = av.VideoFrame.from_ndarray(image, format="rgb24")
+            picture = picture.reformat(format=pixels, threads=1)
             if stamps is not None:
                 picture.pts, picture.time_base = int(stamps[t]), base
             out.mux(stream.encode(picture))
@@ -134,7 +140,16 @@ def packets_and_frames(path):
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         stream.thread_type = "NONE"
-        for packet in container.demux(stream):
+        packets_of_film = container.demux(stream)
+        while True:
+            try:
+                packet = next(packets_of_film, None)
+            except IndexError:  # damage that looks like a new track, which PyAV does not know
+                errors += 1
+                packets_of_film = container.demux(stream)
+                continue
+            if packet is None:
+                break
             packets += packet.size > 0
             try:
                 frames += len(packet.decode())

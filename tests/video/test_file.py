@@ -195,7 +195,9 @@ def test_ten_bit_colour_looks_like_eight_bit_colour(tmp_path):
     images[:, :, 30:] = (20, 130, 240)
 
     _, shallow = read(write(tmp_path / "8.mp4", images, options={"qp": "0"}))
-    source, deep = read(write(tmp_path / "10.mp4", images, pixels="yuv420p10le"))
+    source, deep = read(
+        write(tmp_path / "10.mp4", images, pixels="yuv420p10le", options={"qp": "0"})
+    )
 
     assert source.pixels == "yuv420p10le"
     assert deep[0].image.dtype == np.uint8
