@@ -546,6 +546,23 @@ def test_shell_completion_knows_stages_and_options():
     assert "_SEGMENT_COMPLETE" in call("completion bash").output
 
 
+def test_formats_on_the_line_are_those_of_the_library():
+    from segment import export
+    from segment.cli.exporting import FORMATS
+
+    assert list(export.FORMATS) == list(FORMATS)
+
+
+def test_dry_run_opens_a_pipe_once(clip, tmp_path):
+    """It was opened to be checked, and once more, empty, to be described."""
+    line = ["read", "-", "subtract", "export", str(tmp_path / "out"), "--dry-run"]
+    done = subprocess.run(
+        [sys.executable, "-m", "segment", *line], input=clip.read_bytes(), capture_output=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert b"62x46" in done.stdout
+
+
 def test_defaults_on_the_line_are_those_of_the_library():
     import inspect
 

@@ -179,7 +179,7 @@ def _run(
     if save_preset:
         _save_preset(Path(save_preset), plan.links)
     if dry_run:
-        plan.check()
+        plan.check_outputs()
         click.echo(plan.describe())
         return None
     return execute.execute(plan, reporter)

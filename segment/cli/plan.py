@@ -64,15 +64,8 @@ class Plan:
             for link in job.exports:
                 link.check(job.name)
 
-    def check(self) -> None:
-        """Raise SegmentError when an input cannot be opened or an output not written."""
-        for job in self.jobs:
-            with job.open():
-                pass
-        self.check_outputs()
-
     def describe(self) -> str:
-        """What would happen, for people."""
+        """What would happen, for people. Opens every input once, and raises if one cannot be."""
         lines = []
         for job in self.jobs:
             with job.open() as source:
