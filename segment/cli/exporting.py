@@ -89,20 +89,15 @@ def export(out: Path, formats: tuple[str, ...], overwrite: bool, resume: bool) -
     if overwrite and resume:
         raise click.UsageError("--overwrite and --resume exclude each other; choose one")
     formats = tuple(dict.fromkeys(formats)) or ("masks",)
-    needs = {
-        "masks": {"foreground"},
-        "video": {"foreground"},
-        "labels": {"labels"},
-        "coco": {"labels"},
-        "tracks": {"labels"},
-    }
+    from segment.export import FORMATS as SINKS  # each says itself what it needs
+
     mode: Mode = "overwrite" if overwrite else "resume" if resume else "new"
     name, line = typed()
     return ExportLink(
         command=name,
         line=line,
         options={"out": out, "formats": formats, "overwrite": overwrite, "resume": resume},
-        needs=frozenset().union(*(needs.get(kind, set()) for kind in formats)),
+        needs=frozenset(SINKS[kind].needs for kind in formats) - {"any"},
         out=out,
         formats=formats,
         mode=mode,

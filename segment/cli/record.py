@@ -5,13 +5,13 @@ record with its own chain, so that results of two chains never mix.
 """
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from segment import __version__
 from segment.cli.plan import Job
 from segment.errors import OutputError
+from segment.export.files import make_folder, write_whole
 from segment.protocols import Damage
 
 NAME = "run.json"
@@ -113,11 +113,5 @@ def _read(folder: Path) -> dict[str, Any]:
 
 
 def _write(folder: Path, content: dict[str, Any]) -> None:
-    target = folder / NAME
-    partial = folder / f".{NAME}.part"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-        os.replace(partial, target)
-    except OSError as error:
-        raise OutputError(f"{target} cannot be written: {error.strerror}") from None
+    make_folder(folder)
+    write_whole(folder / NAME, (json.dumps(content, indent=1) + "\n").encode())
