@@ -31,6 +31,10 @@ class OutputExists(OutputError):
     """The output is there already, and neither overwriting nor resuming was asked for."""
 
 
+class BadState(SegmentError):
+    """A file is no state of this subtractor: missing, damaged, foreign, of another version."""
+
+
 class MissingForeground(SegmentError):
     """A stage needs a foreground mask and no subtractor came before it."""
 
