@@ -9,6 +9,7 @@ from segment import threads as rows
 from segment.arrays import Image, Mask
 from segment.background import kernels
 from segment.background.checks import check_pixels, check_same_shape
+from segment.background.state import Saved
 
 __all__ = ["GaussianMixtureSubtractor"]
 
@@ -19,7 +20,7 @@ _PIXELS_WORTH_A_THREAD = 8192
 _LONGEST_RUN = 320
 
 
-class GaussianMixtureSubtractor:
+class GaussianMixtureSubtractor(Saved):
     """Up to `components` Gaussians at every pixel, followed online by EM.
 
     E-step: the pixel belongs to its heaviest mode whose mean lies within

@@ -11,6 +11,7 @@ from segment import threads as rows
 from segment.arrays import Image, Mask
 from segment.background.checks import check_pixels, check_same_shape
 from segment.background.posterior import kernels
+from segment.background.state import Saved
 
 __all__ = ["PosteriorSubtractor"]
 
@@ -50,7 +51,7 @@ _AT_LEAST_0 = (
 )
 
 
-class PosteriorSubtractor:
+class PosteriorSubtractor(Saved):
     """A mixture of Gaussians at every pixel whose evidence is pooled before it is judged.
 
     Model. Every pixel has up to `components` Gaussians, followed online by EM. What a frame
