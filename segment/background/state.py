@@ -67,8 +67,7 @@ class Saved:
     in `_begin`, and has `_shape` (H, W, C), None before, and `_image_dtype` if it takes
     other images than uint8. Its other attributes are arrays, whose shapes and types
     follow from parameters and image, and numbers, strings, dtypes, or tuples of them.
-    `_SCRATCH` names those that need not be kept. `_check_learned` raises ValueError for
-    values with which the compiled loops would leave their arrays.
+    `_SCRATCH` names those that need not be kept.
     """
 
     STATE_REVISION: ClassVar[int] = 1
@@ -144,7 +143,15 @@ class Saved:
         _fill(self, _Content(**state))
 
     def _check_learned(self) -> None:
-        """Raise ValueError for values with which a compiled loop would leave its arrays."""
+        """Raise ValueError for values with which a compiled loop would leave its arrays.
+
+        Both subtractors count the modes in use of a pixel; who keeps another index adds to this.
+        """
+        count, most = getattr(self, "_count", None), getattr(self, "components", None)
+        if isinstance(count, np.ndarray) and count.size and most is not None:
+            low, high = count.min(), count.max()
+            if low < 1 or high > most:
+                raise ValueError(f"its pixels have {low} to {high} modes, wanted 1 to {most}")
 
 
 Kind = TypeVar("Kind", bound=Saved)
