@@ -23,16 +23,16 @@ class NoFrames(InputError):
     """The input can be read, but the asked range holds no frame."""
 
 
+class BadState(InputError):
+    """A file is no state of this subtractor: missing, damaged, foreign, of another version."""
+
+
 class OutputError(SegmentError):
     """The output cannot be written: a full disk, a folder without permission, an odd path."""
 
 
 class OutputExists(OutputError):
     """The output is there already, and neither overwriting nor resuming was asked for."""
-
-
-class BadState(SegmentError):
-    """A file is no state of this subtractor: missing, damaged, foreign, of another version."""
 
 
 class MissingForeground(SegmentError):

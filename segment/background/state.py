@@ -98,7 +98,10 @@ class Saved:
         try:
             from safetensors.numpy import save_file
 
+            partial.touch()
+            mode = partial.stat().st_mode
             save_file(arrays, partial, metadata)
+            partial.chmod(mode)  # which it leaves to its owner alone
             # A power cut must not leave the new name with the old nothing.
             with partial.open("rb+") as file:
                 os.fsync(file.fileno())

@@ -28,7 +28,7 @@ def execute(plan: Plan, reporter: Reporter) -> RunReport:
     """
     plan.check_outputs()
     whole = RunReport()
-    with _library_warnings(reporter):
+    with _library_messages(reporter):
         for job in plan.jobs:
             report = _run_job(job, reporter)
             whole.sequences.append(report)
@@ -87,10 +87,22 @@ def chained(job: Job, source: FrameSource) -> Generator[Frame, None, None]:
     While one frame is written the next is grouped, the one after subtracted, and a third
     decoded. Order and results are those of one thread.
     """
-    frames = job.select(iter(source))
-    for link in job.links:
-        frames = link.run(pipeline.read_ahead(frames, _AHEAD))
+    with contextlib.ExitStack() as begun:
+        # A stage may look at its first frame, and so set a thread off, before it or a later
+        # one refuses: then every thread must end before the source is closed under it.
+        frames = job.select(iter(source))
+        for link in job.links:
+            ahead = pipeline.read_ahead(frames, _AHEAD)
+            begun.callback(_close, ahead)
+            frames = link.run(ahead)
+            begun.callback(_close, frames)
+        begun.pop_all()
     yield from frames
+
+
+def _close(frames: Iterator[Frame]) -> None:
+    if isinstance(frames, Generator):
+        frames.close()
 
 
 def _describe_damage(name: str, damage: Damage) -> str:
@@ -131,22 +143,28 @@ class _stop_when_interrupted(contextlib.AbstractContextManager["_stop_when_inter
 
 
 class _Forward(logging.Handler):
-    """Hands the library's warnings to the reporter."""
+    """Hands the library's messages to the reporter."""
 
     def __init__(self, reporter: Reporter) -> None:
-        super().__init__(logging.WARNING)
+        super().__init__(logging.INFO)
         self._reporter = reporter
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._reporter.warn(record.getMessage())
+        tell = self._reporter.note if record.levelno < logging.WARNING else self._reporter.warn
+        tell(record.getMessage())
 
 
 @contextlib.contextmanager
-def _library_warnings(reporter: Reporter) -> Iterator[None]:
+def _library_messages(reporter: Reporter) -> Iterator[None]:
     logger = logging.getLogger("segment")
     handler = _Forward(reporter)
+    level = logger.level
     logger.addHandler(handler)
+    # Unless somebody has asked for more, or for less.
+    if level == logging.NOTSET:
+        logger.setLevel(logging.INFO)
     try:
         yield
     finally:
+        logger.setLevel(level)
         logger.removeHandler(handler)

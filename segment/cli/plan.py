@@ -7,6 +7,7 @@ from pathlib import Path
 
 from segment.cli.chain import Link
 from segment.cli.exporting import ExportLink
+from segment.cli.keeping import check_states
 from segment.cli.reading import ReadLink, name_of
 from segment.errors import ChainError
 from segment.frame import Frame
@@ -83,6 +84,7 @@ def make_plan(links: Sequence[Link]) -> Plan:
     _check_needs(rest)
     completed = _with_tracks(rest)
     _check_collisions(completed)
+    check_states(completed, read.inputs)
     names = sequence_names(read.inputs)
     jobs = tuple(
         Job(name, given, read, tuple(completed))

@@ -41,6 +41,9 @@ class Reporter:
     def frame(self, name: str, done: int, length: int | None) -> None:
         """`done` frames of the sequence are through."""
 
+    def note(self, message: str) -> None:
+        """Something worth knowing happened."""
+
     def warn(self, message: str) -> None:
         """Something is not as it should be, but the run goes on."""
 
@@ -66,7 +69,10 @@ class Callback(Reporter):
 
 
 class Plain(Reporter):
-    """Warnings and failures only: stderr is a file or a pipe."""
+    """Messages only: stderr is a file or a pipe."""
+
+    def note(self, message: str) -> None:
+        self._line(message)
 
     def warn(self, message: str) -> None:
         self._line(f"Warning: {message}")
@@ -84,6 +90,9 @@ class Plain(Reporter):
 
 class Quiet(Plain):
     """Failures only."""
+
+    def note(self, message: str) -> None:
+        pass
 
     def warn(self, message: str) -> None:
         pass
@@ -184,6 +193,9 @@ class JsonLines(Reporter):
             frames_per_second=round(rate, 2),
             seconds_left=left,
         )
+
+    def note(self, message: str) -> None:
+        self._say("note", message=message)
 
     def warn(self, message: str) -> None:
         self._say("warning", message=message)

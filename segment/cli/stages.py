@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from segment.cli import keeping
 from segment.cli.chain import Stage, stage
 from segment.cli.exporting import export
 from segment.cli.params import Odd
@@ -41,6 +42,40 @@ _threads: Decorator = click.option(
 )
 
 
+def _kept_and_guided(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in (
+        click.option(
+            "--ignore",
+            type=click.Path(),
+            metavar="MASK",
+            help="Look away where this picture, of the frames' size, is not black.",
+        ),
+        click.option(
+            "--region",
+            type=click.Path(),
+            metavar="MASK",
+            help="Look only where this picture, of the frames' size, is not black.",
+        ),
+        click.option(
+            "--state-every",
+            type=click.FloatRange(0),
+            default=15.0,
+            show_default=True,
+            metavar="MINUTES",
+            help="Write the state so often while it runs; 0 is only at the end.",
+        ),
+        click.option(
+            "--state",
+            type=click.Path(),
+            metavar="FILE",
+            help="Begin with what FILE has learned, if it is there, and keep it up to date: a "
+            "camera starts warm. A folder holds a file for every input.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 @click.command(cls=Stage)
 @_history(500)
 @click.option(
@@ -57,6 +92,7 @@ _threads: Decorator = click.option(
     show_default=True,
     help="Follow a camera that shakes or moves.",
 )
+@_kept_and_guided
 @_threads
 @stage(gives=("foreground",))
 def subtract(frames: "Iterator[Frame]", **options: Any) -> "Iterator[Frame]":
@@ -65,10 +101,9 @@ def subtract(frames: "Iterator[Frame]", **options: Any) -> "Iterator[Frame]":
     A mixture of Gaussians per pixel, whose evidence is gathered from the neighbourhood,
     weighed against shadows and changes of light, and fed back into what is learned.
     """
-    from segment import pipeline
     from segment.background import PosteriorSubtractor
 
-    return pipeline.subtract(frames, PosteriorSubtractor(**options))
+    return keeping.subtract(frames, PosteriorSubtractor, **options)
 
 
 @click.command("subtract-mixture", cls=Stage)
@@ -82,14 +117,14 @@ def subtract(frames: "Iterator[Frame]", **options: Any) -> "Iterator[Frame]":
 )
 @_components(5)
 @click.option("--detect-shadows", is_flag=True, help="Take shadows out of the foreground.")
+@_kept_and_guided
 @_threads
 @stage(gives=("foreground",))
 def subtract_mixture(frames: "Iterator[Frame]", **options: Any) -> "Iterator[Frame]":
     """Mark foreground by the plain mixture of the literature, pixel by pixel: the fastest."""
-    from segment import pipeline
     from segment.background import GaussianMixtureSubtractor
 
-    return pipeline.subtract(frames, GaussianMixtureSubtractor(**options))
+    return keeping.subtract(frames, GaussianMixtureSubtractor, **options)
 
 
 @click.command("subtract-opencv", cls=Stage)

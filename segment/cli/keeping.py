@@ -1,0 +1,207 @@
+"""Subtractors as the line asks for them: where to look, and what they have learned in a file."""
+
+import logging
+import os
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from segment.cli.chain import Link, with_first
+from segment.errors import BadState, ChainError, OutputError, UnreadableInput
+
+if TYPE_CHECKING:
+    from segment.arrays import Image, Mask
+    from segment.background.state import Saved
+    from segment.frame import Frame
+
+log = logging.getLogger("segment.cli")
+
+ENDING = ".state"
+
+# What a model is built for; all else may be changed while it runs.
+_BUILT_IN = ("components",)
+
+
+def check_states(links: Sequence[Link], inputs: Sequence[str]) -> None:
+    """Raise ChainError when states would be mixed: several sequences, or stages, and one file."""
+    states = [str(link.options["state"]) for link in links if link.options.get("state")]
+    for state, count in Counter(states).items():
+        if count > 1:
+            raise ChainError(f"two stages keep their state in {state}; give each its own")
+        if len(inputs) > 1 and not _is_folder(state):
+            raise ChainError(
+                f"--state {state} is one file, but there are {len(inputs)} inputs; for a state "
+                f"each, name a folder: --state {state}/"
+            )
+    if states and any(link.options.get("resume") for link in links):
+        raise ChainError(
+            "--resume reads the input again from its first frame, which the state would have "
+            "learned already; leave out --state, or --overwrite instead of --resume"
+        )
+
+
+def subtract(
+    frames: "Iterator[Frame]",
+    kind: "type[Saved]",
+    *,
+    state: str | None,
+    state_every: float,
+    region: str | None,
+    ignore: str | None,
+    **options: Any,
+) -> "Iterator[Frame]":
+    """Subtract by a `kind` with `options`, which begins with `state` and is kept there.
+
+    `region` and `ignore` are mask pictures. Raises BadState, UnreadableInput, OutputError.
+    """
+    from segment import pipeline
+    from segment.background.inputs import Guided
+    from segment.video import select
+
+    first = next(frames, None)
+    if first is None:
+        return iter(())
+    frames = with_first(first, frames)
+    where = _where(first, region, ignore)
+    if where is not first.region and where is not None:
+        frames = select.within(frames, where)
+    path = None if state is None else state_path(state, first.sequence.name)
+    subtractor = _begin(kind, options, path, first.image)
+    if isinstance(subtractor, Guided):
+        # What is measured on the picture as a whole is measured there.
+        subtractor.region = where
+    if path is None:
+        return pipeline.subtract(frames, subtractor)  # type: ignore[arg-type]
+    return _kept(frames, subtractor, path, 60 * state_every)
+
+
+def state_path(given: str, name: str) -> Path:
+    """The file for the sequence `name`: the one that was given, or its own in that folder."""
+    return Path(given) / f"{name}{ENDING}" if _is_folder(given) else Path(given)
+
+
+def _is_folder(given: str) -> bool:
+    return given.endswith(("/", os.sep)) or Path(given).is_dir()
+
+
+def _where(first: "Frame", region: str | None, ignore: str | None) -> "Mask | None":
+    import numpy as np
+
+    from segment.video import select
+    from segment.video.images import read_pixels
+
+    where = first.region
+    if region is not None:
+        looked = select.read_region(Path(region))
+        _check_size(first, looked, f"region {region}")
+        where = looked if where is None else where & looked
+    if ignore is not None:
+        ignored: Mask = np.asarray(read_pixels(Path(ignore)).any(axis=2))
+        _check_size(first, ignored, f"ignored region {ignore}")
+        where = ~ignored if where is None else where & ~ignored
+    if where is not None and not where.any():
+        raise UnreadableInput(
+            f"{' and '.join(filter(None, (region, ignore)))}: nothing is left to look at"
+        )
+    return where
+
+
+def _check_size(first: "Frame", mask: "Mask", name: str) -> None:
+    height, width = first.image.shape[:2]
+    if mask.shape != (height, width):
+        raise UnreadableInput(
+            f"the {name} is {mask.shape[1]}x{mask.shape[0]}, but the frames are "
+            f"{width}x{height}; draw it at their size"
+        )
+
+
+def _begin(
+    kind: "type[Saved]", options: dict[str, Any], path: Path | None, image: "Image"
+) -> "Saved":
+    if path is None or not path.exists():
+        if path is not None:
+            _check_writable(path)
+        return kind(**options)
+    subtractor = kind.load(path)
+    shape = subtractor.image_shape
+    if shape is not None and shape != image.shape:
+        raise BadState(
+            f"{path} has learned pictures of {_describe(shape)}, but the frames are "
+            f"{_describe(image.shape)}; name another file, or read --size {shape[1]}x{shape[0]}"
+        )
+    for name in _BUILT_IN:
+        known = getattr(subtractor, name)
+        if options[name] != known:
+            raise BadState(
+                f"{path} was learned with --{name} {known}, not {options[name]}; give "
+                f"--{name} {known}, or name another file"
+            )
+    for name, value in options.items():
+        setattr(subtractor, name, value)
+    log.info("%s", f"begins with what {path} has learned")
+    return subtractor
+
+
+def _describe(shape: Sequence[int]) -> str:
+    height, width, channels = shape
+    return f"{width}x{height} {'grey' if channels == 1 else 'colour'}"
+
+
+def _check_writable(path: Path) -> None:
+    """Raise OutputError now for what would otherwise come to light at the end."""
+    from segment.export.files import make_folder
+
+    make_folder(path.parent)
+    if not os.access(path.parent, os.W_OK):
+        raise OutputError(f"{path} cannot be written: no permission to write to its folder")
+
+
+class _Sound:
+    """A subtractor of which is known whether an error left it in the middle of a frame."""
+
+    def __init__(self, subtractor: "Saved") -> None:
+        self._subtractor: Any = subtractor
+        self.sound = True
+
+    def apply(self, image: "Image") -> "Mask":
+        self.sound = False
+        mask: Mask = self._subtractor.apply(image)
+        self.sound = True
+        return mask
+
+    def background(self) -> "Image":
+        picture: Image = self._subtractor.background()
+        return picture
+
+
+def _kept(
+    frames: "Iterator[Frame]", subtractor: "Saved", path: Path, every: float
+) -> "Iterator[Frame]":
+    """Subtract, and keep what is learned every so many seconds (0 is never) and at the end.
+
+    The end may be the input's, Ctrl-C, a signal, or an error before or after this stage.
+    """
+    from segment import pipeline
+
+    sound = _Sound(subtractor)
+    saved = time.monotonic()
+
+    def try_to_save() -> None:
+        try:
+            subtractor.save(path)
+        except OutputError as error:
+            log.warning("%s", error)
+
+    try:
+        for frame in pipeline.subtract(frames, sound):
+            yield frame
+            if every and time.monotonic() - saved >= every:
+                try_to_save()  # a full disk is no reason to be blind
+                saved = time.monotonic()
+    except BaseException:
+        if sound.sound and subtractor.image_shape is not None:
+            try_to_save()  # what ended the run is the error, this is told beside it
+        raise
+    subtractor.save(path)
