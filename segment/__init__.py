@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from segment import pipeline
+    from segment.background.compat import createBackgroundSubtractor
     from segment.cli import run
     from segment.errors import SegmentError
     from segment.frame import Frame, SequenceInfo
@@ -33,6 +34,7 @@ __all__ = [
     "SequenceInfo",
     "Sink",
     "Subtractor",
+    "createBackgroundSubtractor",
     "open_frames",
     "pipeline",
     "run",
@@ -52,6 +54,7 @@ _HOMES = {
     "SequenceInfo": "frame",
     "Sink": "protocols",
     "Subtractor": "protocols",
+    "createBackgroundSubtractor": "background.compat",
     "open_frames": "video",
     "run": "cli",
 }

@@ -87,8 +87,6 @@ def _is_folder(given: str) -> bool:
 
 
 def _where(first: "Frame", region: str | None, ignore: str | None) -> "Mask | None":
-    import numpy as np
-
     from segment.video import select
     from segment.video.images import read_pixels
 
@@ -98,7 +96,7 @@ def _where(first: "Frame", region: str | None, ignore: str | None) -> "Mask | No
         _check_size(first, looked, f"region {region}")
         where = looked if where is None else where & looked
     if ignore is not None:
-        ignored: Mask = np.asarray(read_pixels(Path(ignore)).any(axis=2))
+        ignored: Mask = read_pixels(Path(ignore)).any(axis=2)  # type: ignore[assignment]
         _check_size(first, ignored, f"ignored region {ignore}")
         where = ~ignored if where is None else where & ~ignored
     if where is not None and not where.any():

@@ -1,0 +1,311 @@
+"""The accurate subtractor behind the names of OpenCV's MOG2, for programs that use that one.
+
+subtractor = segment.createBackgroundSubtractor(history=500, varThreshold=16)
+mask = subtractor.apply(image)  # (H, W) uint8: 0 background, 127 shadow, 255 foreground
+"""
+
+import operator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segment.background.inputs import check_image, find_invalid, to_eight_bits
+from segment.background.posterior import PosteriorSubtractor
+
+__all__ = ["CompatibleSubtractor", "createBackgroundSubtractor"]
+
+
+def createBackgroundSubtractor(
+    history: int = 500, varThreshold: float = 16, detectShadows: bool = True
+) -> "CompatibleSubtractor":
+    """Return what `cv2.createBackgroundSubtractorMOG2` would, with another engine.
+
+    history : frames that are remembered.
+    varThreshold : evidence, in variances, from which a pixel is foreground.
+    detectShadows : label shadows 127. If not they are 0, for this engine always tells them
+        from objects; MOG2 makes them 255.
+    """
+    return CompatibleSubtractor(history, varThreshold, detectShadows)
+
+
+class CompatibleSubtractor:
+    """MOG2's methods and values on `PosteriorSubtractor`. It does not inherit from cv2's class.
+
+    The same as with MOG2: (H, W), (H, W, 1) or (H, W, C) images, grey, BGR or RGB; masks
+    of 0, 127 (`getShadowValue`) and 255; a change of size or type begins anew; all getters and
+    setters, which may be called between frames.
+
+    Other than with MOG2:
+
+    - The first frame is background. MOG2 calls all of it foreground.
+    - float images may be 0 to 255, or 0 to 1 if the first that is not black has nothing above
+      1. uint16 is taken over its full range. MOG2 takes both as grey levels of 256.
+    - `getBackgroundImage` answers for every type, in that type.
+    - `setNMixtures` begins anew with the next frame: the models are built for a number of modes.
+    - `clear` forgets what was learned, and `empty` tells whether there is anything.
+    - `save` keeps what was learned, not only the parameters, and `read` takes it back.
+    - Parameters have the engine's defaults, not MOG2's: they mean the same for one mode, but the
+      evidence is pooled, and was tuned with these.
+    """
+
+    def __init__(
+        self, history: int = 500, varThreshold: float = 16, detectShadows: bool = True
+    ) -> None:
+        engine = PosteriorSubtractor()  # for its defaults
+        self._modes = engine.components
+        self._background_ratio = float(engine.background_weight)
+        self._match = float(engine.match_threshold)
+        self._variances = {
+            "first": float(engine.initial_variance),
+            "low": float(engine.smallest_variance),
+            "high": float(engine.largest_variance),
+        }
+        self._complexity = float(engine.complexity)
+        self._darkest: float | None = engine.darkest_light
+        self._shadow_value = 127
+        self._engine: PosteriorSubtractor | None = None
+        self._form: tuple[int, ...] | None = None  # (H, W, C) of the last image
+        self._type: np.dtype[Any] | None = None  # of the last image; None is any
+        self._white = 0.0  # of float images; 0 is not known yet
+        self.setHistory(history)
+        self.setVarThreshold(varThreshold)
+        self.setDetectShadows(detectShadows)
+
+    def apply(
+        self,
+        image: NDArray[Any],
+        fgmask: NDArray[np.uint8] | None = None,
+        learningRate: float = -1,
+        *,
+        knownForegroundMask: NDArray[Any] | None = None,
+    ) -> NDArray[np.uint8]:
+        """Return the mask of the next frame, and learn from it.
+
+        Parameters
+        ----------
+        image : (H, W) or (H, W, C), uint8, uint16, float32 or float64, 1 to 8 channels.
+        fgmask : (H, W) uint8, in which the mask is written and returned; a new one if it is
+            None, or has another size or type.
+        learningRate : share of the frame that is learned; negative is automatic, 0 leaves
+            the background exactly as it is, from 1 on it begins anew with this frame.
+        knownForegroundMask : (H, W), not 0 where something is known to be foreground: it is 255
+            in the mask, and not learned.
+
+        Raises TypeError and ValueError for what is no image; None is none, though MOG2 is silent.
+        """
+        pixels = self._pixels(image)
+        if self._form is None or pixels.shape != self._form or learningRate >= 1:
+            self._engine = None
+        if self._type not in (None, image.dtype):
+            self._engine = None
+        if self._engine is None:
+            self._engine = PosteriorSubtractor(components=self._modes)
+        self._form, self._type = pixels.shape, image.dtype
+        self._set_up(self._engine)
+        rate = None if not learningRate >= 0 else min(float(learningRate), 1.0)
+        foreground = self._engine.apply(pixels, rate)
+        height, width = foreground.shape
+        if not (
+            isinstance(fgmask, np.ndarray)
+            and fgmask.shape == (height, width)
+            and fgmask.dtype == np.uint8
+            and fgmask.flags.writeable
+        ):
+            fgmask = np.empty((height, width), np.uint8)
+        np.multiply(foreground.view(np.uint8), 255, out=fgmask)
+        return fgmask
+
+    def getBackgroundImage(self) -> NDArray[Any] | None:
+        """Return the background, of the images' shape and type; None before the first."""
+        if self._engine is None:
+            return None
+        picture: NDArray[Any] = self._engine.background()
+        if self._type == np.uint16:
+            picture = picture.astype(np.uint16) * np.uint16(257)
+        elif self._type in (np.float32, np.float64):
+            picture = picture.astype(self._type)
+            picture *= (self._white or 255) / 255
+        return picture[:, :, 0] if picture.shape[2] == 1 else picture
+
+    # --- as cv2.Algorithm ---
+
+    def clear(self) -> None:
+        """Forget what was learned; the next frame is the first again."""
+        self._engine = self._form = self._type = None
+        self._white = 0.0
+
+    def empty(self) -> bool:
+        """Whether nothing was learned yet."""
+        return self._engine is None
+
+    def getDefaultName(self) -> str:
+        return "BackgroundSubtractor_Segment"
+
+    def save(self, filename: str | Path) -> None:
+        """Write what was learned, and the parameters, as `PosteriorSubtractor.save` does.
+
+        Raises OutputError when the disk refuses.
+        """
+        engine = self._engine or PosteriorSubtractor(components=self._modes)
+        self._set_up(engine)
+        engine.save(filename)
+
+    def read(self, filename: str | Path) -> None:
+        """Take over what `save` wrote, and its parameters. Raises BadState."""
+        engine = PosteriorSubtractor.load(filename)
+        self._modes = engine.components
+        self._history, self._threshold = engine.history, engine.threshold
+        self._background_ratio = engine.background_weight
+        self._match, self._complexity = engine.match_threshold, engine.complexity
+        self._variances["first"] = engine.initial_variance
+        self._variances["low"] = engine.smallest_variance
+        self._variances["high"] = engine.largest_variance
+        self._darkest = engine.darkest_light
+        shape = engine.image_shape
+        self._engine = None if shape is None else engine
+        self._form, self._type, self._white = shape, None, 0.0
+
+    # --- parameters ---
+
+    def getHistory(self) -> int:
+        return self._history
+
+    def setHistory(self, history: int) -> None:
+        """Frames that are remembered, from 1."""
+        history = operator.index(history)
+        if history < 1:
+            raise ValueError(f"history is {history}, wanted at least 1 frame")
+        self._history = history
+
+    def getNMixtures(self) -> int:
+        return self._modes
+
+    def setNMixtures(self, nmixtures: int) -> None:
+        """Most modes of a pixel, 1 to 255. Another number begins anew with the next frame."""
+        nmixtures = operator.index(nmixtures)
+        if not 1 <= nmixtures <= 255:
+            raise ValueError(f"nmixtures is {nmixtures}, wanted 1 to 255 modes")
+        if nmixtures != self._modes:
+            self._modes = nmixtures
+            self.clear()
+
+    def getBackgroundRatio(self) -> float:
+        return self._background_ratio
+
+    def setBackgroundRatio(self, ratio: float) -> None:
+        """Share of the past, in (0, 1], that the background modes explain."""
+        if not 0 < ratio <= 1:
+            raise ValueError(f"ratio is {ratio}, wanted more than 0, at most 1")
+        self._background_ratio = float(ratio)
+
+    def getVarThreshold(self) -> float:
+        return self._threshold
+
+    def setVarThreshold(self, varThreshold: float) -> None:
+        """Evidence, in variances, from which a pixel is foreground."""
+        self._threshold = _above_0("varThreshold", varThreshold)
+
+    def getVarThresholdGen(self) -> float:
+        return self._match
+
+    def setVarThresholdGen(self, varThresholdGen: float) -> None:
+        """Squared distance, in variances, up to which a pixel belongs to a mode."""
+        self._match = _above_0("varThresholdGen", varThresholdGen)
+
+    def getVarInit(self) -> float:
+        return self._variances["first"]
+
+    def setVarInit(self, varInit: float) -> None:
+        """Variance of a new mode; kept between the two bounds when it is used."""
+        self._variances["first"] = _above_0("varInit", varInit)
+
+    def getVarMin(self) -> float:
+        return self._variances["low"]
+
+    def setVarMin(self, varMin: float) -> None:
+        """Least variance of a mode, in grey levels squared."""
+        self._variances["low"] = _above_0("varMin", varMin)
+
+    def getVarMax(self) -> float:
+        return self._variances["high"]
+
+    def setVarMax(self, varMax: float) -> None:
+        """Largest variance of a mode; at least the least one when it is used."""
+        self._variances["high"] = _above_0("varMax", varMax)
+
+    def getComplexityReductionThreshold(self) -> float:
+        return self._complexity
+
+    def setComplexityReductionThreshold(self, ct: float) -> None:
+        """Strength of the prior against modes, in [0, 1)."""
+        if not 0 <= ct < 1:
+            raise ValueError(f"ct is {ct}, wanted at least 0, less than 1")
+        self._complexity = float(ct)
+
+    def getDetectShadows(self) -> bool:
+        return self._detect_shadows
+
+    def setDetectShadows(self, detectShadows: bool) -> None:
+        """Whether shadows have a label of their own."""
+        self._detect_shadows = bool(detectShadows)
+
+    def getShadowValue(self) -> int:
+        return self._shadow_value
+
+    def setShadowValue(self, value: int) -> None:
+        """Label of shadows in the mask, 0 to 255."""
+        value = operator.index(value)
+        if not 0 <= value <= 255:
+            raise ValueError(f"value is {value}, wanted 0 to 255")
+        self._shadow_value = value
+
+    def getShadowThreshold(self) -> float:
+        if self._darkest is not None:
+            return self._darkest
+        return 0.8 if self._form is not None and self._form[2] == 1 else 0.4
+
+    def setShadowThreshold(self, threshold: float) -> None:
+        """Brightness, in (0, 1], that the deepest shadow leaves."""
+        if not 0 < threshold <= 1:
+            raise ValueError(f"threshold is {threshold}, wanted more than 0, at most 1")
+        self._darkest = float(threshold)
+
+    # --- the engine ---
+
+    def _pixels(self, image: Any) -> NDArray[np.uint8]:
+        """Return an image in 256 grey levels, (H, W, C) uint8."""
+        if isinstance(image, np.ndarray) and image.ndim == 2:
+            image = image[:, :, None]
+        check_image(image)
+        if image.dtype.kind == "f":
+            most = float(image.max())
+            if not self._white and most > 0:
+                self._white = 1.0 if most <= 1 else 255.0
+            elif self._white == 1 and most > 2:
+                # What was taken for white was the black before the picture came.
+                self._white = 255.0
+                self._engine = None
+            if self._white != 1:
+                image = image * image.dtype.type(1 / 255)
+            find_invalid(image)
+        return to_eight_bits(image)
+
+    def _set_up(self, engine: PosteriorSubtractor) -> None:
+        low = self._variances["low"]
+        high = max(low, self._variances["high"])
+        engine.history = self._history
+        engine.threshold = self._threshold
+        engine.match_threshold = self._match
+        engine.background_weight = self._background_ratio
+        engine.complexity = self._complexity
+        engine.smallest_variance, engine.largest_variance = low, high
+        engine.initial_variance = min(max(low, self._variances["first"]), high)
+        engine.darkest_light = self._darkest
+
+
+def _above_0(name: str, value: float) -> float:
+    if not 0 < value < float("inf"):
+        raise ValueError(f"{name} is {value}, wanted a finite number above 0")
+    return float(value)
