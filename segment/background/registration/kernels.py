@@ -1,0 +1,90 @@
+"""The compiled loops of registration: points with contrast, and what a shift leaves at them."""
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+_OPTIONS: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy"}
+_compile = njit(**_OPTIONS)
+
+_f = np.float32
+_0, _1 = _f(0), _f(1)
+
+# Half of the length over which a point has contrast, in pixels.
+REACH = 2
+
+
+@_compile
+def choose_points(planes, height, width, step, least, rows, columns, values):
+    """Find the points of a grid where a picture changes by more than `least` grey levels.
+
+    planes (C, H * W) uint8; rows, columns int64 and values float32, one place for every point of
+    the grid, overwritten from their beginning: places, and means over the channels. Returns how
+    many points were found.
+    """
+    channels = planes.shape[0]
+    share = _1 / _f(channels)
+    found = 0
+    for y in range(REACH, height - REACH, step):
+        for x in range(REACH, width - REACH, step):
+            p = y * width + x
+            across = _0
+            down = _0
+            value = _0
+            for c in range(channels):
+                across += _f(planes[c, p + REACH]) - _f(planes[c, p - REACH])
+                down += _f(planes[c, p + REACH * width]) - _f(planes[c, p - REACH * width])
+                value += _f(planes[c, p])
+            if max(abs(across), abs(down)) * share > least:
+                rows[found] = y
+                columns[found] = x
+                values[found] = value * share
+                found += 1
+    return found
+
+
+@_compile
+def values_at(planes, gain, width, rows, columns, values):
+    """Fill `values` with the means over the channels at points of planes (C, H * W), by a gain."""
+    channels = planes.shape[0]
+    share = gain / _f(channels)
+    for k in range(rows.size):
+        value = _0
+        for c in range(channels):
+            value += _f(planes[c, rows[k] * width + columns[k]])
+        values[k] = share * value
+
+
+@_compile
+def difference(image, channels, gain, rows, columns, values, dx, dy, most, sums, numbers):
+    """Compare points with a frame, image (H, W * C) uint8, at places moved by (dx, dy).
+
+    sums, numbers (6, 8) float32, overwritten: differences, each of at most `most` grey levels,
+    and number of points by block of the picture. Returns the mean difference, infinite when
+    half of the points are outside the frame.
+    """
+    height = image.shape[0]
+    width = image.shape[1] // channels
+    share = gain / _f(channels)
+    sums[:] = _0
+    numbers[:] = _0
+    total = _0
+    inside = 0
+    for k in range(rows.size):
+        y = rows[k] + dy
+        x = columns[k] + dx
+        if y < 0 or x < 0 or y >= height or x >= width:
+            continue
+        value = _0
+        for c in range(channels):
+            value += _f(image[y, x * channels + c])
+        e = min(abs(share * value - values[k]), most)
+        b, a = rows[k] * 6 // height, columns[k] * 8 // width
+        sums[b, a] += e
+        numbers[b, a] += _1
+        total += e
+        inside += 1
+    if 2 * inside <= rows.size:
+        return _f(np.inf)
+    return total / _f(inside)

@@ -1,0 +1,161 @@
+"""The search for the shift that best explains what differs from the background."""
+
+import math
+from collections.abc import Iterable
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from segment.background.registration import kernels
+
+__all__ = ["Shift", "find_shift"]
+
+# Pixels to the right, and down.
+Shift = tuple[int, int]
+
+# Points of the grid among which those with contrast are chosen.
+_POINTS = 4000
+
+# Change over four pixels, in grey levels, and in deviations of the noise, that is contrast.
+_CONTRAST = 12.0
+_CONTRAST_IN_NOISE = 3.0
+
+# Grey levels that a point counts at most: what an object covers is lost, and no more than lost.
+_MOST = np.float32(20)
+
+# Of 6 x 8 blocks: points that a block needs to have a say, blocks and their share in which much
+# must differ before a shift is looked for.
+_LEAST_POINTS = 4
+_LEAST_BLOCKS = 6
+_LEAST_SHARE = 0.4
+
+# Pixels to every side of a guess that are tried.
+_REACH = 4
+
+# A block speaks for the shift that leaves less than this part of the other's difference.
+_CLEARLY = 0.8
+
+# Standard deviations by which the blocks for a shift must outnumber those against it.
+_CONFIDENCE = 3.0
+
+# Pixels; pictures are made as small for phase correlation, and none is done in smaller ones.
+_WIDEST = 320
+_SMALLEST = 16
+
+
+def find_shift(
+    flat: NDArray[np.uint8],
+    ground: NDArray[np.uint8],
+    before: NDArray[np.uint8] | None,
+    gain: float,
+    gain_before: float,
+    noise: float,
+) -> Shift:
+    """Return by how many pixels (right, down) a frame has moved; (0, 0) when in doubt.
+
+    flat (H, W * C) uint8: the frame. ground and before (C, H * W) uint8: the background, and
+    the last frame as it was registered; with None for the last, the background alone decides
+    whether to look. `gain` and `gain_before` take the frames to the light of the background,
+    `noise` is the camera's variance in grey levels squared.
+
+    Points where the background has contours are compared with the frame, moved by every shift
+    near a few guesses; an object counts for no more at a point than a limit. The best shift is
+    believed when the blocks of the picture that it explains better outnumber those that it
+    explains worse by three deviations of a fair coin: an object moves its own blocks only.
+    """
+    channels = ground.shape[0]
+    height, width = flat.shape[0], flat.shape[1] // channels
+    shrink = max(1, -(-width // _WIDEST))
+    if min(height, width) // shrink < _SMALLEST:
+        return 0, 0
+    points = _choose_points(ground, height, width, noise)
+    rows, columns, values = points
+    sums, numbers = np.empty((2, 6, 8), np.float32)
+    light = np.float32(gain)
+
+    def blocks(values: NDArray[np.float32], shift: Shift) -> tuple[float, NDArray[np.float32]]:
+        """Return the mean difference, and that of every block; nan where it has no say."""
+        mean = kernels.difference(
+            flat, channels, light, rows, columns, values, *shift, _MOST, sums, numbers
+        )
+        known = numbers >= _LEAST_POINTS
+        return float(mean), np.where(known, sums / np.maximum(numbers, 1), np.float32(np.nan))
+
+    # Where the camera stands still, these two looks are all that the search costs.
+    if before is not None:
+        last = np.empty_like(values)
+        kernels.values_at(before, np.float32(gain_before), width, rows, columns, last)
+        if not _differs(blocks(last, (0, 0))[1], noise):
+            return 0, 0
+    still, kept = blocks(values, (0, 0))
+    if not _differs(kept, noise):
+        return 0, 0
+
+    costs = {(0, 0): still}
+
+    def search(around: Iterable[Shift], reach: int) -> Shift:
+        for x, y in around:
+            for v in range(-reach, reach + 1):
+                for u in range(-reach, reach + 1):
+                    shift = (x + u, y + v)
+                    if shift not in costs:
+                        costs[shift] = blocks(values, shift)[0]
+        return min(costs, key=lambda shift: costs[shift])
+
+    best = search([(0, 0), *_correlate(flat, ground, gain, shrink)], _REACH)
+    while (better := search([best], 1)) != best:
+        best = better
+    moved = blocks(values, best)[1]
+    worst = np.fmax(kept, moved)
+    telling = (worst > _noticed(0.0)) & np.isfinite(kept + moved)
+    ayes = int(np.count_nonzero(telling & (moved < _CLEARLY * kept)))
+    noes = int(np.count_nonzero(telling & (kept < _CLEARLY * moved)))
+    # Without a voice on either side there is nothing to believe.
+    return best if ayes - noes >= _CONFIDENCE * math.sqrt(max(ayes + noes, 1)) else (0, 0)
+
+
+def _choose_points(
+    ground: NDArray[np.uint8], height: int, width: int, noise: float
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+    step = max(1, int((height * width / _POINTS) ** 0.5))
+    room = -(-height // step) * -(-width // step)
+    rows, columns = np.empty((2, room), np.int64)
+    values = np.empty(room, np.float32)
+    least = np.float32(max(_CONTRAST, _CONTRAST_IN_NOISE * noise**0.5))
+    found = kernels.choose_points(ground, height, width, step, least, rows, columns, values)
+    return rows[:found], columns[:found], values[:found]
+
+
+def _noticed(noise: float) -> float:
+    """Mean difference of a block, in grey levels, that is more than noise."""
+    return float(3 + 1.2 * noise**0.5)
+
+
+def _differs(differences: NDArray[np.float32], noise: float) -> bool:
+    known = np.count_nonzero(np.isfinite(differences))
+    changed = np.count_nonzero(differences > _noticed(noise))  # nan is not
+    return bool(changed >= max(_LEAST_BLOCKS, _LEAST_SHARE * known))
+
+
+def _correlate(
+    flat: NDArray[np.uint8], ground: NDArray[np.uint8], gain: float, shrink: int
+) -> list[Shift]:
+    """Guess a shift of up to a quarter of the picture, by phase correlation."""
+    channels = ground.shape[0]
+    height, width = flat.shape[0], flat.shape[1] // channels
+    size = (width // shrink, height // shrink)
+    image = np.moveaxis(flat.reshape(height, width, channels), 2, 0)
+    new = _shrink(image, size) * np.float32(gain)
+    old = _shrink(ground.reshape(channels, height, width), size)
+    window = cv2.createHanningWindow(size, cv2.CV_32F)
+    (across, down), _ = cv2.phaseCorrelate(old, new, window)
+    dx, dy = round(across * shrink), round(down * shrink)
+    return [(dx, dy)] if abs(dx) <= width // 4 and abs(dy) <= height // 4 else []
+
+
+def _shrink(planes: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.float32]:
+    """Return the mean of planes (C, H, W), made smaller to `size` (width, height)."""
+    smaller = [cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in planes]
+    mean: NDArray[np.float32] = np.mean(smaller, axis=0, dtype=np.float32)
+    return mean
