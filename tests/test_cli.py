@@ -743,6 +743,17 @@ def test_the_log_says_where_a_run_begins(clip, tmp_path):
     assert call("--quiet", *line).output == ""
 
 
+def test_dry_run_tells_what_becomes_of_the_state(clip, tmp_path):
+    line = ("read", clip, "subtract --state", tmp_path / "state")
+    told = call("--dry-run", *line)
+    assert told.exit_code == 0
+    assert f"would write {tmp_path / 'state'}" in told.output
+    assert files(tmp_path) == ["clip.mkv"]
+    assert call(*line).exit_code == 0
+    assert f"would begin with {tmp_path / 'state'}" in call("--dry-run", *line).output
+    assert "state" not in call("--dry-run read", clip, "subtract").output
+
+
 @subtracts
 def test_nothing_is_found_outside_the_region_or_where_it_is_ignored(clip, tmp_path, command):
     half = np.zeros((46, 62), np.uint8)

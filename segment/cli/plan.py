@@ -7,7 +7,7 @@ from pathlib import Path
 
 from segment.cli.chain import Link
 from segment.cli.exporting import ExportLink
-from segment.cli.keeping import check_states
+from segment.cli.keeping import check_states, state_path
 from segment.cli.reading import ReadLink, name_of
 from segment.errors import ChainError
 from segment.frame import Frame
@@ -74,6 +74,11 @@ class Plan:
             for link in (job.read, *job.links):
                 name = "" if link is job.read else link.command
                 lines.append(f"{name:<18}{_describe_options(link)}")
+                if link.options.get("state"):
+                    path = state_path(link.options["state"], job.name)
+                    lines.append(
+                        f"{'':<18}would {'begin with' if path.exists() else 'write'} {path}"
+                    )
                 lines += [f"{'':<18}would write {path}" for path in _outputs(link, job.name)]
         return "\n".join(line.rstrip() for line in lines if line.strip())
 
@@ -193,6 +198,8 @@ def _describe_source(source: FrameSource) -> str:
 
 def _describe_options(link: Link) -> str:
     hidden = {"inputs", "out", "formats"}
+    if not link.options.get("state"):
+        hidden.add("state_every")
     if isinstance(link, ReadLink) and not link.options["raw_size"]:
         hidden.add("raw_pixels")
     return ", ".join(
