@@ -219,6 +219,37 @@ def group_components(frames: "Iterator[Frame]", **options: Any) -> "Iterator[Fra
     return pipeline.group(frames, ConnectedComponents(**options))
 
 
+@click.command("group-watershed", cls=Stage)
+@click.option(
+    "--prominence",
+    type=click.FloatRange(1, min_open=True),
+    default=1.05,
+    show_default=True,
+    help="By which factor a bulge must be wider than its waist to be an object of its own.",
+)
+@click.option(
+    "--smallest",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Pieces below this area, in pixels, are no objects.",
+)
+@click.option(
+    "--patience",
+    type=click.IntRange(0),
+    default=25,
+    show_default=True,
+    help="Frames for which an object that is not seen keeps its id.",
+)
+@stage(needs=("foreground",), gives=("labels",))
+def group_watershed(frames: "Iterator[Frame]", **options: Any) -> "Iterator[Frame]":
+    """Make every bulge of the foreground an object: pieces are cut where they are narrow."""
+    from segment import pipeline
+    from segment.grouping import Watershed
+
+    return pipeline.group(frames, Watershed(**options))
+
+
 COMMANDS = (
     read,
     subtract,
@@ -226,5 +257,6 @@ COMMANDS = (
     subtract_opencv,
     clean,
     group_components,
+    group_watershed,
     export,
 )
