@@ -1,0 +1,75 @@
+"""What a Neural EM model is made of, as settings; light, torch is not needed to read them."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["Cell", "NeuralEMConfig", "Pixels"]
+
+Cell = Literal["n-em", "rnn-em", "r-nem"]
+Pixels = Literal["bernoulli", "gaussian"]
+
+
+@dataclass(frozen=True, slots=True)
+class NeuralEMConfig:
+    """Sizes and kinds of one model; the decoder mirrors the encoder.
+
+    Parameters
+    ----------
+    size : (height, width) of the frames, pixels; both divisible by 2 ** len(conv).
+    channels : C, values a pixel has.
+    slots : K, groups that share the pixels while training; another K may be asked for later.
+    cell : "n-em", gradient steps on tied weights; "rnn-em", a recurrent network instead;
+        "r-nem", a recurrent network in which slots see each other.
+    hidden : D, what one slot remembers.
+    conv : channels of the encoder's 4×4 convolutions, each halving height and width.
+    dense : widths of the fully connected layers between convolutions and cell.
+    relation, attention : r-nem only: widths of what passes between two slots.
+    norm : layer normalisation before every activation but the last.
+    standardise : give every slot's input zero mean and unit deviation first.
+    pixels : "bernoulli" for binary frames, "gaussian" for intensities and colours.
+    sigma : gaussian only: spread of a pixel about its prediction in the E-step, in (0, 1].
+    background : one slot more, which predicts the same learned colour everywhere.
+    """
+
+    size: tuple[int, int] = (28, 28)
+    channels: int = 1
+    slots: int = 3
+    cell: Cell = "rnn-em"
+    hidden: int = 250
+    conv: tuple[int, ...] = ()
+    dense: tuple[int, ...] = ()
+    relation: int = 250
+    attention: int = 100
+    norm: bool = False
+    standardise: bool = False
+    pixels: Pixels = "bernoulli"
+    sigma: float = 0.25
+    background: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("channels", "slots", "hidden", "relation", "attention"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}, wanted at least 1")
+        if self.cell not in ("n-em", "rnn-em", "r-nem"):
+            raise ValueError(f"cell is {self.cell!r}, wanted 'n-em', 'rnn-em' or 'r-nem'")
+        if self.pixels not in ("bernoulli", "gaussian"):
+            raise ValueError(f"pixels is {self.pixels!r}, wanted 'bernoulli' or 'gaussian'")
+        if not 0 < self.sigma <= 1:
+            raise ValueError(f"sigma is {self.sigma}, wanted in (0, 1]")
+        if any(width < 1 for width in (*self.conv, *self.dense)):
+            raise ValueError(f"conv {self.conv} and dense {self.dense} want widths of at least 1")
+        if self.cell == "n-em" and (self.conv or self.dense or self.norm or self.standardise):
+            raise ValueError("n-em has tied weights and no encoder; leave conv, dense, norm out")
+        if self.conv and not self.dense:
+            raise ValueError(f"conv is {self.conv} but dense is empty; one width at least")
+        shrink = 2 ** len(self.conv)
+        if len(self.size) != 2 or any(side < 1 or side % shrink for side in self.size):
+            raise ValueError(
+                f"size is {self.size}, wanted (height, width) divisible by {shrink}, "
+                f"since {len(self.conv)} convolutions halve it"
+            )
+
+    @property
+    def values(self) -> int:
+        """C × H × W, numbers in a frame."""
+        return self.channels * self.size[0] * self.size[1]

@@ -1,0 +1,72 @@
+"""The equations of Neural EM as functions of tensors; B scenes, K slots, C channels, H × W pixels.
+
+Source: Greff, van Steenkiste, Schmidhuber, Neural Expectation Maximization,
+arXiv:1708.03498, 2017. The numpy twins are in tests/neural/reference.py.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+__all__ = [
+    "bernoulli_loss",
+    "bernoulli_responsibilities",
+    "gaussian_loss",
+    "gaussian_responsibilities",
+]
+
+# Keeps a pixel that no slot expects shared by all of them, instead of dividing 0 by 0.
+FLOOR = 1e-6
+
+
+def bernoulli_responsibilities(x: Tensor, logits: Tensor) -> Tensor:
+    """E-step for binary pixels: γ (B, K, 1, H, W), how much of a pixel each slot explains.
+
+    x (B, C, H, W) in [0, 1]; logits (B, K, C, H, W), of the probability that a value is 1.
+    """
+    x = x[:, None]
+    mu = logits.sigmoid()
+    p = 1 - x + mu * (2 * x - 1)  # (B, K, C, H, W)
+    if p.shape[2] > 1:
+        p = p.clamp_min(FLOOR).log().sum(dim=2, keepdim=True)
+        return p.softmax(dim=1)
+    p = p + FLOOR
+    return p / p.sum(dim=1, keepdim=True)
+
+
+def gaussian_responsibilities(x: Tensor, mu: Tensor, sigma: float) -> Tensor:
+    """E-step for intensities: γ (B, K, 1, H, W).
+
+    x (B, C, H, W) and mu (B, K, C, H, W) in [0, 1]; sigma, the spread of a value.
+    A pixel's channels are independent: their densities are multiplied.
+    """
+    squared = (x[:, None] - mu).square().sum(dim=2, keepdim=True)  # (B, K, 1, H, W)
+    # The authors' floor under the density of a pixel, in logarithms.
+    scale = x.shape[1] * math.log(math.sqrt(2 * math.pi) * sigma)
+    log_p = -squared / (2 * sigma**2) - scale
+    return torch.logaddexp(log_p, log_p.new_tensor(math.log(FLOOR))).softmax(dim=1)
+
+
+def bernoulli_loss(x: Tensor, logits: Tensor, gamma: Tensor, between: float = 1.0) -> Tensor:
+    """Both terms of the loss, in nats, summed over pixels and slots, averaged over B.
+
+    γ · BCE(μ, x) + between · (1 - γ) · KL(Bernoulli(0) ‖ Bernoulli(μ)); in logits l that is
+    γ (softplus(l) - x l) + between · (1 - γ) softplus(l), which never overflows.
+    """
+    empty = functional.softplus(logits)
+    explained = gamma * x[:, None] * logits
+    if between == 1.0:
+        # The shares of softplus(l) add up: a slot's target is γ x.
+        total = empty - explained
+    else:
+        total = empty * (gamma + between * (1 - gamma)) - explained
+    return total.sum() / len(x)
+
+
+def gaussian_loss(x: Tensor, mu: Tensor, gamma: Tensor, between: float = 1.0) -> Tensor:
+    """Both terms of the loss for intensities: γ (μ - x)² / 2 + between · (1 - γ) μ² / 2."""
+    inside = gamma * (mu - x[:, None]).square()
+    outside = (1 - gamma) * mu.square()
+    return (inside + between * outside).sum() / (2 * len(x))

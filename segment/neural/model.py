@@ -1,0 +1,112 @@
+"""Neural EM: one loop of E-steps and learned M-steps, whatever cell takes them."""
+
+from collections.abc import Iterator
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from segment.neural import equations
+from segment.neural.config import NeuralEMConfig
+from segment.neural.layers import GradientCell, RecurrentCell
+
+__all__ = ["GammaGradient", "NeuralEM", "State"]
+
+GammaGradient = Literal["full", "loss", "none"]
+
+
+class State(NamedTuple):
+    """What a model knows of B scenes between two frames."""
+
+    hidden: Tensor
+    """(B · K, D), what the slots remember."""
+    prediction: Tensor
+    """μ (B, K', C, H, W), what each slot expects, in [0, 1] for Bernoulli pixels."""
+    logits: Tensor
+    """The same before its activation; for Gaussian pixels, the same."""
+    gamma: Tensor
+    """γ (B, K', 1, H, W), responsibilities, sum 1 over slots; K' is K, or K + 1 with background."""
+
+
+class NeuralEM(nn.Module):
+    """K slots that share a network and compete for the pixels of a sequence.
+
+    Convention: frames are (B, C, H, W) float in [0, 1]. A step takes the (noisy)
+    frame, lets every slot see its share of the error, and judges the predictions
+    against the target: the same picture, or the next frame of a sequence.
+
+    Source: Greff et al., arXiv:1708.03498, 2017.
+    """
+
+    def __init__(self, config: NeuralEMConfig) -> None:
+        super().__init__()
+        self.config = config
+        cell = GradientCell if config.cell == "n-em" else RecurrentCell
+        self.cell = cell(config)
+        self.background = nn.Parameter(torch.zeros(config.channels)) if config.background else None
+
+    def begin(self, gamma: Tensor) -> State:
+        """Return the state before the first frame.
+
+        gamma (B, K', 1, H, W) decides who begins with what, and how many slots there
+        are: K of the configuration or another number, plus one with a background slot.
+        """
+        config = self.config
+        B, total = gamma.shape[:2]
+        K = total - config.background
+        wanted = (B, total, 1, *config.size)
+        if gamma.shape != wanted or K < 1:
+            raise ValueError(f"gamma is {tuple(gamma.shape)}, wanted {wanted} and at least 1 slot")
+        zeros = gamma.new_zeros(B, total, config.channels, *config.size)
+        return State(gamma.new_zeros(B * K, config.hidden), zeros, zeros, gamma)
+
+    def step(self, frame: Tensor, target: Tensor, state: State) -> State:
+        """Look at `frame`, predict `target`, and share the target's pixels among the slots.
+
+        Both are (B, C, H, W); at test time of a still picture they are the same.
+        """
+        error = state.gamma * (frame[:, None] - state.prediction)  # (B, K', C, H, W)
+        B, K = error.shape[:2]
+        K -= self.config.background
+        out, hidden = self.cell(error[:, :K].flatten(0, 1), state.hidden, K)
+        logits = out.unflatten(0, (B, K)).to(frame.dtype)  # (B, K, C, H, W)
+        if self.background is not None:
+            flat = self.background[:, None, None].expand(B, 1, *logits.shape[2:])
+            logits = torch.cat([logits, flat], dim=1)
+        return self.judge(target, logits, hidden)
+
+    def judge(self, target: Tensor, logits: Tensor, hidden: Tensor) -> State:
+        """The E-step: share the pixels of `target` by the predictions."""
+        if self.config.pixels == "bernoulli":
+            gamma = equations.bernoulli_responsibilities(target, logits)
+            return State(hidden, logits.sigmoid(), logits, gamma)
+        gamma = equations.gaussian_responsibilities(target, logits, self.config.sigma)
+        return State(hidden, logits, logits, gamma)
+
+    def loss(self, target: Tensor, state: State, between: float = 1.0) -> Tensor:
+        """The loss of one step: its sum over pixels and slots, averaged over scenes."""
+        if self.config.pixels == "bernoulli":
+            return equations.bernoulli_loss(target, state.logits, state.gamma, between)
+        return equations.gaussian_loss(target, state.prediction, state.gamma, between)
+
+    def unroll(
+        self,
+        frames: Tensor,
+        noisy: Tensor,
+        state: State,
+        gamma_gradient: GammaGradient = "full",
+    ) -> Iterator[tuple[Tensor, State]]:
+        """Yield (target, state) of every step through a sequence.
+
+        noisy (B, S, C, H, W), what the slots see; frames (B, S, C, H, W), what each
+        step has to predict. `gamma_gradient`: "full", gradients pass through γ
+        everywhere; "loss", only where γ weighs the step's own loss; "none", nowhere.
+        """
+        for t in range(noisy.shape[1]):
+            if gamma_gradient != "full":
+                state = state._replace(gamma=state.gamma.detach())
+            target = frames[:, t]
+            state = self.step(noisy[:, t], target, state)
+            if gamma_gradient == "none":
+                state = state._replace(gamma=state.gamma.detach())
+            yield target, state
