@@ -1,0 +1,93 @@
+"""Batches of drawn scenes, made ahead by threads: number i is the same whoever asks."""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from segment.neural import noise
+from segment.neural.recipe import Recipe, SceneSettings
+from segment.neural.scenes import Scenes, draw
+
+__all__ = ["HELD_OUT", "TEST", "TRAINING", "Batch", "ahead", "make_batch"]
+
+# The second number of every seed, so that no scene is trained on and scored.
+TRAINING, HELD_OUT, TEST = 0, 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """B scenes as S steps see them; a still picture's target is the same S times."""
+
+    noisy: Tensor
+    """(B, S, C, H, W), what the slots are shown."""
+    targets: Tensor
+    """(B, S, C, H, W), what they must predict."""
+    gamma: Tensor
+    """(B, K', 1, H, W), the responsibilities to begin with."""
+    scenes: Scenes
+    """The truth; step t's is frame t + 1 of a sequence, or the picture itself."""
+
+    def to(self, device: torch.device | str, dtype: torch.dtype = torch.float32) -> "Batch":
+        """Return the batch on another device."""
+        noisy, targets = self.noisy.to(device, dtype), self.targets.to(device, dtype)
+        return Batch(noisy, targets, self.gamma.to(device, dtype), self.scenes)
+
+    @property
+    def truth(self) -> np.ndarray:
+        """Groups (B, S, H, W) that each step's γ is scored against."""
+        groups = self.scenes.groups
+        if groups.shape[1] > 1:
+            return groups[:, 1:]
+        return np.broadcast_to(groups, (len(groups), self.noisy.shape[1], *groups.shape[2:]))
+
+
+def make_batch(
+    recipe: Recipe,
+    settings: SceneSettings,
+    seed: tuple[int, ...],
+    count: int,
+    *,
+    slots: int | None = None,
+    steps: int | None = None,
+) -> Batch:
+    """Draw `count` scenes, their noise and their first γ, all from one seed."""
+    model = recipe.model
+    S = recipe.training.steps if steps is None else steps
+    scenes = draw(settings, [*seed, 0], count, S + 1)
+    frames = np.moveaxis(scenes.images, -1, 2).astype(np.float32) / np.float32(
+        255
+    )  # (B, T, C, H, W)
+    still = frames.shape[1] == 1
+    shown = np.broadcast_to(frames, (count, S, *frames.shape[2:])) if still else frames[:, :-1]
+    rng = np.random.Generator(np.random.SFC64([*seed, 1]))
+    noisy = noise.add_noise(rng, shown, settings.noise, model.pixels == "bernoulli")
+    K = (model.slots if slots is None else slots) + model.background
+    gamma = noise.random_responsibilities(rng, (count, K, 1, *model.size))
+    targets = torch.from_numpy(frames)
+    targets = targets.expand(-1, S, -1, -1, -1) if still else targets[:, 1:]
+    noisy = np.ascontiguousarray(noisy)
+    return Batch(torch.from_numpy(noisy), targets, torch.from_numpy(gamma), scenes)
+
+
+def ahead(make: Callable[[int], Batch], start: int, stop: int, threads: int) -> Iterator[Batch]:
+    """Yield make(start) … make(stop - 1) in order, drawn while the caller works."""
+    if threads < 1:
+        yield from map(make, range(start, stop))
+        return
+    with ThreadPoolExecutor(threads, thread_name_prefix="segment-scenes") as pool:
+        waiting: deque[Future[Batch]] = deque()
+        try:
+            for index in range(start, stop):
+                waiting.append(pool.submit(make, index))
+                if len(waiting) > 2 * threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()

@@ -1,0 +1,83 @@
+"""Pictures of a training: the curve, and what the slots make of a scene."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from segment.errors import SegmentError
+from segment.neural.batches import TEST, make_batch
+from segment.neural.model import NeuralEM
+from segment.neural.recipe import Recipe
+
+__all__ = ["draw_figure"]
+
+# A colour a slot, told apart by colour-blind eyes too (Wong, Nature Methods 8, 2011).
+_HEX = "e69f00 56b4e9 009e73 f0e442 0072b2 d55e00 cc79a7 ffffff 969696"
+COLOURS = np.array([list(bytes.fromhex(colour)) for colour in _HEX.split()], np.float32) / 255
+
+
+@torch.no_grad()
+def draw_figure(
+    model: NeuralEM,
+    recipe: Recipe,
+    curve: Sequence[dict[str, float]],
+    path: str | Path,
+    *,
+    columns: int = 8,
+) -> None:
+    """Draw the training curve above one unseen scene, step by step.
+
+    Rows: what is shown, the responsibilities in a colour a slot, and every slot's
+    prediction. Needs matplotlib; SegmentError without it.
+    """
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise SegmentError(
+            'figures are drawn by matplotlib: pip install "segment-em[train]"'
+        ) from None
+    device = next(model.parameters()).device
+    scenes = recipe.stage_of(recipe.training.updates - 1).scenes
+    batch = make_batch(recipe, scenes, (0, TEST, 0), 1)
+    S = batch.noisy.shape[1]
+    shown = np.unique(np.linspace(0, S - 1, min(columns, S)).round().astype(int))
+    states = list(
+        model.unroll(
+            batch.targets.to(device),
+            batch.noisy.to(device),
+            model.begin(batch.gamma.to(device)),
+            "none",
+        )
+    )
+    slots = states[0][1].gamma.shape[1]
+    figure = Figure(figsize=(1.1 * len(shown), 2.6 + 1.1 * (2 + slots)), layout="constrained")
+    FigureCanvasAgg(figure)
+    parts = figure.subfigures(2, 1, squeeze=False, height_ratios=[2.6, 1.1 * (2 + slots)])
+    upper, lower = parts[:, 0]
+    axes = upper.subplots()
+    seen = [point["scenes"] for point in curve]
+    for key, colour in (("ari", COLOURS[4]), ("ami", COLOURS[5])):
+        axes.plot(seen, [point[key] for point in curve], color=colour, label=key.upper())
+    axes.set_xlabel("scenes learned from")
+    axes.set_ylim(min(0, *(point["ari"] for point in curve)), 1)
+    axes.legend(loc="lower right", frameon=False)
+    grid = lower.subplots(2 + slots, len(shown), squeeze=False)
+    for column, t in enumerate(shown):
+        state = states[t][1]
+        gamma = state.gamma[0, :, 0].cpu().numpy()  # (K, H, W)
+        colours = COLOURS[np.arange(slots) % len(COLOURS)]
+        target = states[t][0][0, 0].cpu().numpy()
+        pictures = [batch.noisy[0, t, 0].numpy()]
+        pictures.append(np.einsum("khw,kc->hwc", gamma, colours) * target[..., None])
+        pictures += list(state.prediction[0, :, 0].clamp(0, 1).cpu().numpy())
+        for row, picture in enumerate(pictures):
+            grid[row, column].imshow(picture, cmap="gray", vmin=0, vmax=1)
+            grid[row, column].set_axis_off()
+        grid[0, column].set_title(f"step {t + 1}", fontsize=8)
+    try:
+        figure.savefig(path, dpi=80)
+    except OSError as error:
+        raise SegmentError(f"the figure {path} cannot be written: {error}") from None

@@ -1,0 +1,136 @@
+"""A trained model at work: frames in, labels and responsibilities out."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from segment.neural import noise
+from segment.neural.model import NeuralEM, State
+
+__all__ = ["Grouping", "LoadedModel"]
+
+DARK = 0.1  # Gaussian pixels below this intensity in every channel are background
+
+
+class Grouping(NamedTuple):
+    """What `LoadedModel.group` returns."""
+
+    labels: NDArray[np.int32]
+    """(..., T, H, W) int32, 0 background, else 1 + the slot that explains the pixel best."""
+    responsibilities: NDArray[np.float32]
+    """(..., T, K, H, W) float32 in [0, 1], sum 1 over slots."""
+
+
+class LoadedModel:
+    """A model with its weights, ready to group the pixels of pictures and sequences.
+
+    Parameters
+    ----------
+    model : the network, in evaluation mode, on the device it is to run on.
+    name : what error messages call it.
+    steps : how often a still picture is looked at, unless `group` is told otherwise.
+
+    A slot keeps its number from frame to frame, so labels last over a sequence; which
+    slot takes which object is decided by the random beginning, hence by `seed`.
+    """
+
+    def __init__(self, model: NeuralEM, *, name: str = "model", steps: int = 15) -> None:
+        self.model = model.eval()
+        self.name = name
+        self.steps = steps
+
+    @torch.no_grad()
+    def group(
+        self,
+        frames: NDArray[Any],
+        slots: int | None = None,
+        steps: int | None = None,
+        seed: int = 0,
+    ) -> Grouping:
+        """Share the pixels of sequences among slots.
+
+        Parameters
+        ----------
+        frames : (B, T, H, W, C) or (T, H, W, C), uint8 or float in [0, 1], bright objects
+            on black as the training scenes have them. T = 1 is a still picture.
+        slots : K, another number than the model was trained with; None for that number.
+        steps : looks at the first frame before the second comes; None is the number
+            that a still picture was trained with for T = 1, and one for sequences.
+        seed : of the random responsibilities to begin with; equal seeds, equal labels.
+
+        Returns
+        -------
+        Grouping : labels and responsibilities, of every frame. Background is what is
+            dark: below one half for Bernoulli pixels, below 0.1 for Gaussian ones;
+            or what the background slot explains, if the model has one.
+
+        Raises
+        ------
+        ValueError, TypeError : frames of another size than the model's, of another
+            type, or with values outside [0, 1].
+        """
+        batch, alone = self._check(frames)
+        B, T = batch.shape[:2]
+        config = self.model.config
+        K = config.slots if slots is None else slots
+        if K < 1:
+            raise ValueError(f"slots is {K}, wanted at least 1")
+        looks = (self.steps if T == 1 else 1) if steps is None else steps
+        if looks < 1:
+            raise ValueError(f"steps is {looks}, wanted at least 1")
+        device = next(self.model.parameters()).device
+        rng = np.random.default_rng(seed)
+        total = K + config.background
+        labels = np.empty((B, T, *config.size), np.int32)
+        gammas = np.empty((B, T, total, *config.size), np.float32)
+        for b in range(B):  # one scene at a time, so that memory does not grow with B
+            x = torch.from_numpy(batch[b]).to(device)  # (T, C, H, W)
+            gamma = noise.random_responsibilities(rng, (1, total, 1, *config.size))
+            state = self.model.begin(torch.from_numpy(gamma).to(device))
+            for t in range(T):
+                for _ in range(looks if t == 0 else 1):
+                    state = self.model.step(x[None, max(t - 1, 0)], x[None, t], state)
+                gammas[b, t] = state.gamma[0, :, 0].cpu().numpy()
+                labels[b, t] = self._label(x[t], state).cpu().numpy()
+        return Grouping(labels[0], gammas[0]) if alone else Grouping(labels, gammas)
+
+    def _label(self, x: Tensor, state: State) -> Tensor:
+        """Labels (H, W) of one frame (C, H, W)."""
+        config = self.model.config
+        best = state.gamma[0, :, 0].argmax(dim=0)
+        if config.background:
+            last = state.gamma.shape[1] - 1
+            return torch.where(best == last, 0, best + 1)
+        floor = 0.5 if config.pixels == "bernoulli" else DARK
+        return torch.where(x.amax(dim=0) < floor, 0, best + 1)
+
+    def _check(self, frames: NDArray[Any]) -> tuple[NDArray[np.float32], bool]:
+        """Return frames as (B, T, C, H, W) float32, and whether they came without B."""
+        config = self.model.config
+        wanted = f"(T, {config.size[0]}, {config.size[1]}, {config.channels})"
+        if not isinstance(frames, np.ndarray):
+            raise TypeError(f"frames is a {type(frames).__name__}, wanted a numpy array {wanted}")
+        if frames.ndim not in (4, 5) or frames.shape[-3:] != (*config.size, config.channels):
+            raise ValueError(
+                f"frames is {frames.shape}, but {self.name} takes {wanted}, with or without "
+                "a batch axis before it; resize them first"
+            )
+        if frames.size == 0:
+            raise ValueError(f"frames is {frames.shape} and holds no frame")
+        if frames.dtype == np.uint8:
+            scaled = frames.astype(np.float32) / np.float32(255)
+        elif frames.dtype.kind == "f":
+            scaled = frames.astype(np.float32)
+            if not (scaled.min() >= 0 and scaled.max() <= 1):
+                raise ValueError(
+                    f"frames has values from {scaled.min():g} to {scaled.max():g}, wanted "
+                    "intensities in [0, 1], or uint8"
+                )
+        else:
+            raise TypeError(f"frames is {frames.dtype}, wanted uint8 or a float in [0, 1]")
+        alone = frames.ndim == 4
+        scaled = scaled[None] if alone else scaled
+        return np.ascontiguousarray(np.moveaxis(scaled, -1, 2)), alone

@@ -1,0 +1,72 @@
+"""A finished training as a folder to ship: recipe, weights, score, figure."""
+
+import json
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from segment.errors import SegmentError
+from segment.neural.figure import draw_figure
+from segment.neural.score import others, score, versions
+from segment.neural.train import Trainer
+from segment.neural.weights import WEIGHTS, load_weights
+
+__all__ = ["publish"]
+
+
+def publish(
+    trainer: Trainer,
+    folder: Path,
+    recipe_text: str,
+    command: str,
+    *,
+    count: int = 1000,
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4),
+) -> dict[str, Any]:
+    """Score the best weights in `folder`, and write recipe.toml, score.json and figure.png.
+
+    `count` scenes for every seed; scenes with other numbers of objects and slots are
+    scored on a fifth of them. Without matplotlib there is no figure. Returns what
+    score.json holds; with `count` 0 there is none.
+    """
+    recipe = trainer.recipe
+    model = load_weights(folder / WEIGHTS).to(trainer.device)
+    (folder / "recipe.toml").write_text(recipe_text, encoding="utf-8")
+    try:
+        draw_figure(model, recipe, trainer.curve, folder / "figure.png")
+    except SegmentError as error:
+        if "matplotlib" not in str(error):
+            raise
+    if not count:
+        return {}
+    results = [score(model, recipe, count=max(1, count // len(seeds)), seeds=seeds)]
+    for scenes, slots in others(recipe):
+        few = max(1, count // 5)
+        results.append(score(model, recipe, scenes=scenes, slots=slots, count=few))
+    document = {
+        "model": folder.name,
+        "command": command,
+        "results": results,
+        "training": {
+            "seed": recipe.training.seed,
+            "updates": trainer.update,
+            "scenes": trainer.update * recipe.training.batch,
+            "seconds": round(trainer.seconds),
+            "hardware": _hardware(trainer.device),
+        },
+        "versions": versions(),
+    }
+    partial = folder / "score.json.part"
+    partial.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    os.replace(partial, folder / "score.json")
+    return document
+
+
+def _hardware(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    threads = torch.get_num_threads()
+    return f"{threads} of {os.cpu_count()} cores, {platform.machine()}"

@@ -1,0 +1,106 @@
+"""What a trained model is worth on scenes it has not seen, and the page that says so."""
+
+import platform
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from segment.neural.batches import TEST, make_batch
+from segment.neural.evaluate import evaluate
+from segment.neural.model import NeuralEM
+from segment.neural.recipe import Recipe, SceneSettings
+
+__all__ = ["GENERALISATION", "score", "versions"]
+
+# Other numbers of (objects, slots) than a model was trained with, as the papers ask for.
+GENERALISATION: dict[str, list[tuple[int, int]]] = {
+    "static-shapes": [(2, 3), (4, 4), (5, 5)],
+    "flying-shapes": [(4, 4), (5, 5), (5, 3)],
+    "flying-digits": [(3, 3)],
+    "balls": [(6, 7), (8, 9)],
+}
+
+CHUNK = 100  # scenes drawn at a time; the seed of a scene depends on it
+
+
+def score(
+    model: NeuralEM,
+    recipe: Recipe,
+    *,
+    scenes: SceneSettings | None = None,
+    count: int = 1000,
+    seeds: Sequence[int] = (0,),
+    slots: int | None = None,
+    steps: int | None = None,
+) -> dict[str, Any]:
+    """Score a model on `count` unseen scenes for every seed, in float32.
+
+    Parameters
+    ----------
+    scenes : which scenes; None for the kind the recipe ends with.
+    seeds : of the scenes, their noise and the first responsibilities.
+    slots, steps : other numbers than the recipe's.
+
+    Returns
+    -------
+    dict : the settings; `ami` (normalised by the larger entropy), `ari`, `bce` (nats a
+        frame, of the brightest slot's prediction), means over the steps that the
+        recipe counts; `last_ami` and `last_ari` after the last step; for each its
+        `_spread`, the standard deviation over seeds.
+    """
+    if count < 1 or not seeds:
+        raise ValueError(f"count is {count} and seeds {list(seeds)}, wanted at least one of each")
+    settings = recipe.training
+    chosen = recipe.stage_of(settings.updates - 1).scenes if scenes is None else scenes
+    K = recipe.model.slots if slots is None else slots
+    S = settings.steps if steps is None else steps
+    began = time.perf_counter()
+    means: list[dict[str, float]] = []
+    curves = []
+    for seed in seeds:
+        parts, weights = [], []
+        for start in range(0, count, CHUNK):
+            size = min(CHUNK, count - start)
+            batch = make_batch(recipe, chosen, (seed, TEST, start), size, slots=K, steps=S)
+            found = evaluate(model, batch, which=settings.loss, between=settings.between)
+            parts.append(found.at(settings.loss))
+            weights.append(size)
+            curves.append(found.ari.mean(axis=0) * (size / count / len(seeds)))
+        means.append(
+            {key: float(np.average([p[key] for p in parts], weights=weights)) for key in parts[0]}
+        )
+    result: dict[str, Any] = {
+        "scenes": asdict(chosen),
+        "count": count,
+        "seeds": list(seeds),
+        "slots": K,
+        "steps": S,
+    }
+    for key in means[0]:
+        values = [mean[key] for mean in means]
+        result[key] = round(float(np.mean(values)), 4)
+        if len(seeds) > 1:
+            result[f"{key}_spread"] = round(float(np.std(values, ddof=1)), 4)
+    result["ari_by_step"] = [round(float(v), 4) for v in np.sum(curves, axis=0)]
+    result["seconds"] = round(time.perf_counter() - began, 1)
+    return result
+
+
+def others(recipe: Recipe) -> list[tuple[SceneSettings, int]]:
+    """Scenes with other numbers of objects, each with the slots to score them with."""
+    scenes = recipe.stage_of(recipe.training.updates - 1).scenes
+    pairs = GENERALISATION[scenes.kind]
+    return [(replace(scenes, objects=objects), slots) for objects, slots in pairs]
+
+
+def versions() -> dict[str, str]:
+    """What a figure may depend on."""
+    return {
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "torch": torch.__version__.split("+")[0],
+    }

@@ -1,0 +1,393 @@
+"""From a recipe to weights: a loop that can be stopped anywhere and goes on bit for bit."""
+
+import copy
+import functools
+import json
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from segment.errors import SegmentError
+from segment.neural.batches import HELD_OUT, TRAINING, Batch, ahead, make_batch
+from segment.neural.device import pick_device
+from segment.neural.evaluate import evaluate, reduced_precision
+from segment.neural.model import NeuralEM
+from segment.neural.optimise import make_optimisers
+from segment.neural.recipe import Recipe, read_recipe
+from segment.neural.weights import WEIGHTS, save_weights
+
+__all__ = ["Progress", "Trainer", "TrainingError", "train"]
+
+CHECKPOINT = "checkpoint.pt"
+
+
+class TrainingError(SegmentError):
+    """Training cannot begin, go on, or be resumed."""
+
+
+class Progress(NamedTuple):
+    """What is told now and then while training goes on."""
+
+    update: int
+    """Updates done, of `updates`."""
+    updates: int
+    scenes: int
+    """Scenes learned from so far."""
+    loss: float
+    """The last batch's, in nats a scene."""
+    rate: float
+    """Scenes a second, drawing included, validation not."""
+    left: float
+    """Seconds to go at that rate."""
+    scores: dict[str, float]
+    """Of the last look at held-out scenes: ami, ari, loss, …; empty before the first."""
+
+
+@dataclass
+class Trainer:
+    """One training: model, optimisers, and everything that a checkpoint keeps."""
+
+    recipe: Recipe
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    compiled: bool = False
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        settings = self.recipe.training
+        self.rank = int(os.environ.get("RANK", "0"))
+        self.world = int(os.environ.get("WORLD_SIZE", "1"))
+        if settings.batch % self.world:
+            raise TrainingError(
+                f"[training] batch is {settings.batch}, not divisible by {self.world} processes"
+            )
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(settings.seed)
+            self.model = NeuralEM(self.recipe.model)
+        layout = torch.channels_last if self.recipe.model.conv else torch.contiguous_format
+        self.model = self.model.to(self.device, memory_format=layout)  # type: ignore[call-overload]
+        self.averaged = copy.deepcopy(self.model).requires_grad_(False)
+        self.best = copy.deepcopy(self.averaged.state_dict())
+        self.optimisers = make_optimisers(self.model, settings.optimiser, settings.rate)
+        self.update = 0
+        self.curve: list[dict[str, float]] = []
+        self.seconds = 0.0
+        self._step = self.model.step
+        if self.compiled:
+            compiled = torch.compile(self.model.step, dynamic=False)
+            self.model.step = compiled  # type: ignore[method-assign]
+
+    def make_batch(self, update: int) -> Batch:
+        """Draw the scenes of an update; of several processes each draws its share."""
+        stage, settings = self.recipe.stage_of(update), self.recipe.training
+        seed = (settings.seed, TRAINING, update, self.rank)
+        return make_batch(self.recipe, stage.scenes, seed, settings.batch // self.world)
+
+    @functools.cached_property
+    def held_out(self) -> Batch:
+        """The scenes that are looked at, of the last stage's kind; never trained on."""
+        last = self.recipe.stage_of(self.recipe.training.updates - 1)
+        seed = (self.recipe.training.seed, HELD_OUT)
+        return make_batch(self.recipe, last.scenes, seed, self.recipe.training.held_out)
+
+    def learn(self, batch: Batch) -> float:
+        """Make one update, and return the batch's loss; TrainingError when it is no number."""
+        settings = self.recipe.training
+        share = self._share_of_rate()
+        for optimiser in self.optimisers:
+            optimiser.zero_grad(set_to_none=True)
+            for group in optimiser.param_groups:
+                group["lr"] = share
+        batch = batch.to(self.device)
+        with reduced_precision(self.device, settings.precision):
+            loss = self._loss(batch)
+        loss.backward()  # type: ignore[no-untyped-call]
+        if self.world > 1:
+            _average_gradients(self.model, self.world)
+        value = float(loss.detach())
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), settings.clip or math.inf)
+        if not (math.isfinite(value) and bool(norm.isfinite())):
+            raise TrainingError(
+                f"update {self.update}: the loss is {value}, its gradient's norm {float(norm)}; "
+                f"take a smaller rate than {settings.rate} or clip below {settings.clip or 'inf'}; "
+                "the last checkpoint is whole"
+            )
+        for optimiser in self.optimisers:
+            optimiser.step()
+        self.update += 1
+        # Young averages forget faster, else the first weights would stay for long.
+        keep = min(settings.average, self.update / (self.update + 10))
+        with torch.no_grad():
+            pairs = zip(self.averaged.parameters(), self.model.parameters(), strict=True)
+            for average, weight in pairs:
+                average.lerp_(weight, 1 - keep if settings.average else 1.0)
+        return value
+
+    def _share_of_rate(self) -> float:
+        settings = self.recipe.training
+        rate = self.recipe.stage_of(self.update).rate
+        rate *= min(1.0, (self.update + 1) / max(1, settings.warmup))
+        left = (settings.updates - self.update) / settings.updates
+        return rate * min(1.0, left / settings.cooldown if settings.cooldown else 1.0)
+
+    def _loss(self, batch: Batch) -> Tensor:
+        settings = self.recipe.training
+        S = batch.noisy.shape[1]
+        total = torch.zeros((), device=self.device)
+        steps = self.model.unroll(
+            batch.targets, batch.noisy, self.model.begin(batch.gamma), settings.gamma_gradient
+        )
+        for t, (target, state) in enumerate(steps):
+            if settings.loss == "all" or t + 1 == S:
+                total = total + self.model.loss(target, state, settings.between)
+        return total / (S if settings.loss == "all" else 1)
+
+    def look(self, loss: float) -> dict[str, float]:
+        """Score the averaged weights on held-out scenes, and keep them if none were better."""
+        settings = self.recipe.training
+        found = evaluate(
+            self.averaged,
+            self.held_out,
+            which=settings.loss,
+            between=settings.between,
+            precision=settings.precision,
+        ).at(settings.loss)
+        if not self.curve or found["ari"] > max(point["ari"] for point in self.curve):
+            self.best = {n: t.detach().clone() for n, t in self.averaged.state_dict().items()}
+        found |= {"update": self.update, "training_loss": loss, "seconds": round(self.seconds, 1)}
+        found["scenes"] = self.update * settings.batch
+        self.curve.append(found)
+        return found
+
+    @property
+    def finished(self) -> bool:
+        """All updates are made, or the last `patience` looks were none better."""
+        settings = self.recipe.training
+        if self.update >= settings.updates:
+            return True
+        aris = [point["ari"] for point in self.curve]
+        return bool(
+            settings.patience
+            and len(aris) > settings.patience
+            and max(aris[-settings.patience :]) <= max(aris[: -settings.patience])
+        )
+
+    def save(self, folder: Path) -> None:
+        """Write checkpoint, best weights and curve, each whole or not at all."""
+        document = {
+            "recipe": self.recipe.as_dict(),
+            "update": self.update,
+            "seconds": self.seconds,
+            "model": self.model.state_dict(),
+            "averaged": self.averaged.state_dict(),
+            "best": self.best,
+            "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
+            "curve": self.curve,
+        }
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            partial = folder / (CHECKPOINT + ".part")
+            torch.save(document, partial)
+            os.replace(partial, folder / CHECKPOINT)
+            _write_text(folder / "curve.json", json.dumps(self.curve, indent=0) + "\n")
+        except (OSError, RuntimeError) as error:
+            raise TrainingError(f"{folder} cannot be written: {error}") from None
+        model = NeuralEM(self.recipe.model)
+        model.load_state_dict(self.best)
+        save_weights(model, folder / WEIGHTS)
+
+    def resume(self, folder: Path) -> None:
+        """Go on where a checkpoint of the same recipe stopped."""
+        path = folder / CHECKPOINT
+        if not path.is_file():
+            raise TrainingError(f"there is no checkpoint at {path}; begin without --resume")
+        try:
+            document: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+            given = read_recipe(_tables(document["recipe"]))
+        except Exception as error:  # whatever a damaged file makes of itself
+            raise TrainingError(f"the checkpoint {path} is damaged: {error}") from None
+        if given.model != self.recipe.model:
+            raise TrainingError(f"the checkpoint {path} is of another model than the recipe's")
+        self.update, self.seconds = document["update"], document["seconds"]
+        self.curve = document["curve"]
+        self.best = document["best"]
+        self.model.load_state_dict(document["model"])
+        self.averaged.load_state_dict(document["averaged"])
+        states = document["optimisers"]
+        if len(states) != len(self.optimisers):
+            raise TrainingError(f"the checkpoint {path} was made with another optimiser")
+        for optimiser, state in zip(self.optimisers, states, strict=True):
+            optimiser.load_state_dict(state)
+
+
+def train(
+    recipe: Recipe,
+    out: str | Path,
+    *,
+    resume: bool = False,
+    device: str = "auto",
+    seconds: float | None = None,
+    every: float = 60.0,
+    compiled: bool = False,
+    threads: int = 1,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Trainer:
+    """Train until the recipe is done, patience ends, or the time is over.
+
+    Parameters
+    ----------
+    recipe : what to train, from `read_recipe`.
+    out : folder for checkpoint.pt, weights.safetensors (the best held-out ARI so far)
+        and curve.json.
+    resume : go on from the checkpoint in `out`.
+    device : "auto", "cpu", "cuda" or "cuda:N".
+    seconds : stop with a checkpoint after so long; None for no limit.
+    every : seconds between two checkpoints, the most that a killed run loses.
+    compiled : compile the step, which takes half a minute and needs a C++ compiler.
+    threads : how many draw scenes ahead; 0 draws them in between.
+    on_progress : called after every look and every few seconds; what it raises
+        ends the training after a checkpoint.
+
+    Raises
+    ------
+    TrainingError : the loss is no number, a checkpoint is missing or damaged, memory
+        is short.
+    """
+    out = Path(out)
+    if (out / CHECKPOINT).exists() and not resume:
+        raise TrainingError(f"{out} holds a training already; --resume goes on with it")
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    picked = _join(pick_device(device)) if world > 1 else pick_device(device)
+    try:
+        trainer = Trainer(recipe, picked, compiled, threads)
+        if resume:
+            trainer.resume(out)
+        _run(trainer, out, seconds, every, on_progress)
+    except (torch.OutOfMemoryError, MemoryError):
+        raise TrainingError(
+            f"there is not enough memory for a batch of {recipe.training.batch}; "
+            "make [training] batch smaller"
+        ) from None
+    except RuntimeError as error:
+        if "can't allocate memory" in str(error):
+            raise TrainingError(
+                f"there is not enough memory for a batch of {recipe.training.batch}; "
+                "make [training] batch smaller"
+            ) from None
+        raise
+    finally:
+        if world > 1 and torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
+    return trainer
+
+
+def _run(
+    trainer: Trainer,
+    out: Path,
+    seconds: float | None,
+    every: float,
+    on_progress: Callable[[Progress], None] | None,
+) -> None:
+    settings = trainer.recipe.training
+    chief = trainer.rank == 0
+    began = saved = told = time.monotonic()
+    before, updates_before = trainer.seconds, trainer.update
+    paused = 0.0
+    batches = ahead(trainer.make_batch, trainer.update, settings.updates, trainer.threads)
+    if trainer.finished:
+        batches = iter(())
+    try:
+        for batch in batches:
+            loss = trainer.learn(batch)
+            now = time.monotonic()
+            trainer.seconds = before + now - began
+            over = seconds is not None and now - began >= seconds
+            last = trainer.update >= settings.updates
+            looked = trainer.update % settings.validate == 0 or last
+            if looked and chief:
+                trainer.look(loss)
+                paused += time.monotonic() - now
+            if looked and trainer.world > 1:
+                torch.distributed.barrier()
+            over = _agree(over, trainer)
+            if chief and (now - saved >= every or over):
+                trainer.save(out)
+                saved = now
+            if chief and on_progress is not None and (looked or now - told >= 5):
+                told = now
+                done = trainer.update - updates_before
+                rate = done / max(1e-9, time.monotonic() - began - paused)
+                on_progress(
+                    Progress(
+                        trainer.update,
+                        settings.updates,
+                        trainer.update * settings.batch,
+                        loss,
+                        rate * settings.batch,
+                        (settings.updates - trainer.update) / max(rate, 1e-9),
+                        trainer.curve[-1] if trainer.curve else {},
+                    )
+                )
+            if over or trainer.finished:
+                break
+    except TrainingError:
+        raise
+    except BaseException:
+        # Stopped by hand: what is learned since the last checkpoint is not lost.
+        if chief:
+            trainer.save(out)
+        raise
+    if chief:
+        if not trainer.curve:
+            trainer.look(math.nan)
+        trainer.save(out)
+
+
+def _agree(over: bool, trainer: Trainer) -> bool:
+    """Whether any process's time is over: they must stop after the same update."""
+    if trainer.world == 1:
+        return over
+    flag = torch.tensor(float(over), device=trainer.device)
+    torch.distributed.all_reduce(flag, torch.distributed.ReduceOp.MAX)
+    return bool(flag)
+
+
+def _join(device: torch.device) -> torch.device:
+    """Join the other processes that torchrun has started; each takes a GPU of its own."""
+    if device.type == "cuda":
+        device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+        torch.cuda.set_device(device)
+    torch.distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    return device
+
+
+def _average_gradients(model: nn.Module, world: int) -> None:
+    gradients = [p.grad for p in model.parameters() if p.grad is not None]
+    flat = torch.cat([gradient.flatten() for gradient in gradients])
+    torch.distributed.all_reduce(flat)
+    flat /= world
+    start = 0
+    for gradient in gradients:
+        gradient.copy_(flat[start : start + gradient.numel()].view_as(gradient))
+        start += gradient.numel()
+
+
+def _tables(recipe: dict[str, Any]) -> dict[str, Any]:
+    """A checkpoint's recipe in the shape that read_recipe takes."""
+    stages = [
+        {"updates": stage["updates"], "rate": stage["rate"], **stage["scenes"]}
+        for stage in recipe["stages"]
+    ]
+    return {**recipe, "stages": stages}
+
+
+def _write_text(path: Path, text: str) -> None:
+    partial = path.with_name(path.name + ".part")
+    partial.write_text(text, encoding="utf-8")
+    os.replace(partial, path)

@@ -1,0 +1,83 @@
+"""A models/ folder on disk: weights that are checked before they are believed."""
+
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from segment.errors import SegmentError
+from segment.neural.config import NeuralEMConfig
+from segment.neural.model import NeuralEM
+from segment.neural.recipe import RecipeError, read_config
+
+__all__ = ["WEIGHTS", "ModelError", "load_weights", "save_weights"]
+
+WEIGHTS = "weights.safetensors"
+FORMAT = "segment-neural-em"
+VERSION = 1
+
+
+class ModelError(SegmentError):
+    """A model is missing, damaged, or not one of ours."""
+
+
+def save_weights(model: NeuralEM, path: str | Path) -> None:
+    """Write weights and configuration to one safetensors file, whole or not at all."""
+    path = Path(path)
+    metadata = {
+        "format": FORMAT,
+        "version": str(VERSION),
+        "config": json.dumps(asdict(model.config)),
+    }
+    tensors = {n: t.detach().float().cpu().contiguous() for n, t in model.state_dict().items()}
+    partial = path.with_name(path.name + ".part")
+    try:
+        save_file(tensors, partial, metadata)
+        os.replace(partial, path)
+    except OSError as error:
+        raise ModelError(f"the weights {path} cannot be written: {error}") from None
+
+
+def load_weights(path: str | Path) -> NeuralEM:
+    """Read a model back; ModelError unless the file is whole and ours."""
+    path = Path(path)
+    if not path.is_file():
+        raise ModelError(f"there are no weights at {path}")
+    try:
+        with safe_open(path, "pt") as file:
+            metadata: dict[str, str] = file.metadata() or {}
+            # Pages of a mapped file may change under a running model; these are a copy.
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"the weights {path} are damaged: {error}") from None
+    if metadata.get("format") != FORMAT:
+        raise ModelError(f"{path} holds no Neural EM weights of Segment")
+    if metadata.get("version") != str(VERSION):
+        raise ModelError(
+            f"the weights {path} have version {metadata.get('version')}, this Segment reads "
+            f"{VERSION}; update Segment"
+        )
+    config = _config(metadata.get("config", ""), path)
+    model = NeuralEM(config)
+    wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    given = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    if wanted != given:
+        odd = sorted(set(wanted.items()) ^ set(given.items()))[0]
+        raise ModelError(f"the weights {path} do not fit their configuration: {odd[0]} {odd[1]}")
+    if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
+        raise ModelError(f"the weights {path} hold values that are no numbers; train again")
+    model.load_state_dict(tensors)
+    return model.eval()
+
+
+def _config(text: str, path: Path) -> NeuralEMConfig:
+    try:
+        table: Any = json.loads(text)
+        return read_config(table, "the configuration")
+    except (ValueError, RecipeError) as error:
+        raise ModelError(f"the weights {path} have no configuration: {error}") from None
