@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from segment import __version__
-from segment.cli import bench, stages, tools
+from segment.cli import bench, neural, stages, tools
 from segment.cli.chain import Chain, Link, write_preset
 from segment.cli.exits import INTERRUPTED, TERMINATED
 from segment.errors import ChainError, SegmentError
@@ -230,5 +230,5 @@ def run(line: str | Sequence[str], *, progress: "OnProgress | None" = None) -> "
     return report
 
 
-for _command in (*stages.COMMANDS, *tools.COMMANDS, bench.bench):
+for _command in (*stages.COMMANDS, *tools.COMMANDS, *neural.COMMANDS, bench.bench):
     main.add_command(_command)

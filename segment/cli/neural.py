@@ -1,0 +1,173 @@
+"""Commands for Neural EM: train a recipe, list the models, score one; torch waits for its turn."""
+
+import json
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from segment.cli.chain import Tool
+
+if TYPE_CHECKING:
+    from segment.neural.train import Progress
+
+
+@click.command(cls=Tool)
+@click.argument("recipe", type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the model.")
+@click.option("--resume", is_flag=True, help="Go on from the checkpoint in OUT.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@click.option("--seconds", type=click.FloatRange(0, min_open=True), help="Stop after so long.")
+@click.option("--seed", type=click.IntRange(0), help="Another seed than the recipe's.")
+@click.option("--every", type=click.FloatRange(0), default=60.0, show_default=True,
+              help="Seconds between two checkpoints.")  # fmt: skip
+@click.option("--compile", "compiled", is_flag=True, help="Compile first; needs a C++ compiler.")
+@click.option("--threads", type=click.IntRange(1), help="Processors that torch may use.")
+@click.option("--count", type=click.IntRange(0), default=1000, show_default=True,
+              help="Unseen scenes that the finished model is scored on; 0 for none.")  # fmt: skip
+def train(
+    recipe: Path,
+    out: Path,
+    resume: bool,
+    device: str,
+    seconds: float | None,
+    seed: int | None,
+    every: float,
+    compiled: bool,
+    threads: int | None,
+    count: int,
+) -> None:
+    """Train the Neural EM model that RECIPE describes.
+
+    OUT receives recipe.toml, weights.safetensors (the best on held-out scenes so far),
+    checkpoint.pt, curve.json, and at the end score.json and figure.png. A stopped
+    training goes on with --resume, bit for bit. Several GPUs: torchrun -m segment train ...
+    """
+    import os
+
+    from segment.neural.recipe import read_recipe, with_seed
+    from segment.neural.train import train as train_model
+
+    settings = read_recipe(recipe)
+    if seed is not None:
+        settings = with_seed(settings, seed)
+    if threads is not None:
+        from segment.neural.device import use_threads
+
+        use_threads(threads)
+    chief = os.environ.get("RANK", "0") == "0"
+    trainer = train_model(
+        settings,
+        out,
+        resume=resume,
+        device=device,
+        seconds=seconds,
+        every=every,
+        compiled=compiled,
+        on_progress=_tell if chief else None,
+    )
+    if not chief:
+        return
+    words = ["segment", "train", str(recipe), "--out", str(out)]
+    words += ["--compile"] if compiled else []
+    words += ["--seed", str(seed)] if seed is not None else []
+    if trainer.finished:
+        from segment.neural.publish import publish
+
+        click.echo(f"scoring on {count} unseen scenes", err=True)
+        publish(trainer, out, recipe.read_text(encoding="utf-8"), shlex.join(words), count=count)
+        click.echo(f"done: {out}", err=True)
+    else:
+        click.echo(f"stopped after update {trainer.update}; --resume goes on with it", err=True)
+
+
+def _tell(progress: "Progress") -> None:
+    scores = progress.scores
+    seen = f"  ami {scores['ami']:.3f}  ari {scores['ari']:.3f}" if scores else ""
+    minutes, seconds = divmod(int(progress.left), 60)
+    click.echo(
+        f"update {progress.update}/{progress.updates}  loss {progress.loss:.1f}{seen}  "
+        f"{progress.rate:.0f} scenes/s  {minutes}:{seconds:02d} left",
+        err=True,
+    )
+
+
+@click.command(cls=Tool)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def models(as_json: bool) -> None:
+    """List the trained Neural EM models, with their scores."""
+    from segment.neural import zoo
+
+    listed: dict[str, Any] = {name: zoo.read_score(zoo.find(name)) for name in zoo.names()}
+    if as_json:
+        click.echo(json.dumps(listed, indent=1))
+        return
+    width = max((len(name) for name in listed), default=4)
+    click.echo(f"{'model':<{width}}  {'AMI':>5}  {'ARI':>5}  scenes")
+    for name, score in listed.items():
+        result = (score or {}).get("results", [{}])[0]
+        if not result:
+            click.echo(f"{name:<{width}}  {'-':>5}  {'-':>5}  not scored")
+            continue
+        scenes = result["scenes"]
+        click.echo(
+            f"{name:<{width}}  {result['ami']:5.3f}  {result['ari']:5.3f}  "
+            f"{scenes['objects']} objects, {scenes['kind']}, K = {result['slots']}"
+        )
+
+
+@click.command("score-neural", cls=Tool)
+@click.argument("model")
+@click.option("--scenes", "kind", help="Another kind of scenes than the model was trained on.")
+@click.option("--objects", type=click.IntRange(1), help="Another number of objects a scene.")
+@click.option("--count", type=click.IntRange(1), default=1000, show_default=True,
+              help="Scenes for every seed.")  # fmt: skip
+@click.option("--seed", "seeds", type=click.IntRange(0), multiple=True, default=(0,),
+              show_default=True, help="Of the scenes; may be given several times.")  # fmt: skip
+@click.option("--slots", type=click.IntRange(1), help="Another K than the model was trained with.")
+@click.option("--steps", type=click.IntRange(1), help="Other steps than it was trained with.")
+@click.option("--curtain", is_flag=True, help="Balls only: something stands before them.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def score_neural(
+    model: str,
+    kind: str | None,
+    objects: int | None,
+    count: int,
+    seeds: tuple[int, ...],
+    slots: int | None,
+    steps: int | None,
+    curtain: bool,
+    as_json: bool,
+) -> None:
+    """Score MODEL, a name or a folder, on unseen scenes as the Neural EM papers do.
+
+    Background and overlaps are not scored; AMI is normalised by the larger entropy.
+    """
+    from segment.neural import zoo
+    from segment.neural.recipe import RecipeError, with_scenes
+    from segment.neural.score import score
+
+    folder = zoo.find(model)
+    recipe = zoo.recipe_of(folder)
+    if recipe is None:
+        raise RecipeError(f"{folder} has no recipe.toml, which says what its scenes are")
+    changes = {"kind": kind, "objects": objects, "curtain": curtain or None}
+    scenes = with_scenes(recipe, {key: v for key, v in changes.items() if v is not None})
+    network = zoo.load(folder).model
+    found = score(
+        network, recipe, scenes=scenes, count=count, seeds=seeds, slots=slots, steps=steps
+    )
+    if as_json:
+        click.echo(json.dumps({"model": folder.name, **found}, indent=1))
+        return
+    click.echo(
+        f"{folder.name}: {count} scenes of {scenes.kind}, {scenes.objects} objects, "
+        f"K = {found['slots']}, {found['steps']} steps"
+    )
+    for key in ("ami", "ari", "bce", "last_ami", "last_ari"):
+        spread = f" ± {found[key + '_spread']:.4f}" if len(seeds) > 1 else ""
+        click.echo(f"{key.replace('_', ' '):<9}{found[key]:9.4f}{spread}")
+
+
+COMMANDS = (train, models, score_neural)
