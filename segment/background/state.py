@@ -67,7 +67,8 @@ class Saved:
     The subtractor stores its parameters under their names, begins with the first image
     in `_begin`, and has `_shape` (H, W, C), None before, and `_image_dtype` if it takes
     other images than uint8. Its other attributes are arrays, whose shapes and types
-    follow from parameters and image, and numbers, strings, dtypes, or tuples of them.
+    follow from parameters and image, and numbers, strings, dtypes, or tuples of them
+    (a NamedTuple is one from the beginning).
     `_SCRATCH` names those that need not be kept.
     """
 
@@ -223,9 +224,10 @@ def _fill(subtractor: Saved, content: _Content) -> None:
     blank = _values(subtractor, names)
     if sorted(blank) != sorted(content.values):
         raise ValueError(_difference("values", blank, content.values))
+    values = {}
     for name, value in content.values.items():
-        _check_alike(name, blank[name], value)
-    for name, value in content.values.items():
+        values[name] = _fitted(name, blank[name], value)
+    for name, value in values.items():
         if isinstance(value, np.ndarray):
             np.copyto(blank[name], value, casting="no")
         else:
@@ -235,17 +237,28 @@ def _fill(subtractor: Saved, content: _Content) -> None:
     subtractor._check_learned()
 
 
-def _check_alike(name: str, wanted: Any, value: Any) -> None:
-    """Raise ValueError unless an attribute could have become `value` from what it begins with."""
+def _fitted(name: str, wanted: Any, value: Any) -> Any:
+    """Return `value` as an attribute that begins with `wanted` could have become it.
+
+    Raises ValueError if it could not. A file has lost the names of a NamedTuple.
+    """
     if isinstance(wanted, np.ndarray) or isinstance(value, np.ndarray):
         ours, theirs = _form(wanted), _form(value)
         if ours != theirs:
             raise ValueError(f"{name} is {theirs}, wanted {ours}")
-        return
-    if wanted is None or (isinstance(wanted, _NUMBERS) and isinstance(value, _NUMBERS)):
-        return
+        return value
+    if wanted is None:
+        return value
+    for alike in (_NUMBERS, np.dtype):
+        if isinstance(wanted, alike) and isinstance(value, alike):
+            return value
+    names = getattr(wanted, "_fields", ())
+    if names and isinstance(value, tuple) and len(value) == len(names):
+        inner = map(_fitted, names, wanted, value)
+        return type(wanted)(*inner)
     if type(value) is not type(wanted):
         raise ValueError(f"{name} is {value!r}, wanted a {type(wanted).__name__}")
+    return value
 
 
 def _form(value: Any) -> str:

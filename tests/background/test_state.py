@@ -5,6 +5,7 @@ import json
 import os
 import pickle
 import struct
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -157,6 +158,54 @@ def test_region_sensitivity_and_the_rest_are_kept(cls, tmp_path):
     np.testing.assert_array_equal(restored.region, subtractor.region)
     np.testing.assert_array_equal(restored.sensitivity, subtractor.sensitivity)
     assert_goes_on_alike(subtractor, restored, images[9:])
+
+
+class Watch(NamedTuple):
+    waiting: int = -1
+    covered: tuple[float, ...] = ()
+
+
+class Odd(GaussianMixtureSubtractor):
+    """Keeps what ours may come to keep."""
+
+    def _begin(self, image):
+        super()._begin(image)
+        self._watch = Watch()
+        self._level = 0.0
+        self._single = np.float32(0)
+        self._last = None
+        self._mode = "calm"
+        self._kind = np.dtype(np.uint8)
+
+
+def test_numbers_of_every_kind_are_kept(tmp_path):
+    subtractor = taught(Odd, film()[:3])
+    kept = {
+        "_watch": Watch(3, (0.1, 2 / 3)),
+        "_level": float("inf"),
+        "_single": np.float32(0.1),
+        "_last": (1, None, (True, "x", np.int16(-4))),
+        "_mode": "wild",
+        "_kind": np.dtype(np.float64),
+    }
+    for name, value in kept.items():
+        setattr(subtractor, name, value)
+    subtractor.save(tmp_path / "state")
+    for other in (Odd.load(tmp_path / "state"), pickle.loads(pickle.dumps(subtractor))):
+        for name, value in kept.items():
+            assert getattr(other, name) == value
+            assert type(getattr(other, name)) is type(value)
+        assert other._last[2][2].dtype == np.int16
+    for name, wrong in (("_watch", (1, 2)), ("_watch", (1,)), ("_mode", 3), ("_level", "x")):
+        setattr(subtractor, name, wrong)
+        subtractor.save(tmp_path / "wrong")
+        with pytest.raises(BadState, match="wanted a"):
+            Odd.load(tmp_path / "wrong")
+        setattr(subtractor, name, kept[name])
+    subtractor._last = object()
+    with pytest.raises(TypeError, match="_last is a object"):
+        subtractor.save(tmp_path / "state")
+    assert Odd.load(tmp_path / "state")._mode == "wild"  # what was there is still there
 
 
 @every
