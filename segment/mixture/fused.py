@@ -1,0 +1,158 @@
+"""The compiled sweep, put to work: chunks, threads, precision, scratch."""
+
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segment.mixture.samples import Floats, Samples, over_chunks
+
+__all__ = ["Form", "Moments", "Precision", "choose_type", "judge", "sweep"]
+
+Precision = Literal["auto", "single", "double"]
+
+# From this many samples on, "auto" calculates within blocks in single precision whatever
+# the samples' type: the mean log-likelihood differs by about 1e-7 and takes half as long.
+_MANY = 65536
+
+# Nanoseconds of one core below which a second thread costs more than it brings.
+_WORTH = 1.5e6
+
+
+class Form(NamedTuple):
+    """Gaussians as E-steps want them: ln joint = constant - |factor (x - mean)|² / 2."""
+
+    means: Floats
+    """(K, D)."""
+
+    factors: Floats
+    """(K, D, D) lower triangular, factor' factor is the precision; or (K, D), its diagonal."""
+
+    constants: Floats
+    """(K,) ln weight + ln det factor - D/2 ln 2π."""
+
+
+class Moments(NamedTuple):
+    """Sums under responsibilities, about each component's own mean: nothing cancels."""
+
+    counts: Floats
+    """(K,) sum of r."""
+
+    means: Floats
+    """(K, D) sum of r x / sum of r."""
+
+    scatters: Floats
+    """(K, D, D), or (K, D) its diagonal: sum of r (x - mean)(x - mean)'."""
+
+
+def choose_type(samples: Samples, precision: Precision) -> type[np.floating[Any]]:
+    """The type of the arithmetic within a block."""
+    if precision == "auto":
+        few = len(samples) < _MANY and samples.X.dtype == np.float64
+        return np.float64 if few else np.float32
+    if precision not in ("single", "double"):
+        raise ValueError(f"precision is {precision!r}, wanted 'auto', 'single' or 'double'")
+    return np.float32 if precision == "single" else np.float64
+
+
+def sweep(samples: Samples, form: Form, precision: Precision = "auto") -> tuple[Moments, float]:
+    """E-step and M-step sums over all samples, and their log-likelihood, in one pass.
+
+    Besides what is given, this needs less than 8 MB, however many samples there are.
+    The result is the same for any number of threads.
+    """
+    from segment.mixture import kernels
+
+    kind = choose_type(samples, precision)
+    components, features = form.means.shape
+    full = form.factors.ndim == 3
+    run = kernels.sweep_full if full else kernels.sweep_diag
+    length = 1 + features + features * features if full else 1 + 2 * features
+    means, factors, constants = _typed(form, samples.centre, kind)
+
+    block = _block(components, features, kind)
+    most = max(1, min(128, 4_000_000 // (8 * components * length)))
+    chunk = max(32 * block, -(-len(samples) // (most * block)) * block)
+    count = -(-len(samples) // chunk)
+    sums = np.zeros((count, components, length))
+    totals = np.zeros((count, 1))
+
+    def work(number: int, start: int, stop: int, scratch: NDArray[Any]) -> None:
+        run(
+            samples.X,
+            samples.weight,
+            samples.centre,
+            means,
+            factors,
+            constants,
+            scratch,
+            start,
+            stop,
+            sums[number],
+            totals[number],
+        )
+
+    def scratch() -> NDArray[Any]:
+        return aligned(kernels.scratch_shape(components, features, block), kind)
+
+    cost = len(samples) * components * (features + (features**2 if full else features)) * 0.05
+    over_chunks(work, len(samples), chunk, samples.threads if cost > _WORTH else 1, scratch)
+    # The rounded means are what distances were taken from.
+    used = samples.centre + means.astype(np.float64)
+    return _moments(sums.sum(axis=0), used, full), float(totals.sum())
+
+
+def judge(X: NDArray[Any], centre: Floats, form: Form, start: int, stop: int) -> Floats:
+    """Ln of weight times density of samples start to stop, (n, K) float64."""
+    from segment.mixture import kernels
+
+    components, features = form.means.shape
+    full = form.factors.ndim == 3
+    means, factors, constants = _typed(form, centre, np.float64)
+    block = _block(components, features, np.float64)
+    scratch = aligned(kernels.scratch_shape(components, features, block), np.float64)
+    joint = np.empty((stop - start, components))
+    run = kernels.judge_full if full else kernels.judge_diag
+    run(X, centre, means, factors, constants, scratch, start, stop, joint)
+    return joint
+
+
+def aligned(shape: tuple[int, ...], kind: type[np.floating[Any]]) -> NDArray[Any]:
+    """An array that begins on a line of the cache: vectors across two lines cost a third more."""
+    size = int(np.prod(shape)) * np.dtype(kind).itemsize
+    raw = np.empty(size + 64, np.uint8)
+    begin = -raw.ctypes.data % 64
+    return raw[begin : begin + size].view(kind).reshape(shape)
+
+
+def _block(components: int, features: int, kind: type[np.floating[Any]]) -> int:
+    """Samples of a block: long loops, but no more scratch than stays in the near caches."""
+    longest, size = (512, 4) if kind is np.float32 else (384, 8)
+    rows = components + 3 * features + 3
+    return max(64, min(longest, 262144 // (rows * size) // 16 * 16))
+
+
+def _typed(form: Form, centre: Floats, kind: type[np.floating[Any]]) -> Any:
+    # What is not there weighs e^-1000: an infinity would make a NaN of a difference.
+    constants = np.maximum(form.constants, -1e30)
+    return (
+        np.ascontiguousarray(form.means - centre, kind),
+        np.ascontiguousarray(form.factors, kind),
+        np.ascontiguousarray(constants, kind),
+    )
+
+
+def _moments(sums: Floats, reference: Floats, full: bool) -> Moments:
+    """Turn sums about `reference` into means and the scatter about them."""
+    features = reference.shape[1]
+    counts = sums[:, 0]
+    safe = np.where(counts > 0, counts, 1.0)
+    shift = sums[:, 1 : 1 + features] / safe[:, None]
+    second = sums[:, 1 + features :]
+    if not full:
+        scatters = np.maximum(second - counts[:, None] * shift**2, 0.0)
+        return Moments(counts, reference + shift, scatters)
+    lower = np.tril(second.reshape(-1, features, features))
+    scatters = lower + np.tril(lower, -1).transpose(0, 2, 1)
+    scatters -= counts[:, None, None] * shift[:, :, None] * shift[:, None, :]
+    return Moments(counts, reference + shift, scatters)

@@ -1,0 +1,121 @@
+"""Missing values in Gaussian mixtures: what is not known is one more thing for the E-step.
+
+Samples are worked on by pattern, the same features missing, so that a pattern costs one
+regression of its missing features on its known ones for each component.
+
+Source: Ghahramani and Jordan, Supervised learning from incomplete data via an EM
+approach, 1994.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from scipy.special import logsumexp
+
+from segment.mixture.family import Assign, Collapse, Pass
+from segment.mixture.fused import Moments
+from segment.mixture.samples import Floats, Samples
+
+__all__ = ["fill", "log_joint", "sweep"]
+
+_LOG_2PI = float(np.log(2 * np.pi))
+
+
+def sweep(
+    samples: Samples, covariances: Floats, parameters: Any, assign: Assign | None, full: bool
+) -> Pass:
+    """E-step and M-step sums where X has NaN; covariances (K, D, D); see `Family.sweep`."""
+    means = parameters[1]
+    components, features = means.shape
+    counts = np.zeros(components)
+    first = np.zeros((components, features))
+    second = np.zeros((components, features, features))
+    total = 0.0
+    for X, weight in samples.chunks(65536):
+        for rows, known in _patterns(X):
+            some = X[rows][:, known]
+            joint = _joint(some, known, covariances, parameters)
+            evidence = logsumexp(joint, axis=1)
+            log_shares = joint - evidence[:, None]
+            shares = np.exp(log_shares) if assign is None else assign(log_shares)
+            if weight is None:
+                total += float(evidence.sum())
+            else:
+                total += float(weight[rows] @ evidence)
+                shares = shares * weight[rows, None]
+            counts += shares.sum(axis=0)
+            for k in range(components):
+                d, spread = _complete(some, known, means[k], covariances[k])
+                wd = shares[:, k, None] * d
+                first[k] += wd.sum(axis=0)
+                second[k] += wd.T @ d + shares[:, k].sum() * spread
+    shift = first / np.where(counts > 0, counts, 1.0)[:, None]
+    second -= counts[:, None, None] * shift[:, :, None] * shift[:, None, :]
+    scatters = second if full else np.diagonal(second, axis1=1, axis2=2).copy()
+    return Pass(Moments(counts, means + shift, scatters), total)
+
+
+def log_joint(X: Floats, covariances: Floats, parameters: Any) -> Floats:
+    """Ln of weight times density of what is known of each sample: (n, D) to (n, K)."""
+    joint = np.empty((len(X), len(parameters[0])))
+    for rows, known in _patterns(X):
+        joint[rows] = _joint(X[rows][:, known], known, covariances, parameters)
+    return joint
+
+
+def fill(X: Floats, covariances: Floats, parameters: Any) -> Floats:
+    """X (n, D) with every NaN replaced by its expectation given what is known."""
+    filled = X.copy()
+    means = parameters[1]
+    for rows, known in _patterns(X):
+        if known.all():
+            continue
+        some = X[rows][:, known]
+        joint = _joint(some, known, covariances, parameters)
+        shares = np.exp(joint - logsumexp(joint, axis=1)[:, None])
+        guess = np.zeros((len(some), X.shape[1]))
+        for k, mean in enumerate(means):
+            d, _ = _complete(some, known, mean, covariances[k])
+            guess += shares[:, k, None] * (mean + d)
+        filled[np.ix_(rows, ~known)] = guess[:, ~known]
+    return filled
+
+
+def _patterns(X: Floats) -> Iterator[tuple[Any, Any]]:
+    """Yield the rows of X that know the same features, and which (D,) bool those are."""
+    known, member = np.unique(~np.isnan(X), axis=0, return_inverse=True)
+    member = member.ravel()
+    for p in range(len(known)):
+        yield np.flatnonzero(member == p), known[p]
+
+
+def _joint(some: Floats, known: Any, covariances: Floats, parameters: Any) -> Floats:
+    weights, means, _ = parameters
+    joint = np.empty((len(some), len(weights)))
+    logs = np.log(np.maximum(weights, np.finfo(np.float64).tiny))
+    for k, mean in enumerate(means):
+        try:
+            lower = np.linalg.cholesky(covariances[k][np.ix_(known, known)])
+        except np.linalg.LinAlgError:
+            raise Collapse(
+                f"component {k} has collapsed: its covariance is singular; raise reg_covar, "
+                "give a prior or fewer components"
+            ) from None
+        y = np.linalg.solve(lower, (some - mean[known]).T)
+        constant = logs[k] - np.log(np.diagonal(lower)).sum() - 0.5 * len(lower) * _LOG_2PI
+        joint[:, k] = constant - 0.5 * (y**2).sum(axis=0)
+    return joint
+
+
+def _complete(some: Floats, known: Any, mean: Floats, covariance: Floats) -> tuple[Floats, Floats]:
+    """Expected differences from the mean (n, D), and the covariance (D, D) that is left."""
+    d = np.zeros((len(some), len(mean)))
+    spread = np.zeros_like(covariance)
+    d[:, known] = some - mean[known]
+    if not known.all():
+        across = covariance[np.ix_(~known, known)]
+        slope = np.linalg.solve(covariance[np.ix_(known, known)], across.T).T
+        d[:, ~known] = d[:, known] @ slope.T
+        spread[np.ix_(~known, ~known)] = covariance[np.ix_(~known, ~known)] - slope @ across.T
+    return d, spread

@@ -1,0 +1,191 @@
+"""The samples of one fit: checked once, then gone over in chunks by as many threads as help."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segment.threads import count_threads, over_rows
+
+__all__ = ["Floats", "Samples", "check_matrix", "check_weights", "over_chunks"]
+
+Floats = NDArray[Any]
+"""An array of float64, or of float32 where that is said."""
+
+# Samples that are looked at together by what is not compiled: a few hundred kB.
+_CHUNK = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """N samples of D features, and what each of them counts."""
+
+    X: NDArray[Any]
+    """(N, D) float64, float32 or uint8, C-contiguous; NaN is a missing value."""
+
+    weight: Floats
+    """(N,) float64, at least 0; empty where every sample counts once."""
+
+    total: float
+    """The sum of the weights."""
+
+    centre: Floats
+    """(D,) float64, the mean of what is known of each feature."""
+
+    scale: Floats
+    """(D,) float64, the standard deviation of each feature, 1 where it does not vary."""
+
+    complete: bool
+    """Whether no value is missing."""
+
+    threads: int
+
+    @classmethod
+    def check(
+        cls,
+        X: Any,
+        sample_weight: Any = None,
+        *,
+        missing: bool = False,
+        least: int = 1,
+        threads: int | None = None,
+    ) -> "Samples":
+        """Check what a caller gave; raise ValueError or TypeError in one clear line."""
+        X = check_matrix(X)
+        if len(X) < least:
+            raise ValueError(
+                f"X has n_samples={len(X)}, fewer than n_components={least}; "
+                "give more samples or ask for fewer components"
+            )
+        weight = check_weights(sample_weight, len(X))
+        total = float(weight.sum()) if weight.size else float(len(X))
+        centre, scale, complete = _moments(X, weight, missing)
+        return cls(X, weight, total, centre, scale, complete, count_threads(threads))
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+    def chunks(self, size: int = _CHUNK) -> Iterator[tuple[Floats, Floats | None]]:
+        """Yield (n, D) float64 and the (n,) weights, or None, of a few samples at a time."""
+        for start in range(0, len(self.X), size):
+            some = slice(start, start + size)
+            yield self.X[some].astype(np.float64), self.weight[some] if self.weight.size else None
+
+    def some(self, rng: np.random.Generator, most: int) -> tuple[Floats, Floats]:
+        """At most `most` samples drawn without return, (n, D) float64, and their weights (n,)."""
+        which: Any = slice(None)
+        if len(self.X) > most:
+            which = np.sort(rng.choice(len(self.X), most, replace=False))
+        X = self.X[which].astype(np.float64)
+        return X, self.weight[which].copy() if self.weight.size else np.ones(len(X))
+
+
+def check_matrix(X: Any, features: int | None = None, model: str = "the mixture") -> NDArray[Any]:
+    """Return X as a C-contiguous (N, D) array of float64, float32 or uint8.
+
+    NaN is let through: who cannot use it says so. Raises ValueError, TypeError.
+    """
+    if hasattr(X, "toarray") and hasattr(X, "tocsr"):
+        raise TypeError("X is a sparse matrix, wanted a dense array; call X.toarray() first")
+    X = np.asarray(X)
+    if X.dtype.kind == "c":
+        raise ValueError("Complex data not supported: X is complex, wanted real numbers")
+    if X.dtype not in (np.float64, np.float32, np.uint8):
+        X = X.astype(np.float64)
+    if X.ndim != 2:
+        raise ValueError(
+            f"X has {X.ndim} dimensions, wanted 2: (n_samples, n_features). Reshape your data "
+            "by X.reshape(-1, 1) if it has one feature, X.reshape(1, -1) if it is one sample"
+        )
+    if X.shape[0] == 0:
+        raise ValueError(f"X is {X.shape}: 0 sample(s), wanted a minimum of 1 is required")
+    if X.shape[1] == 0:
+        raise ValueError(f"0 feature(s) (shape={X.shape}) while a minimum of 1 is required.")
+    if features is not None and X.shape[1] != features:
+        raise ValueError(
+            f"X has {X.shape[1]} features, but {model} is expecting {features} features as input"
+        )
+    return np.ascontiguousarray(X)
+
+
+def check_weights(weight: Any, n_samples: int) -> Floats:
+    """Return (N,) float64 weights, empty for None; raise ValueError unless they can be used."""
+    if weight is None:
+        return np.empty(0)
+    weight = np.asarray(weight, dtype=np.float64)
+    if weight.ndim == 0:
+        weight = np.full(n_samples, float(weight))
+    if weight.ndim != 1:
+        raise ValueError(f"Sample weights must be 1D array or scalar, given {weight.ndim}D")
+    if weight.shape != (n_samples,):
+        raise ValueError(f"sample_weight.shape == {weight.shape}, expected {(n_samples,)}!")
+    if not np.isfinite(weight).all() or (weight < 0).any() or weight.sum() <= 0:
+        raise ValueError(
+            "sample_weight wants finite numbers of at least 0, not all of them 0; given "
+            f"{weight.min()} to {weight.max()}"
+        )
+    return np.ascontiguousarray(weight)
+
+
+def _moments(X: NDArray[Any], weight: Floats, missing: bool) -> tuple[Floats, Floats, bool]:
+    """Mean and standard deviation of each feature, about a first sample: no large sums."""
+    features = X.shape[1]
+    total, first, second = np.zeros(features), np.zeros(features), np.zeros(features)
+    near = np.nan_to_num(X[: min(len(X), 64)].astype(np.float64)).mean(axis=0)
+    complete = True
+    # Long chunks, few features: sums along the samples are slow in an array of many rows.
+    size = max(64, 65536 // features)
+    for start in range(0, len(X), size):
+        chunk = X[start : start + size].astype(np.float64) - near
+        w = weight[start : start + size] if weight.size else None
+        if not np.isfinite(chunk).all():
+            if np.isinf(chunk).any():
+                raise ValueError("Input X contains infinity or a value too large, wanted numbers")
+            if not missing:
+                raise ValueError(
+                    "Input X contains NaN; this model takes no missing values, GaussianMixture does"
+                )
+            complete = False
+            known = ~np.isnan(chunk)
+            chunk = np.where(known, chunk, 0.0)
+            total += known.sum(axis=0) if w is None else w @ known
+        else:
+            total += len(chunk) if w is None else w.sum()
+        first += np.ones(len(chunk)) @ chunk if w is None else w @ chunk
+        second += np.einsum("nd,nd->d", chunk if w is None else chunk * w[:, None], chunk)
+    if (total == 0).any():
+        raise ValueError(
+            f"Input X contains NaN only in feature {int(np.flatnonzero(total == 0)[0])}; "
+            "leave that feature out"
+        )
+    mean = first / total
+    variance = np.maximum(second / total - mean**2, 0.0)
+    # What is left of rounding is no variance.
+    flat = variance <= 1e-14 * (mean**2 + np.finfo(np.float64).eps * near**2)
+    return near + mean, np.where(flat, 1.0, np.sqrt(variance)), complete
+
+
+def over_chunks(
+    work: Callable[[int, int, int, Any], None],
+    total: int,
+    chunk: int,
+    threads: int,
+    make_scratch: Callable[[], Any],
+) -> None:
+    """Call work(number, start, stop, scratch) for every chunk of `total`, whoever is free next.
+
+    Chunks do not depend on the number of threads, so neither do sums over them. A thread
+    that the machine keeps busy with something else takes fewer of them.
+    """
+    numbers = itertools.count()
+    count = -(-total // chunk)
+
+    def take(_start: int, _stop: int) -> None:
+        scratch = make_scratch()
+        while (number := next(numbers)) < count:
+            work(number, number * chunk, min(total, (number + 1) * chunk), scratch)
+
+    over_rows(take, threads, threads)
