@@ -1,0 +1,84 @@
+"""The equations of Neural EM on whole numpy arrays, float64, slow and plain."""
+
+import numpy as np
+
+
+def sigmoid(a):
+    return 1 / (1 + np.exp(-a))
+
+
+def bernoulli_responsibilities(x, logits):
+    mu, x = sigmoid(logits), x[:, None]
+    p = x * mu + (1 - x) * (1 - mu)  # (B, K, C, H, W)
+    one = p.shape[2] == 1
+    p = p + 1e-6 if one else np.maximum(p, 1e-6).prod(axis=2, keepdims=True)
+    return p / p.sum(axis=1, keepdims=True)
+
+
+def gaussian_responsibilities(x, mu, sigma):
+    density = np.exp(-((x[:, None] - mu) ** 2) / (2 * sigma**2)) / (np.sqrt(2 * np.pi) * sigma)
+    p = density.prod(axis=2, keepdims=True) + 1e-6
+    return p / p.sum(axis=1, keepdims=True)
+
+
+def bernoulli_loss(x, logits, gamma, between):
+    mu, x = sigmoid(logits), x[:, None]
+    inside = -(x * np.log(mu) + (1 - x) * np.log(1 - mu))
+    outside = -np.log(1 - mu)  # KL(Bernoulli(0) || Bernoulli(mu))
+    return (gamma * inside + between * (1 - gamma) * outside).sum() / len(x)
+
+
+def gaussian_loss(x, mu, gamma, between):
+    inside = (mu - x[:, None]) ** 2 / 2
+    outside = mu**2 / 2  # KL(N(mu, 1) || N(0, 1))
+    return (gamma * inside + between * (1 - gamma) * outside).sum() / len(x)
+
+
+def gradient_step(error, theta, weight, rate):
+    """N-EM: one step of every slot's θ, and the prediction's logits. error (M, N), θ (M, D)."""
+    s = sigmoid(theta)
+    theta = theta + rate * s * (1 - s) * (error @ weight)
+    return sigmoid(theta) @ weight.T, theta
+
+
+def recurrent_step(error, h, weights):
+    """RNN-EM without encoder and norm. error (M, N), h (M, D)."""
+    a = np.concatenate([error, h], axis=1) @ weights["remember"].T + weights["remember_bias"]
+    return sigmoid(a) @ weights["predict"].T + weights["predict_bias"], sigmoid(a)
+
+
+def layer_norm(a, scale=1.0, shift=0.0):
+    centred = a - a.mean(axis=-1, keepdims=True)
+    return centred / np.sqrt(a.var(axis=-1, keepdims=True) + 1e-5) * scale + shift
+
+
+def relation(h, slots, weights):
+    """R-NEM: what other slots do to each slot, pair by pair. h (B * K, D)."""
+
+    def layer(name, x):
+        return np.maximum(x @ weights[name].T + weights[name + "_bias"], 0)
+
+    s = layer("describe", h).reshape(-1, slots, weights["describe"].shape[0])
+    effects = np.zeros_like(s)
+    for k in range(slots):
+        for other in range(slots):
+            if other == k:
+                continue
+            e = layer("pair", np.concatenate([s[:, k], s[:, other]], axis=1))
+            looked = np.tanh(e @ weights["look"].T + weights["look_bias"])
+            attention = sigmoid(looked @ weights["attend"].T + weights["attend_bias"])
+            effects[:, k] += attention * layer("effect", e)
+    return effects.reshape(len(h), -1)
+
+
+def up_convolution(x, weight, bias):
+    """Nearest neighbours to twice the size, then 4×4, padded one before and two after."""
+    x = x.repeat(2, axis=2).repeat(2, axis=3)
+    x = np.pad(x, ((0, 0), (0, 0), (1, 2), (1, 2)))
+    height, width = x.shape[2] - 3, x.shape[3] - 3
+    out = np.zeros((len(x), len(weight), height, width)) + bias[:, None, None]
+    for u in range(4):
+        for v in range(4):
+            part = x[:, :, u : u + height, v : v + width]
+            out += np.einsum("oc,mchw->mohw", weight[:, :, u, v], part)
+    return out

