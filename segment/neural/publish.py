@@ -35,6 +35,7 @@ def publish(
     recipe = trainer.recipe
     model = load_weights(folder / WEIGHTS).to(trainer.device)
     (folder / "recipe.toml").write_text(recipe_text, encoding="utf-8")
+    (folder / WEIGHTS).chmod(0o644)
     try:
         draw_figure(model, recipe, trainer.curve, folder / "figure.png")
     except SegmentError as error:
@@ -55,6 +56,7 @@ def publish(
             "updates": trainer.update,
             "scenes": trainer.update * recipe.training.batch,
             "seconds": round(trainer.seconds),
+            "kept": _kept(trainer),
             "hardware": _hardware(trainer.device),
         },
         "versions": versions(),
@@ -63,6 +65,12 @@ def publish(
     partial.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     os.replace(partial, folder / "score.json")
     return document
+
+
+def _kept(trainer: Trainer) -> dict[str, float]:
+    """Which update's weights these are, and how they did on the held-out scenes."""
+    best = max(trainer.curve, key=lambda point: point["ari"])
+    return {key: round(best[key], 4) for key in ("update", "scenes", "ami", "ari")}
 
 
 def _hardware(device: torch.device) -> str:
