@@ -127,6 +127,8 @@ def models(as_json: bool) -> None:
               show_default=True, help="Of the scenes; may be given several times.")  # fmt: skip
 @click.option("--slots", type=click.IntRange(1), help="Another K than the model was trained with.")
 @click.option("--steps", type=click.IntRange(1), help="Other steps than it was trained with.")
+@click.option("--restarts", type=click.IntRange(1), default=1, show_default=True,
+              help="Random beginnings; the one with the lowest loss counts.")  # fmt: skip
 @click.option("--curtain", is_flag=True, help="Balls only: something stands before them.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def score_neural(
@@ -137,6 +139,7 @@ def score_neural(
     seeds: tuple[int, ...],
     slots: int | None,
     steps: int | None,
+    restarts: int,
     curtain: bool,
     as_json: bool,
 ) -> None:
@@ -156,7 +159,14 @@ def score_neural(
     scenes = with_scenes(recipe, {key: v for key, v in changes.items() if v is not None})
     network = zoo.load(folder).model
     found = score(
-        network, recipe, scenes=scenes, count=count, seeds=seeds, slots=slots, steps=steps
+        network,
+        recipe,
+        scenes=scenes,
+        count=count,
+        seeds=seeds,
+        slots=slots,
+        steps=steps,
+        restarts=restarts,
     )
     if as_json:
         click.echo(json.dumps({"model": folder.name, **found}, indent=1))

@@ -50,7 +50,7 @@ def gaussian_responsibilities(x: Tensor, mu: Tensor, sigma: float) -> Tensor:
 
 
 def bernoulli_loss(x: Tensor, logits: Tensor, gamma: Tensor, between: float = 1.0) -> Tensor:
-    """Both terms of the loss, in nats, summed over pixels and slots, averaged over B.
+    """Both terms of the loss (B,), in nats, summed over pixels and slots.
 
     γ · BCE(μ, x) + between · (1 - γ) · KL(Bernoulli(0) ‖ Bernoulli(μ)); in logits l that is
     γ (softplus(l) - x l) + between · (1 - γ) softplus(l), which never overflows.
@@ -62,11 +62,11 @@ def bernoulli_loss(x: Tensor, logits: Tensor, gamma: Tensor, between: float = 1.
         total = empty - explained
     else:
         total = empty * (gamma + between * (1 - gamma)) - explained
-    return total.sum() / len(x)
+    return total.flatten(1).sum(dim=1)
 
 
 def gaussian_loss(x: Tensor, mu: Tensor, gamma: Tensor, between: float = 1.0) -> Tensor:
-    """Both terms of the loss for intensities: γ (μ - x)² / 2 + between · (1 - γ) μ² / 2."""
+    """Both terms of the loss (B,) for intensities: γ (μ - x)² / 2 + between · (1 - γ) μ² / 2."""
     inside = gamma * (mu - x[:, None]).square()
     outside = (1 - gamma) * mu.square()
-    return (inside + between * outside).sum() / (2 * len(x))
+    return (inside + between * outside).flatten(1).sum(dim=1) / 2

@@ -2,14 +2,17 @@
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from segment.neural import measure
 from segment.neural.batches import Batch
 from segment.neural.model import NeuralEM
+from segment.neural.noise import random_responsibilities
 
 __all__ = ["Evaluation", "evaluate", "reduced_precision"]
 
@@ -56,32 +59,55 @@ def evaluate(
     which: str = "last",
     between: float = 1.0,
     precision: str = "float32",
+    restarts: int = 1,
 ) -> Evaluation:
-    """Run a model over a batch and score every step's responsibilities."""
-    device = next(model.parameters()).device
+    """Run a model over a batch and score every step's responsibilities.
+
+    With `restarts` every scene is begun so often, each time with other random
+    responsibilities, and the run with the lowest loss of its own is scored: the truth
+    has no say in it.
+    """
     B, S = batch.noisy.shape[:2]
     found = np.empty((B, S, *batch.noisy.shape[3:]), np.int64)
-    bce = np.empty((B, S))
-    losses = np.empty((B, S))
-    for start in range(0, B, TOGETHER):
-        part = slice(start, min(start + TOGETHER, B))
-        state = model.begin(batch.gamma[part].to(device))
-        noisy, targets = batch.noisy[part].to(device), batch.targets[part].to(device)
-        with reduced_precision(device, precision):
-            for t, (target, after) in enumerate(model.unroll(targets, noisy, state, "none")):
-                found[part, t] = after.gamma.argmax(dim=1)[:, 0].cpu().numpy()
-                expected = after.prediction.amax(dim=1)  # (B, C, H, W)
-                if model.config.pixels == "bernoulli":
-                    expected = expected.clamp(1e-6, 1 - 1e-6)
-                    error = -(target * expected.log() + (1 - target) * (-expected).log1p())
-                else:
-                    error = (target - expected).square() / 2
-                bce[part, t] = error.flatten(1).sum(dim=1).cpu().numpy()
-                losses[part, t] = float(model.loss(target, after, between))
+    bce, losses = np.empty((B, S)), np.empty((B, S))
+    chosen = slice(-1, None) if which == "last" else slice(None)
+    rng = np.random.default_rng(0)
+    for restart in range(restarts):
+        for start in range(0, B, TOGETHER):
+            part = np.arange(start, min(start + TOGETHER, B))
+            gamma = batch.gamma[part]
+            if restart:
+                gamma = torch.from_numpy(random_responsibilities(rng, tuple(gamma.shape)))
+            run = _run(model, batch.noisy[part], batch.targets[part], gamma, between, precision)
+            if restart:
+                better = run[2][:, chosen].mean(axis=1) < losses[part][:, chosen].mean(axis=1)
+                part, run = part[better], tuple(array[better] for array in run)
+            found[part], bce[part], losses[part] = run
     counts = measure.contingency(
         batch.truth.reshape(B * S, -1), found.reshape(B * S, -1), batch.gamma.shape[1]
     )
     ami = measure.adjusted_mutual_information(counts).reshape(B, S)
     ari = measure.adjusted_rand(counts).reshape(B, S)
-    chosen = losses[:, -1:] if which == "last" else losses
-    return Evaluation(ami, ari, bce, float(chosen.mean()))
+    return Evaluation(ami, ari, bce, float(losses[:, chosen].mean()))
+
+
+def _run(
+    model: NeuralEM, noisy: Tensor, targets: Tensor, gamma: Tensor, between: float, precision: str
+) -> tuple[NDArray[Any], ...]:
+    """Best slots (B, S, H, W), errors of prediction (B, S) and losses (B, S)."""
+    device = next(model.parameters()).device
+    noisy, targets = noisy.to(device), targets.to(device)
+    best, errors, losses = [], [], []
+    with reduced_precision(device, precision):
+        steps = model.unroll(targets, noisy, model.begin(gamma.to(device)), "none")
+        for target, after in steps:
+            best.append(after.gamma.argmax(dim=1)[:, 0].cpu())
+            expected = after.prediction.amax(dim=1)  # (B, C, H, W)
+            if model.config.pixels == "bernoulli":
+                expected = expected.clamp(1e-6, 1 - 1e-6)
+                error = -(target * expected.log() + (1 - target) * (-expected).log1p())
+            else:
+                error = (target - expected).square() / 2
+            errors.append(error.flatten(1).sum(dim=1).cpu())
+            losses.append(model.loss(target, after, between).cpu())
+    return tuple(torch.stack(found, dim=1).numpy() for found in (best, errors, losses))

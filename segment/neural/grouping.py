@@ -1,5 +1,6 @@
 """A trained model at work: frames in, labels and responsibilities out."""
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -49,6 +50,7 @@ class LoadedModel:
         slots: int | None = None,
         steps: int | None = None,
         seed: int = 0,
+        restarts: int = 1,
     ) -> Grouping:
         """Share the pixels of sequences among slots.
 
@@ -60,6 +62,7 @@ class LoadedModel:
         steps : looks at the first frame before the second comes; None is the number
             that a still picture was trained with for T = 1, and one for sequences.
         seed : of the random responsibilities to begin with; equal seeds, equal labels.
+        restarts : random beginnings, of which the one with the lowest loss is returned.
 
         Returns
         -------
@@ -81,6 +84,8 @@ class LoadedModel:
         looks = (self.steps if T == 1 else 1) if steps is None else steps
         if looks < 1:
             raise ValueError(f"steps is {looks}, wanted at least 1")
+        if restarts < 1:
+            raise ValueError(f"restarts is {restarts}, wanted at least 1")
         device = next(self.model.parameters()).device
         rng = np.random.default_rng(seed)
         total = K + config.background
@@ -88,14 +93,28 @@ class LoadedModel:
         gammas = np.empty((B, T, total, *config.size), np.float32)
         for b in range(B):  # one scene at a time, so that memory does not grow with B
             x = torch.from_numpy(batch[b]).to(device)  # (T, C, H, W)
-            gamma = noise.random_responsibilities(rng, (1, total, 1, *config.size))
-            state = self.model.begin(torch.from_numpy(gamma).to(device))
-            for t in range(T):
-                for _ in range(looks if t == 0 else 1):
-                    state = self.model.step(x[None, max(t - 1, 0)], x[None, t], state)
-                gammas[b, t] = state.gamma[0, :, 0].cpu().numpy()
-                labels[b, t] = self._label(x[t], state).cpu().numpy()
+            least = math.inf
+            for _ in range(restarts):
+                gamma = noise.random_responsibilities(rng, (1, total, 1, *config.size))
+                found = self._follow(x, torch.from_numpy(gamma).to(device), looks)
+                if found[2] < least or restarts == 1:
+                    labels[b], gammas[b], least = found
         return Grouping(labels[0], gammas[0]) if alone else Grouping(labels, gammas)
+
+    def _follow(
+        self, x: Tensor, gamma: Tensor, looks: int
+    ) -> tuple[NDArray[np.int32], NDArray[np.float32], float]:
+        """Labels (T, H, W), responsibilities (T, K, H, W) and loss of one beginning."""
+        state = self.model.begin(gamma)
+        labels, gammas, loss = [], [], 0.0
+        for t in range(len(x)):
+            for _ in range(looks if t == 0 else 1):
+                state = self.model.step(x[None, max(t - 1, 0)], x[None, t], state)
+            labels.append(self._label(x[t], state))
+            gammas.append(state.gamma[0, :, 0])
+            loss += float(self.model.loss(x[None, t], state))
+        found = torch.stack(labels).to(torch.int32).cpu().numpy()
+        return found, torch.stack(gammas).cpu().numpy(), loss
 
     def _label(self, x: Tensor, state: State) -> Tensor:
         """Labels (H, W) of one frame (C, H, W)."""

@@ -84,7 +84,7 @@ class NeuralEM(nn.Module):
         return State(hidden, logits, logits, gamma)
 
     def loss(self, target: Tensor, state: State, between: float = 1.0) -> Tensor:
-        """The loss of one step: its sum over pixels and slots, averaged over scenes."""
+        """The loss of one step (B,): its sum over pixels and slots, for every scene."""
         if self.config.pixels == "bernoulli":
             return equations.bernoulli_loss(target, state.logits, state.gamma, between)
         return equations.gaussian_loss(target, state.prediction, state.gamma, between)

@@ -43,7 +43,11 @@ def publish(
             raise
     if not count:
         return {}
-    results = [score(model, recipe, count=max(1, count // len(seeds)), seeds=seeds)]
+    many = max(1, count // len(seeds))
+    results = [score(model, recipe, count=many, seeds=seeds)]
+    # What more looks and more beginnings are worth.
+    looks = 2 * recipe.training.steps
+    results.append(score(model, recipe, count=many, seeds=seeds, steps=looks, restarts=5))
     for scenes, slots in others(recipe):
         few = max(1, count // 5)
         results.append(score(model, recipe, scenes=scenes, slots=slots, count=few))

@@ -36,6 +36,7 @@ def score(
     seeds: Sequence[int] = (0,),
     slots: int | None = None,
     steps: int | None = None,
+    restarts: int = 1,
 ) -> dict[str, Any]:
     """Score a model on `count` unseen scenes for every seed, in float32.
 
@@ -44,6 +45,8 @@ def score(
     scenes : which scenes; None for the kind the recipe ends with.
     seeds : of the scenes, their noise and the first responsibilities.
     slots, steps : other numbers than the recipe's.
+    restarts : random beginnings of every scene, of which the one with the lowest loss is
+        scored; the truth has no say in it.
 
     Returns
     -------
@@ -52,6 +55,8 @@ def score(
         recipe counts; `last_ami` and `last_ari` after the last step; for each its
         `_spread`, the standard deviation over seeds.
     """
+    if restarts < 1:
+        raise ValueError(f"restarts is {restarts}, wanted at least 1")
     if count < 1 or not seeds:
         raise ValueError(f"count is {count} and seeds {list(seeds)}, wanted at least one of each")
     settings = recipe.training
@@ -66,7 +71,9 @@ def score(
         for start in range(0, count, CHUNK):
             size = min(CHUNK, count - start)
             batch = make_batch(recipe, chosen, (seed, TEST, start), size, slots=K, steps=S)
-            found = evaluate(model, batch, which=settings.loss, between=settings.between)
+            found = evaluate(
+                model, batch, which=settings.loss, between=settings.between, restarts=restarts
+            )
             parts.append(found.at(settings.loss))
             weights.append(size)
             curves.append(found.ari.mean(axis=0) * (size / count / len(seeds)))
@@ -79,6 +86,7 @@ def score(
         "seeds": list(seeds),
         "slots": K,
         "steps": S,
+        "restarts": restarts,
     }
     for key in means[0]:
         values = [mean[key] for mean in means]

@@ -145,7 +145,7 @@ class Trainer:
         )
         for t, (target, state) in enumerate(steps):
             if settings.loss == "all" or t + 1 == S:
-                total = total + self.model.loss(target, state, settings.between)
+                total = total + self.model.loss(target, state, settings.between).mean()
         return total / (S if settings.loss == "all" else 1)
 
     def look(self, loss: float) -> dict[str, float]:

@@ -25,13 +25,13 @@ def bernoulli_loss(x, logits, gamma, between):
     mu, x = sigmoid(logits), x[:, None]
     inside = -(x * np.log(mu) + (1 - x) * np.log(1 - mu))
     outside = -np.log(1 - mu)  # KL(Bernoulli(0) || Bernoulli(mu))
-    return (gamma * inside + between * (1 - gamma) * outside).sum() / len(x)
+    return (gamma * inside + between * (1 - gamma) * outside).sum(axis=(1, 2, 3, 4))
 
 
 def gaussian_loss(x, mu, gamma, between):
     inside = (mu - x[:, None]) ** 2 / 2
     outside = mu**2 / 2  # KL(N(mu, 1) || N(0, 1))
-    return (gamma * inside + between * (1 - gamma) * outside).sum() / len(x)
+    return (gamma * inside + between * (1 - gamma) * outside).sum(axis=(1, 2, 3, 4))
 
 
 def gradient_step(error, theta, weight, rate):

@@ -161,6 +161,22 @@ def test_a_shipped_model_tells_two_shapes_apart():
     assert np.mean(whole) > 0.6
 
 
+def test_more_beginnings_never_have_a_higher_loss():
+    recipe = neural.read_recipe({"model": {"hidden": 4}, "training": {"steps": 2}})
+    torch.manual_seed(0)
+    model = NeuralEM(recipe.model)
+    for parameter in model.parameters():
+        parameter.data *= 8  # so that beginnings differ
+    losses = [score(model, recipe, count=20, restarts=n)["loss"] for n in (1, 2, 6)]
+    assert losses[0] > losses[1] > losses[2]
+    x = frames(1, 6, 8, 1)
+    loaded = untrained(slots=3)
+    one, two = (loaded.group(x, restarts=n) for n in (1, 8))
+    assert (one.responsibilities != two.responsibilities).any()
+    with pytest.raises(ValueError, match="restarts is 0"):
+        loaded.group(x, restarts=0)
+
+
 def test_scores_are_of_the_same_scenes_in_any_chunks():
     recipe = neural.read_recipe({"model": {"hidden": 4}, "training": {"steps": 2}})
     model = NeuralEM(recipe.model)
