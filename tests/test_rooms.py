@@ -28,7 +28,7 @@ LEANS_ON = {
     "masks": ({"arrays"}, {"numpy", "cv2", "skimage", "scipy"}),
     "grouping": (
         {"arrays", "errors", "masks", "mixture", "neural"},
-        {"numpy", "cv2", "skimage", "scipy"},
+        {"numpy", "numba", "cv2", "skimage", "scipy"},
     ),
     "video": ({"arrays", "errors", "frame", "protocols"}, {"numpy", "av", "cv2"}),
     "samples": ({"errors"}, set()),
@@ -38,7 +38,7 @@ LEANS_ON = {
     ),
     "scores": (
         {"arrays", "errors", "frame", "protocols", "video"},
-        {"numpy", "cv2", "scipy", "skimage"},
+        {"numpy", "numba", "cv2", "scipy", "skimage"},
     ),
     "pipeline": ({"arrays", "errors", "frame", "masks", "protocols"}, set()),
     "cli": (None, {"click", "rich"}),
