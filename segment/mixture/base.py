@@ -367,4 +367,5 @@ def _column_names(X: Any) -> NDArray[Any] | None:
     columns = getattr(X, "columns", None)
     if columns is None or not all(isinstance(name, str) for name in columns):
         return None
-    return np.asarray(columns, dtype=object)
+    names: NDArray[Any] = np.asarray(columns, dtype=object)
+    return names

@@ -138,10 +138,11 @@ def run(
         except StopIteration:
             converged, reason = True, "the method had no further step"
             break
-        if monotone and point.objective < best.objective:
-            # Not even rounding may make a fit end lower than it has been.
-            fall = (best.objective - point.objective) / total
-            converged = fall <= max(tol, 1e-7 * max(1.0, abs(best.objective) / total))
+        fall = (best.objective - point.objective) / total
+        rounding = 1e-7 * max(1.0, abs(best.objective) / total)
+        # Whoever asks for tol=0 wants all iterations, and knows that rounding is left.
+        if monotone and fall > (rounding if tol == 0 else 0.0):
+            converged = fall <= max(tol, rounding)
             reason = f"the objective fell by {fall:.3g} nats a sample: rounding or regularisation"
             break
         best = point

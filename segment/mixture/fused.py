@@ -77,6 +77,8 @@ def sweep(samples: Samples, form: Form, precision: Precision = "auto") -> tuple[
     sums = np.zeros((count, components, length))
     totals = np.zeros((count, 1))
 
+    unroll = kernels.unrolled(features, full)
+
     def work(number: int, start: int, stop: int, scratch: NDArray[Any]) -> None:
         run(
             samples.X,
@@ -90,6 +92,7 @@ def sweep(samples: Samples, form: Form, precision: Precision = "auto") -> tuple[
             stop,
             sums[number],
             totals[number],
+            unroll,
         )
 
     def scratch() -> NDArray[Any]:

@@ -130,9 +130,8 @@ class GaussianMixture(Mixture):
             raise ValueError(f"weights_init is {weights}, wanted shares that sum to 1")
         if weights is None or means is None or covariances is None:
             if self.responsibilities_init is not None:
-                shares = given(
-                    self.responsibilities_init, "responsibilities_init", (len(samples), components)
-                )
+                size = (len(samples), components)
+                shares: Any = given(self.responsibilities_init, "responsibilities_init", size)
                 X = samples.X.astype(np.float64)
                 if not samples.complete:
                     X = np.where(np.isnan(X), samples.centre, X)
@@ -181,7 +180,8 @@ class GaussianMixture(Mixture):
         if self.covariance_type in ("full", "tied"):
             inverse: Floats = np.linalg.inv(matrices)
             return (inverse + np.swapaxes(inverse, -1, -2)) / 2
-        return 1.0 / matrices
+        reciprocal: Floats = 1.0 / matrices
+        return reciprocal
 
     def _learn(self, parameters: GaussianParameters, samples: Samples) -> None:
         self.weights_, self.means_, self.covariances_ = parameters
@@ -221,9 +221,9 @@ def given(value: Any, name: str, shape: tuple[int, ...]) -> Floats | None:
     """`value` as float64 of this shape, or None; ValueError says what it was."""
     if value is None:
         return None
-    value = np.array(value, dtype=np.float64)
-    if value.shape != shape:
-        raise ValueError(f"{name} is {value.shape}, wanted {shape}")
-    if not np.isfinite(value).all():
+    array: Floats = np.array(value, dtype=np.float64)
+    if array.shape != shape:
+        raise ValueError(f"{name} is {array.shape}, wanted {shape}")
+    if not np.isfinite(array).all():
         raise ValueError(f"{name} has NaN or infinity, wanted finite numbers")
-    return value
+    return array

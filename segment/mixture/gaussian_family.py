@@ -191,7 +191,8 @@ class GaussianFamily(Family):
         smallest = np.linalg.eigvalsh(self.covariance(parameters)).min(axis=1)
         floor = 2 * self.reg_covar + 1e-14 * float((self.scale**2).max())
         thin = (smallest <= floor) & (self.scale.min() ** 2 > 100 * self.reg_covar)
-        return thin | (parameters.weights * total < 1e-3)
+        collapsed: Floats = thin | (parameters.weights * total < 1e-3)
+        return collapsed
 
     def pack(self, parameters: GaussianParameters) -> Floats:
         weights, means, covariances = parameters
@@ -258,4 +259,5 @@ def _whose(sound: Any, what: str) -> str:
 
 def _bounded_exp(x: Floats) -> Floats:
     """exp, without infinities when an accelerator has gone too far."""
-    return np.exp(np.clip(x, -300.0, 300.0))
+    bounded: Floats = np.exp(np.clip(x, -300.0, 300.0))
+    return bounded

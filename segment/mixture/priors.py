@@ -53,21 +53,23 @@ class GaussianPrior:
     def weights(self, counts: Floats) -> Floats:
         """The most probable weights (K,)."""
         raised = counts + self.concentration - 1
-        return raised / raised.sum()
+        shares: Floats = raised / raised.sum()
+        return shares
 
     def means(self, means: Floats, counts: Floats) -> Floats:
         """The most probable means (K, D)."""
         if self.mean_precision == 0:
             return means
         share = (counts / (counts + self.mean_precision))[:, None]
-        return share * means + (1 - share) * np.asarray(self.mean, np.float64)
+        shrunk: Floats = share * means + (1 - share) * np.asarray(self.mean, np.float64)
+        return shrunk
 
     def add_scatter(self, scatters: Floats, means: Floats, counts: Floats) -> Floats:
         """Scatters (K, D, D) or (K, D), with what the prior adds to each."""
         full = scatters.ndim == 3
         apart = means - np.asarray(self.mean, np.float64)
         shrunk = self.mean_precision * counts / np.maximum(counts + self.mean_precision, 1e-300)
-        added = scatters + self.spread(means.shape[1], full)
+        added: Floats = scatters + self.spread(means.shape[1], full)
         if full:
             return added + shrunk[:, None, None] * apart[:, :, None] * apart[:, None, :]
         return added + shrunk[:, None] * apart**2
