@@ -1,14 +1,23 @@
 """The online mixture of Gaussians of every pixel: the subtractor of the literature."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from segment import threads as rows
-from segment.arrays import Image, Mask
+from segment.arrays import Mask
 from segment.background import kernels
-from segment.background.checks import check_pixels, check_same_shape
+from segment.background.inputs import (
+    Guided,
+    Invalid,
+    as_known,
+    as_rate,
+    check_image,
+    check_like_before,
+    find_invalid,
+    grey_levels,
+)
 from segment.background.state import Saved
 
 __all__ = ["GaussianMixtureSubtractor"]
@@ -16,11 +25,11 @@ __all__ = ["GaussianMixtureSubtractor"]
 # Fewer pixels than this are done before a second thread has woken up.
 _PIXELS_WORTH_A_THREAD = 8192
 
-# Pixels; 25 planes of them take 25 KiB of the nearest cache, which has 32 KiB or more.
-_LONGEST_RUN = 320
+# Bytes; a block of 16 float32 that lies in one line of the cache is fetched once.
+_LINE = 64
 
 
-class GaussianMixtureSubtractor(Saved):
+class GaussianMixtureSubtractor(Guided, Saved):
     """Up to `components` Gaussians at every pixel, followed online by EM.
 
     E-step: the pixel belongs to its heaviest mode whose mean lies within
@@ -47,20 +56,32 @@ class GaussianMixtureSubtractor(Saved):
     background_weight : share of the past, in (0, 1], that the background modes explain.
     complexity : strength of the prior against modes, in [0, 1).
     initial_variance, smallest_variance, largest_variance : of a new mode, and the bounds
-        of every mode's variance, in grey levels squared.
+        of every mode's variance, in grey levels squared (of 256, whatever the image's type).
     detect_shadows : look for shadows among the foreground, and count them as background.
     darkest_shadow : brightness, in (0, 1], that the deepest shadow leaves.
+    region : where to look, (H, W) bool; None is everywhere. Nothing outside is foreground,
+        and nothing is learned there.
+    sensitivity : what `threshold` is divided by, (H, W) above 0; None is 1.
+    invalid : what to do about NaN and infinity: "raise", or take the pixel as "unknown",
+        background in this frame, and nothing learned from it.
+    keep_posterior : keep what `posterior` needs; a frame takes up to twice as long.
     threads : most threads; None is one for every processor. The masks do not depend on it.
     dtype : of the state, float32 or float64.
 
-    Every parameter but `components` and `dtype` may be changed between frames.
+    Every parameter but `components` and `dtype` may be changed between frames. `save`,
+    `load`, `copy`, `copy.deepcopy` and pickle give an object that goes on with the same masks.
 
-    Convention: images are (H, W, C) uint8, C from 1 to 8. The first frame becomes the
-    background, so its mask is empty. One object serves one sequence.
+    Convention: images are (H, W, C), C from 1 to 8; uint8, uint16 of which 65535 is white, or
+    float32 and float64 in [0, 1]. They are read where they lie, uncopied, if their rows are
+    contiguous. The first frame becomes the background, so its mask is empty. One object serves
+    one sequence.
 
     Source: Stauffer & Grimson 1999; KaewTraKulPong & Bowden 2001; Zivkovic 2004; Zivkovic
     & van der Heijden, Pattern Recognition Letters 27(7), 2006; shadows: Prati et al. 2003.
     """
+
+    STATE_REVISION: ClassVar[int] = 2
+    _SCRATCH: ClassVar[frozenset[str]] = frozenset({"_guide"})
 
     def __init__(
         self,
@@ -76,9 +97,20 @@ class GaussianMixtureSubtractor(Saved):
         largest_variance: float = 16.0,
         detect_shadows: bool = False,
         darkest_shadow: float = 0.5,
+        region: Mask | None = None,
+        sensitivity: NDArray[Any] | None = None,
+        invalid: Invalid = "raise",
+        keep_posterior: bool = False,
         threads: int | None = None,
         dtype: DTypeLike = np.float32,
     ) -> None:
+        self._shape: tuple[int, ...] | None = None
+        self._learned = 0  # frames
+        # Planes of whole blocks, for the next frame and of the last one.
+        self._guide: tuple[NDArray[Any], NDArray[np.int8], NDArray[Any]] | None = None
+        self._odds: NDArray[Any] | None = None
+        self._shadow: NDArray[np.uint8] | None = None
+        self.dtype = np.dtype(dtype)
         self.history = history
         self.threshold = threshold
         self.components = components
@@ -88,66 +120,107 @@ class GaussianMixtureSubtractor(Saved):
         self.initial_variance = initial_variance
         self.smallest_variance = smallest_variance
         self.largest_variance = largest_variance
+        self._keep_posterior = self._detect_shadows = False
         self.detect_shadows = detect_shadows
         self.darkest_shadow = darkest_shadow
+        self.region = region
+        self.sensitivity = sensitivity
+        self.invalid = invalid
+        self.keep_posterior = keep_posterior
         self.threads = threads
-        self.dtype = np.dtype(dtype)
         self._check_parameters()
-        self._shape: tuple[int, ...] | None = None
-        self._learned = 0  # frames
 
-    def apply(self, image: Image, learning_rate: float | None = None) -> Mask:
+    @property
+    def keep_posterior(self) -> bool:
+        """Whether what `posterior` needs is kept from now on."""
+        return self._keep_posterior
+
+    @keep_posterior.setter
+    def keep_posterior(self, keep: bool) -> None:
+        self._keep_posterior = bool(keep)
+        self._make_results()
+
+    @property
+    def detect_shadows(self) -> bool:
+        """Whether shadows are looked for from now on."""
+        return self._detect_shadows
+
+    @detect_shadows.setter
+    def detect_shadows(self, detect: bool) -> None:
+        self._detect_shadows = bool(detect)
+        self._make_results()
+
+    def apply(
+        self,
+        image: NDArray[Any],
+        learning_rate: float | NDArray[Any] | None = None,
+        *,
+        known: NDArray[Any] | None = None,
+    ) -> Mask:
         """Return the foreground mask (H, W) of the next frame, and learn from it.
 
-        `learning_rate` in [0, 1] is the share of the frame that is learned; 0 leaves the
-        background exactly as it is, None chooses it by `history`. The first frame is
-        learned as a whole, whatever the rate. Raises ValueError when the size or the
-        number of channels changes, TypeError when the image is not uint8.
-        """
-        check_pixels(image, range(1, 9))
-        check_same_shape(image, self._shape, type(self).__name__)
-        self._check_parameters()
-        if learning_rate is not None and not 0 <= learning_rate <= 1:
-            raise ValueError(f"learning_rate is {learning_rate}, wanted a number in [0, 1] or None")
-        if self._shape is None:
-            self._begin(image)
-            return np.zeros(image.shape[:2], np.bool_)
-        if learning_rate is None:
-            learning_rate = 1 / min(2 * (self._learned + 1), self.history)
-        foreground = np.empty(image.shape[:2], np.bool_)
-        settings = self._settings(image.shape[2])
-        rates = np.array(
-            [learning_rate, 1 - learning_rate, learning_rate * self.complexity], self.dtype
-        )
+        Parameters
+        ----------
+        image : (H, W, C), of the type and shape of the frames before.
+        learning_rate : share of the frame that is learned, in [0, 1], or (H, W) of them; 0
+            leaves the background exactly as it is, None, and NaN in an array, is by
+            `history`. The first frame is learned as a whole, whatever the rate.
+        known : (H, W) int8: 1 is foreground, in the mask too, and not learned; -1 is
+            background, in the mask too, and learned; at 0 nothing is known. Or (H, W) bool,
+            foreground where True.
 
+        What a pixel shows first becomes its background, also if that is later than the first
+        frame because it was unknown, known to be foreground or outside the region until then.
+
+        Raises ValueError and TypeError for arguments of other forms, and ValueError, before
+        anything is learned, for NaN and infinity unless they are to be taken as unknown.
+        """
+        check_image(image)
+        before = None if self._shape is None else self._image_dtype
+        check_like_before(image, self._shape, before, type(self).__name__)
+        self._check_parameters()
         height, width, channels = image.shape
-        # A contiguous image is read as it lies in memory; any other through its strides.
-        # One type of each for the compiler, whatever the image.
-        strided = np.empty((2, 2, 4), image.dtype)[:, :, ::2]
-        pixels = np.empty(0, image.dtype)
-        if image.flags.c_contiguous:
-            pixels = image.reshape(-1)
-        else:
-            strided = image.view()
-        strided.flags.writeable = pixels.flags.writeable = False
-        count, flat = self._count.reshape(-1), foreground.reshape(-1)
-        length = _run_length(width)
+        self._check_guidance((height, width))
+        rate = as_rate(learning_rate, (height, width))
+        told = as_known(known, (height, width))
+        unknown = find_invalid(image, self.invalid)
+        if self._shape is None:
+            return self._look_first(image, told, unknown)
+        automatic = 1 / min(2 * (self._learned + 1), self.history)
+        if rate is None:
+            rate = automatic
+        plain = isinstance(rate, float) and told is None and unknown is None
+        plain = plain and self.region is None and self.sensitivity is None
+        guide = None if plain else self._make_guide()
+
+        foreground = np.empty((height, width), np.bool_)
+        flat = foreground.reshape(-1).view(np.uint8)
+        pixels, row_step = _as_flat(image)
+        settings = self._settings(rate if isinstance(rate, float) else 0.0)
+        which = (0,) * channels
+        shadow = np.empty(0, np.uint8) if self._shadow is None else self._shadow
+        odds = np.empty(0, self.dtype) if self._odds is None else self._odds
 
         def update(start: int, stop: int) -> None:
+            if guide is not None:
+                self._fill_guide(start, stop, rate, automatic, told, unknown)
             kernels.update_mixture(
-                strided,
+                which,
                 pixels,
-                self._planes,
-                count,
+                row_step,
+                self._modes,
+                self._weights,
+                self._count.reshape(-1),
                 flat,
-                np.empty((channels + kernels.SCRATCH_ROWS, length), self.dtype),
-                np.empty(2 * length, np.uint8),
-                np.empty(width, np.uint64),
+                shadow,
+                odds,
+                guide,
+                np.empty((channels + 1) * kernels.WIDTH, self.dtype),
+                np.zeros(channels * kernels.WIDTH, image.dtype),
+                np.empty(kernels.WIDTH, np.uint8),
                 settings,
-                rates,
-                self.detect_shadows,
                 width,
-                length,
+                height,
                 start,
                 stop,
             )
@@ -155,55 +228,201 @@ class GaussianMixtureSubtractor(Saved):
         least = -(-_PIXELS_WORTH_A_THREAD // width)
         rows.over_rows(update, height, rows.count_threads(self.threads), least)
         # A frame that is only looked at does not hasten the slowing of the rate.
-        self._learned += learning_rate > 0
+        self._learned += bool(np.any(np.not_equal(rate, 0)))
         return foreground
 
-    def background(self) -> Image:
-        """Return the background picture, (H, W, C) uint8: the mean of every heaviest mode.
+    def background(self) -> NDArray[Any]:
+        """Return the background, (H, W, C) of the images' type: the mean of every heaviest mode.
 
+        Where nothing has been learned it is the first frame, or 0 where that was unknown.
         Raises ValueError before the first frame.
         """
-        if self._shape is None:
-            raise ValueError("there is no background before the first frame; call apply first")
-        mean: NDArray[Any] = np.moveaxis(self._mean[0], 0, 2)
-        return np.ascontiguousarray(np.rint(mean).astype(np.uint8))
+        mean = np.ascontiguousarray(np.moveaxis(self._heaviest("background")[1:], 0, 2))
+        dtype: np.dtype[Any] = self._image_dtype
+        mean /= mean.dtype.type(grey_levels(dtype))
+        if dtype.kind == "f":
+            return mean.astype(dtype, copy=False)
+        return mean.round().clip(0, np.iinfo(dtype).max).astype(dtype)
 
-    def _begin(self, image: Image) -> None:
+    def spread(self) -> NDArray[np.float32]:
+        """Return the standard deviation of every heaviest mode, (H, W) float32, in grey levels.
+
+        It is 0 where nothing has been learned. Raises ValueError before the first frame.
+        """
+        spread: NDArray[np.float32] = np.sqrt(self._heaviest("spread")[0]).astype(np.float32)
+        return spread
+
+    def posterior(self) -> NDArray[np.float32]:
+        """Return the probability of foreground in the last frame, (H, W) float32 in [0, 1].
+
+        Foreground is taken to be as likely as background at `threshold`, whatever it looks
+        like: with d the squared distance from the nearest background mode, in variances, it is
+        the logistic of (d - threshold) / 2. What was known is 0 or 1; so is a first frame, and
+        the last one before `keep_posterior` was set. Raises ValueError unless it is set, and
+        before the first frame.
+        """
+        if self._odds is None:
+            if self.keep_posterior:
+                raise ValueError("there is no posterior before the first frame; call apply first")
+            raise ValueError("the posterior is not kept; set keep_posterior, then call apply")
+        with np.errstate(over="ignore"):
+            odds = self._on_image(self._odds).astype(np.float32)
+            probability: NDArray[np.float32] = np.float32(1) / (np.float32(1) + np.exp(-odds))
+        return probability
+
+    def shadows(self) -> Mask:
+        """Return where the last frame showed a shadow on the background, (H, W) bool.
+
+        Raises ValueError unless `detect_shadows` is set, and before the first frame.
+        """
+        if self._shadow is None:
+            if self.detect_shadows:
+                raise ValueError("there are no shadows before the first frame; call apply first")
+            raise ValueError("shadows are not looked for; set detect_shadows, then call apply")
+        return np.ascontiguousarray(self._on_image(self._shadow)).view(np.bool_)
+
+    # --- the state ---
+
+    def _begin(self, image: NDArray[Any]) -> None:
+        """Make every pixel's only mode of `image`."""
         height, width, channels = image.shape
-        modes = self.components
-        # One plane after the other, each of them H * W numbers. The planes of a run must not
-        # share their places in the cache, which repeat every 4096 bytes.
-        room = -(-height * width // 1024) * 1024 + 272
-        self._planes: NDArray[Any] = np.zeros((modes * (2 + channels), room), self.dtype)
-        planes = self._planes[:, : height * width]
-        planes = planes.reshape(modes, 2 + channels, height, width)
-        self._weight = planes[:, 0]  # (K, H, W)
-        self._variance = planes[:, 1]  # (K, H, W)
-        self._mean = planes[:, 2:]  # (K, C, H, W)
-        self._count = np.ones((height, width), np.uint8)
-        self._weight[0] = 1
-        self._variance[0] = self.initial_variance
-        self._mean[0] = np.moveaxis(image, 2, 0)
-        self._shape = image.shape
+        blocks = -(-width // kernels.WIDTH)
+        size = height * blocks * kernels.WIDTH
+        self._modes = _aligned(self.components * size * (1 + channels), self.dtype)
+        self._weights = _aligned(self.components * size, self.dtype)
+        self._count = np.ones((height, blocks), np.uint8)
+        self._shape, self._image_dtype = image.shape, image.dtype
         self._learned = 1
+        self._guide = self._odds = self._shadow = None
+        self._make_results()
+        padded = np.zeros((height, blocks * kernels.WIDTH, channels), self.dtype)
+        padded[:, :width] = image
+        if image.dtype != np.uint8:
+            padded *= np.asarray(grey_levels(image.dtype), self.dtype)
+        modes, weights = self._blocks()
+        modes[0, :, :, 0] = self.initial_variance
+        modes[0, :, :, 1:] = padded.reshape(height, blocks, kernels.WIDTH, channels).swapaxes(2, 3)
+        weights[:, :, 0] = 1
 
-    def _settings(self, channels: int) -> NDArray[Any]:
+    def _look_first(
+        self, image: NDArray[Any], told: NDArray[np.int8] | None, unknown: Mask | None
+    ) -> Mask:
+        """Begin with the first frame, and return its mask."""
+        if unknown is not None:
+            image = np.where(unknown[:, :, None], image.dtype.type(0), image)
+        self._begin(image)
+        foreground = np.zeros(image.shape[:2], np.bool_)
+        unseen = np.zeros(image.shape[:2], np.bool_) if unknown is None else unknown
+        if told is not None:
+            foreground = told > 0
+            unseen = unseen | foreground
+        if self.region is not None:
+            foreground = foreground & self.region
+            unseen = unseen | ~self.region
+        if unseen.any():
+            modes, weights = self._blocks()
+            y, x = np.nonzero(unseen)
+            block, lane = x // kernels.WIDTH, x % kernels.WIDTH
+            modes[0, y, block, 0, lane] = 0
+            weights[y, block, 0, lane] = 0
+        if self._odds is not None:
+            self._on_image(self._odds)[foreground] = np.inf
+        return foreground
+
+    def _blocks(self) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return views: variances and means (K, H, B, 1 + C, 16), and weights (H, B, K, 16)."""
+        assert self._shape is not None
+        height, blocks = self._count.shape
+        modes = self._modes.reshape(self.components, height, blocks, 1 + self._shape[2], -1)
+        return modes, self._weights.reshape(height, blocks, self.components, kernels.WIDTH)
+
+    def _heaviest(self, name: str) -> NDArray[Any]:
+        """Return variance and means of the heaviest modes, a copy, (1 + C, H, W)."""
+        if self._shape is None:
+            raise ValueError(f"there is no {name} before the first frame; call apply first")
+        height, width, channels = self._shape
+        planes = np.moveaxis(self._blocks()[0][0], 2, 0)
+        copy: NDArray[Any] = planes.reshape(1 + channels, height, -1)[:, :, :width].copy()
+        return copy
+
+    def _on_image(self, plane: NDArray[Any]) -> NDArray[Any]:
+        """Return the part of a plane of whole blocks that belongs to the image, (H, W)."""
+        assert self._shape is not None
+        height, width, _ = self._shape
+        return plane.reshape(height, -1)[:, :width]
+
+    def _make_results(self) -> None:
+        """Make room for what the next frame shows, as far as it is asked for."""
+        if self._shape is None:
+            return
+        room = self._count.size * kernels.WIDTH
+        if not self._keep_posterior:
+            self._odds = None
+        elif self._odds is None:
+            self._odds = np.full(room, -np.inf, self.dtype)
+        if not self._detect_shadows:
+            self._shadow = None
+        elif self._shadow is None:
+            self._shadow = np.zeros(room, np.uint8)
+
+    def _make_guide(self) -> tuple[NDArray[Any], NDArray[np.int8], NDArray[Any]]:
+        if self._guide is None:
+            room = self._count.size * kernels.WIDTH
+            self._guide = (
+                np.zeros(room, self.dtype),
+                np.zeros(room, np.int8),
+                np.ones(room, self.dtype),
+            )
+        return self._guide
+
+    def _fill_guide(
+        self,
+        start: int,
+        stop: int,
+        rate: float | NDArray[np.float32],
+        automatic: float,
+        told: NDArray[np.int8] | None,
+        unknown: Mask | None,
+    ) -> None:
+        """Say for rows start to stop what is learned, what is known, and how to judge."""
+        rates, known, factor = (self._on_image(plane)[start:stop] for plane in self._make_guide())
+        chosen = rate if isinstance(rate, float) else rate[start:stop]
+        rates[...] = chosen
+        if not isinstance(rate, float):
+            rates[chosen < 0] = automatic
+        known[...] = 0
+        if unknown is not None:
+            known[unknown[start:stop]] = -1
+        if told is not None:
+            sure = told[start:stop]
+            np.copyto(known, sure, where=sure != 0)
+            rates[sure > 0] = 0
+        if unknown is not None:
+            rates[unknown[start:stop]] = 0
+        if self.region is not None:
+            outside = ~self.region[start:stop]
+            known[outside] = -1
+            rates[outside] = 0
+        if self.sensitivity is None:
+            factor[...] = 1
+        else:
+            np.divide(1, self.sensitivity[start:stop], out=factor)
+
+    # --- parameters ---
+
+    def _settings(self, rate: float) -> NDArray[Any]:
         """Return the numbers of the kernel, in its order and in the type of the state."""
-        return np.array(
-            [
-                self.threshold,
-                self.match_threshold,
-                self.background_weight,
-                self.initial_variance,
-                self.smallest_variance,
-                self.largest_variance,
-                self.darkest_shadow,
-                1 / channels,
-                0,
-                1,
-            ],
-            self.dtype,
-        )
+        assert self._shape is not None
+        numbers = {
+            "share": 1 / self._shape[2],
+            "levels": grey_levels(self._image_dtype),
+            "rate": rate,
+            "zero": 0,
+            "one": 1,
+            "infinity": np.inf,
+        }
+        values = [numbers[n] if n in numbers else getattr(self, n) for n in kernels.SETTINGS]
+        return np.array(values, self.dtype)
 
     def _check_parameters(self) -> None:
         if self.dtype not in (np.float32, np.float64):
@@ -229,8 +448,30 @@ class GaussianMixtureSubtractor(Saved):
         rows.count_threads(self.threads)
 
 
-def _run_length(width: int) -> int:
-    """Return the pixels of a run: rows are cut into equal runs that fit the nearest cache."""
-    length = -(-width // -(-width // _LONGEST_RUN))
-    # Whole vectors, four at a time: what is left over at the end of a run costs extra.
-    return -(-length // 64) * 64
+def _aligned(count: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return `count` zeros that begin with a line of the cache."""
+    room = np.zeros(count * dtype.itemsize + _LINE, np.uint8)
+    begin = -room.ctypes.data % _LINE
+    return room[begin : begin + count * dtype.itemsize].view(dtype)
+
+
+def _as_flat(image: NDArray[Any]) -> tuple[NDArray[Any], int]:
+    """Return the image's numbers, flat and read-only, and how many there are from row to row.
+
+    It is copied only if the pixels of a row do not follow each other.
+    """
+    height, width, channels = image.shape
+    size = image.itemsize
+    step = image.strides[0]
+    in_rows = image.flags.aligned and image[:1].flags.c_contiguous and step % size == 0
+    if image.flags.c_contiguous and image.flags.aligned:
+        flat, step = image.reshape(-1), width * channels * size
+    elif in_rows and step >= width * channels * size:
+        length = (height - 1) * (step // size) + width * channels
+        flat = np.lib.stride_tricks.as_strided(image, (length,), (size,))
+    else:
+        flat, step = np.ascontiguousarray(image).copy().reshape(-1), width * channels * size
+    # The compiler takes what may be written for another type.
+    flat = flat.view()
+    flat.flags.writeable = False
+    return flat, step // size

@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import pytest
 
-from segment.background import GaussianMixtureSubtractor, gmm
+from segment.background import GaussianMixtureSubtractor
 from tests.background.test_kernels import restless, state_of
 from tests.conftest import moving_square
 
@@ -41,9 +41,9 @@ def test_a_restless_pixel_has_as_many_modes_as_colours():
         chosen = rng.integers(0, 3, (8, 70, 1))
         image = 40 + 80 * chosen + rng.integers(-2, 3, chosen.shape)
         mask = subtractor.apply(image.astype(np.uint8))
-    assert (subtractor._count == 3).all()
+    assert (state_of(subtractor)[3] == 3).all()
     assert not mask.any()
-    np.testing.assert_allclose(subtractor._weight[:3].mean(axis=(1, 2)), 1 / 3, atol=0.1)
+    np.testing.assert_allclose(state_of(subtractor)[0][:3].mean(axis=(1, 2)), 1 / 3, atol=0.1)
 
 
 def test_a_still_scene_stays_empty_and_keeps_one_mode():
@@ -51,8 +51,8 @@ def test_a_still_scene_stays_empty_and_keeps_one_mode():
     picture = rng.integers(0, 256, (13, 77, 3), np.uint8)
     subtractor = GaussianMixtureSubtractor()
     assert not run(subtractor, [picture] * 50).any()
-    assert (subtractor._count == 1).all()
-    assert (subtractor._weight[0] == 1).all()
+    assert (state_of(subtractor)[3] == 1).all()
+    assert (state_of(subtractor)[0][0] == 1).all()
     np.testing.assert_array_equal(subtractor.background(), picture)
 
 
@@ -132,24 +132,29 @@ def test_shadows_are_background_when_asked_for():
             assert subtractor.apply(image).sum() == wanted
 
 
-@pytest.mark.parametrize("longest", [8, 16, 104, 256])
-def test_it_does_not_matter_which_path_a_pixel_takes(longest, monkeypatch):
-    """A run's length decides which pixels are done one by one, together, or fast."""
+@pytest.mark.parametrize("guided", [False, True])
+def test_a_pixel_does_not_depend_on_its_neighbours(guided):
+    """Whom it shares a block with decides which path a pixel takes."""
     rng = np.random.default_rng(8)
-    frames = list(restless(rng, (13, 301, 3), 25))
+    shape = (9, 301, 3)
+    frames = list(restless(rng, shape, 25))
     for frame in frames:
         # Nearly still on the left, a few restless pixels between.
-        frame[:, :150][rng.random((13, 150)) < 0.97] = 90
-    expected = GaussianMixtureSubtractor()
-    masks = run(expected, frames)
-    monkeypatch.setattr(gmm, "_run_length", lambda width: longest)
-    other = GaussianMixtureSubtractor()
-    np.testing.assert_array_equal(run(other, frames), masks)
-    np.testing.assert_array_equal(other._count, expected._count)
-    alive = np.arange(5)[:, None, None] < other._count
-    for ours, theirs in zip(state_of(other)[:3], state_of(expected)[:3], strict=True):
-        shape = alive if ours.ndim == 3 else alive[:, None]
-        np.testing.assert_array_equal(np.where(shape, ours, 0), np.where(shape, theirs, 0))
+        frame[:, :150][rng.random((9, 150)) < 0.97] = 90
+    one, other = GaussianMixtureSubtractor(), GaussianMixtureSubtractor()
+    if guided:
+        # Says nothing, but is another path.
+        other.region = np.ones(shape[:2], bool)
+    order = rng.permutation(9 * 301)
+    for frame in frames:
+        shuffled = frame.reshape(-1, 3)[order].reshape(shape)
+        mask = one.apply(frame)
+        np.testing.assert_array_equal(other.apply(shuffled).reshape(-1), mask.reshape(-1)[order])
+    for ours, theirs in zip(state_of(other)[:3], state_of(one)[:3], strict=True):
+        flat = theirs.reshape(*theirs.shape[:-2], -1)[..., order].reshape(theirs.shape)
+        alive = state_of(other)[0] > 0
+        alive = alive if ours.ndim == 3 else alive[:, None]
+        np.testing.assert_array_equal(np.where(alive, ours, 0), np.where(alive, flat, 0))
 
 
 @pytest.mark.parametrize("threads", [2, 3, 8, None])

@@ -123,7 +123,7 @@ def test_a_change_of_size_or_channels_is_refused(name, other):
     ("image", "error", "words"),
     [
         ([[1]], TypeError, "list"),
-        (np.zeros((5, 7, 3)), TypeError, "float64.*uint8"),
+        (np.zeros((5, 7, 3), np.int32), TypeError, "int32.*uint8"),
         (np.zeros((5, 7), np.uint8), ValueError, r"\(5, 7\).*channels"),
         (np.zeros((5, 7, 9), np.uint8), ValueError, r"\(5, 7, 9\)"),
         (np.zeros((0, 7, 3), np.uint8), ValueError, "no pixel"),

@@ -30,8 +30,16 @@ def update_mixture(
     largest_variance=75,
     detect_shadows=False,
     darkest_shadow=0.5,
+    sensitivity=1,
+    known=0,
 ):
-    """Return the foreground mask and the new weight, variance, mean, count."""
+    """Return the foreground mask and the new weight, variance, mean, count.
+
+    image in grey levels of 256; rate and sensitivity numbers or (H, W); known 0 or (H, W):
+    1 foreground, not learned, -1 background.
+    """
+    threshold = threshold / (sensitivity + np.zeros(image.shape[:2]))
+    rate = np.where(known == 1, 0, rate + np.zeros(image.shape[:2]))
     modes = np.arange(len(weight))[:, None, None]
     pixel = image.transpose(2, 0, 1).astype(weight.dtype)[None]  # (1, C, H, W)
     alive = modes < count
@@ -54,13 +62,14 @@ def update_mixture(
         ratio[~darker] = 1
         off = ((pixel - ratio[:, None] * mean) ** 2).sum(axis=1) * share
         explained |= (still & darker & (off < threshold * variance * ratio * ratio)).any(axis=0)
-    if rate == 0:
-        return ~explained, weight, variance, mean, count
+    explained |= count == 0  # what was never seen
+    explained = np.where(known == 0, explained, known == -1)
+    before = weight, variance, mean
 
     # M-step.
     own = matches & (modes == first)
     weight = np.where(alive, (1 - rate) * weight + rate * own - rate * complexity, 0)
-    step = np.where(own, np.minimum(1, rate / np.where(own, weight, 1)), 0)
+    step = np.where(own, np.minimum(1, rate / np.where(own & (rate > 0), weight, 1)), 0)
     mean = mean + step[:, None] * (pixel - mean)
     followed = (variance + step * (squared - variance)).clip(smallest_variance, largest_variance)
     variance = np.where(own, followed, variance)
@@ -72,10 +81,16 @@ def update_mixture(
     weight = np.where(new, rate, weight)
     variance = np.where(new, initial_variance, variance)
     mean = np.where(new[:, None], pixel, mean)
-    count = (weight > 0).sum(axis=0).astype(np.uint8)
 
     order = np.argsort(-weight, axis=0, kind="stable")
     weight = np.take_along_axis(weight, order, axis=0)
     variance = np.take_along_axis(variance, order, axis=0)
     mean = np.take_along_axis(mean, order[:, None], axis=0)
-    return ~explained, weight / weight.sum(axis=0), variance, mean, count
+    total = weight.sum(axis=0)
+    weight = weight / np.where(total > 0, total, 1)
+    moving = rate > 0
+    weight, variance, mean = (
+        np.where(moving, new, old)
+        for new, old in zip((weight, variance, mean), before, strict=True)
+    )
+    return ~explained, weight, variance, mean, (weight > 0).sum(axis=0).astype(np.uint8)

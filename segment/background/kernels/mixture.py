@@ -1,0 +1,428 @@
+"""The online mixture of every pixel: E-step and M-step of 16 neighbours at once.
+
+A block is 16 neighbours of a row, one to a lane. Two paths, the same results bit for bit:
+
+- all of a block's pixels are near their heaviest mode, as in most of a still scene: only that
+  mode is read and moved, and the weights if any of the pixels has another mode;
+- the whole E- and M-step, without a branch that depends on a single pixel: all lanes do the
+  same, and `select` keeps what must not change.
+
+Offsets are unsigned: a signed one might be negative, and numba tests for that.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from segment.background.kernels.lanes import (
+    WIDTH,
+    entry,
+    every,
+    inline,
+    load,
+    prefetch,
+    select,
+    some,
+    splat,
+    store,
+    store_answers,
+    unpack,
+)
+
+__all__ = ["SETTINGS", "update_mixture"]
+
+SETTINGS = (
+    "threshold",
+    "match_threshold",
+    "background_weight",
+    "initial_variance",
+    "smallest_variance",
+    "largest_variance",
+    "darkest_shadow",
+    "complexity",
+    "share",  # 1 / C
+    "levels",  # grey levels of 256 in a step of the image's type
+    "rate",
+    "zero",
+    "one",
+    "infinity",
+)
+"""What stands in `settings`, in this order, in the type of the state."""
+
+_0: Any = np.uint64(0)
+_1: Any = np.uint64(1)
+_W: Any = np.uint64(WIDTH)
+
+# Blocks between the one worked on and the one asked for. 1080p, still, one thread: grey 1.05 ms
+# a frame with it, 1.24 without; colour 1.76 and 1.93.
+_AHEAD = np.uint64(32)
+
+
+@entry
+def update_mixture(
+    which,
+    pixels,
+    row_step,
+    modes,
+    weights,
+    count,
+    foreground,
+    shadow,
+    odds,
+    guide,
+    scratch,
+    edge,
+    edge_mask,
+    settings,
+    width,
+    height,
+    start,
+    stop,
+):
+    """Compare rows start to stop with their mixtures, then let the mixtures follow them.
+
+    A row has B = ceil(W / 16) blocks, the last one filled up with pixels that are no part of
+    the image; N = H * B. State, all flat, float32 or float64, updated:
+
+    modes (K * N * (1 + C) * 16,): of mode k of block b from (k * N + b) * (1 + C) * 16 on the
+        16 variances, then the 16 means of every channel;
+    weights (N * K * 16,): of mode k of block b from (b * K + k) * 16 on. The modes of a pixel
+        come in descending weight, sum 1; those not in use weigh 0. A pixel of which nothing
+        was learned yet has no mode in use, and variances 0;
+    count (N,) uint8: most modes in use in the block, 1 to K.
+
+    Image and results: pixels, flat, uint8, uint16, float32 or float64: pixel (y, x) from
+    y * row_step + x * C on; foreground (H * W,) uint8, overwritten; shadow (N * 16,) uint8,
+    overwritten, or (0,) to look for none; odds (N * 16,) of the state's type, overwritten by
+    the logarithm of the odds of foreground, or (0,).
+
+    guide: None, or for every place of the N * 16 its learning rate; what is known, int8, 1
+    foreground, -1 background; and by what thresholds are multiplied. A pixel without a
+    finite value must have rate 0.
+
+    which: a tuple of C zeros. settings: see SETTINGS; a rate of 0 learns nothing. scratch (C *
+    16,) of the state's type, edge (C * 16,) of the image's type, beginning as zeros, and
+    edge_mask (16,) uint8 are overwritten. width W, height H.
+    """
+    channels = np.uint64(len(which))
+    stride = (channels + _1) * _W
+    blocks = (np.uint64(width) + _W - _1) // _W
+    rest = np.uint64(width) % _W
+    plane = np.uint64(height) * blocks * stride
+    most = np.uint64(weights.size) // (np.uint64(height) * blocks * _W)
+    smallest = settings[4]
+    largest = settings[5]
+    share = settings[8]
+    levels = settings[9]
+    zero = settings[11]
+    one = settings[12]
+    near = min(settings[0], settings[1])
+    rate = settings[10]
+    decay = one - rate
+    prior = rate * settings[7]
+    # The weight of an only mode is 1.
+    only = min(one, rate / (decay - prior + rate))
+    for y in range(np.uint64(start), np.uint64(stop)):
+        for i in range(rest * channels):
+            edge[i] = pixels[y * row_step + (np.uint64(width) - rest) * channels + i]
+        for x in range(blocks):
+            block = y * blocks + x
+            first = block * stride
+            for i in range(channels + _1):
+                prefetch(modes, min(first + _AHEAD * stride, plane - stride) + i * _W)
+            if rest > _0 and x == blocks - _1:
+                unpack(edge, _0, which, levels, scratch)
+                mask, place = edge_mask, _0
+            else:
+                unpack(pixels, y * row_step + x * _W * channels, which, levels, scratch)
+                mask, place = foreground, y * np.uint64(width) + x * _W
+            if guide is None and odds.size == 0:
+                variance = load(modes, first)
+                squared = _measure(which, modes, first, scratch) * share
+                close = squared < near * variance
+                if every(close):
+                    store_answers(mask, place, ~close)
+                    if shadow.size > 0:
+                        store_answers(shadow, block * _W, ~close)
+                    if rate == zero:
+                        continue
+                    step = splat(only)
+                    if count[block] > _1:
+                        step = _weigh(weights, count, block, most, decay, prior, rate)
+                    moved = variance + step * (squared - variance)
+                    moved = select(moved > smallest, moved, smallest)
+                    store(modes, first, select(moved < largest, moved, largest))
+                    for c in range(channels):
+                        mean = load(modes, first + (c + _1) * _W)
+                        mean += step * (load(scratch, c * _W) - mean)
+                        store(modes, first + (c + _1) * _W, mean)
+                    continue
+            _follow(
+                which,
+                modes,
+                weights,
+                count,
+                mask,
+                place,
+                shadow,
+                odds,
+                guide,
+                scratch,
+                settings,
+                block,
+                plane,
+                most,
+            )
+        for i in range(rest):
+            foreground[(y + _1) * np.uint64(width) - rest + i] = edge_mask[i]
+
+
+@inline
+def _measure(which, modes, place, scratch):
+    """Return the squared distances of the pixels from the means of the mode at `place`."""
+    delta = load(scratch, _0) - load(modes, place + _W)
+    squared = delta * delta
+    for c in range(_1, np.uint64(len(which))):
+        delta = load(scratch, c * _W) - load(modes, place + (c + _1) * _W)
+        squared += delta * delta
+    return squared
+
+
+@inline
+def _weigh(weights, count, block, most, decay, prior, rate):
+    """Move the weights of a block whose pixels belong to their first modes; return the steps."""
+    begin = block * most * _W
+    end = np.uint64(count[block])
+    heaviest = load(weights, begin) * decay - prior + rate
+    total = heaviest
+    for k in range(_1, end):
+        weight = load(weights, begin + k * _W) * decay - prior
+        total += select(weight > 0, weight, 0)
+    store(weights, begin, heaviest / total)
+    scale = 1 / total
+    used = _1
+    for k in range(_1, end):
+        weight = load(weights, begin + k * _W) * decay - prior
+        weight = select(weight > 0, weight, 0) * scale
+        store(weights, begin + k * _W, weight)
+        if some(weight > 0):
+            used = k + _1
+    count[block] = np.uint8(used)
+    step = rate / heaviest
+    return select(step < 1, step, 1)
+
+
+@inline
+def _follow(
+    which,
+    modes,
+    weights,
+    count,
+    mask,
+    place,
+    shadow,
+    odds,
+    guide,
+    scratch,
+    settings,
+    block,
+    plane,
+    most,
+):
+    """Do all of it for a block: mask and odds, then weights, variances and means."""
+    channels = np.uint64(len(which))
+    stride = (channels + _1) * _W
+    first = block * stride
+    begin = block * most * _W
+    here = block * _W
+    end = np.uint64(count[block])
+    match = settings[1]
+    enough = settings[2]
+    smallest = settings[4]
+    largest = settings[5]
+    share = settings[8]
+    minus = -settings[12]
+    rate = splat(settings[10])
+    threshold = splat(settings[0])
+    told = splat(settings[11])
+    if guide is not None:
+        rate = load(guide[0], here)
+        for i in range(_W):
+            scratch[channels * _W + i] = guide[1][here + i]
+        told = load(scratch, channels * _W)
+        threshold *= load(guide[2], here)
+        ignored = (told < 0) & (rate == 0)
+        if every(ignored):
+            store_answers(mask, place, ~ignored)
+            if shadow.size > 0:
+                store_answers(shadow, here, ~ignored)
+            if odds.size > 0:
+                store(odds, here, splat(-settings[13]))
+            return
+
+    # E-step: the heaviest mode that matches; whether a background mode up to it explains.
+    weight = load(weights, begin)
+    seen = weight > 0
+    variance = load(modes, first)
+    squared = _measure(which, modes, first, scratch) * share
+    found = squared < match * variance
+    explained = squared < threshold * variance
+    matched = splat(settings[11])
+    own = weight
+    distance = squared
+    heavier = weight
+    number = settings[11]
+    least = select(seen, squared / variance, 0) if odds.size > 0 else squared
+    reach = _1
+    while reach < end and not every(found):
+        number += settings[12]
+        weight = load(weights, begin + reach * _W)
+        variance = load(modes, first + reach * plane)
+        squared = _measure(which, modes, first + reach * plane, scratch) * share
+        sought = (weight > 0) & ~found
+        judging = sought & (heavier < enough)
+        explained |= judging & (squared < threshold * variance)
+        if odds.size > 0:
+            ratio = squared / variance
+            least = select(judging & (ratio < least), ratio, least)
+        hit = sought & (squared < match * variance)
+        found |= hit
+        matched = select(hit, number, matched)
+        own = select(hit, weight, own)
+        distance = select(hit, squared, distance)
+        heavier += weight
+        reach += _1
+    # What was never seen becomes background, as a first frame does.
+    explained |= ~seen
+    if shadow.size > 0:
+        dark = seen & ~seen
+        if not every(explained):
+            off = _measure_shadow(
+                which, modes, weights, scratch, settings, begin, first, plane, end
+            )
+            dark = ~explained & (off < threshold)
+            explained |= dark
+            if odds.size > 0:
+                least = select(dark & (off < least), off, least)
+        store_answers(shadow, here, dark & (told == 0))
+    if odds.size > 0:
+        certain = select(told > 0, settings[13], splat(-settings[13]))
+        store(odds, here, select(told == 0, (least - threshold) * 0.5, certain))
+    if guide is not None:
+        explained = (explained & ~(told > 0)) | (told < 0)
+    store_answers(mask, place, ~explained)
+    learns = rate > 0
+    if not some(learns):
+        return
+
+    # M-step. Weights: all lose, the one that matched gains. Its variance and means follow.
+    decay = 1 - rate
+    prior = rate * settings[7]
+    weight = own * decay - prior + rate
+    gained = select(found, weight, rate)
+    step = rate / gained
+    step = select(step < 1, step, 1)
+    fresh = ~found & learns
+    matched = select(found & learns, matched, minus)
+    total = splat(settings[11])
+    number = minus
+    for k in range(end):
+        number += settings[12]
+        mine = matched == number
+        weight = load(weights, begin + k * _W)
+        lost = weight * decay - prior
+        lost = select(lost > 0, lost, 0)
+        lost = select(mine, gained, lost)
+        if guide is not None:
+            lost = select(learns, lost, weight)
+        store(weights, begin + k * _W, lost)
+        total += lost
+        if k < reach and some(mine):
+            mode = first + k * plane
+            variance = load(modes, mode)
+            moved = variance + step * (distance - variance)
+            moved = select(moved > smallest, moved, smallest)
+            moved = select(moved < largest, moved, largest)
+            store(modes, mode, select(mine, moved, variance))
+            for c in range(channels):
+                mean = load(modes, mode + (c + _1) * _W)
+                moved = mean + step * (load(scratch, c * _W) - mean)
+                store(modes, mode + (c + _1) * _W, select(mine, moved, mean))
+
+    # A pixel that no mode matches begins a new one behind the others, or in the last's place.
+    if some(fresh):
+        if end < most:
+            store(weights, begin + end * _W, total - total)
+            end += _1
+        for k in range(end):
+            weight = load(weights, begin + k * _W)
+            here_now = fresh
+            if k + _1 < most:
+                here_now = fresh & ~(weight > 0)
+            if some(here_now):
+                fresh &= ~here_now
+                total = select(here_now, total - weight + rate, total)
+                store(weights, begin + k * _W, select(here_now, rate, weight))
+                mode = first + k * plane
+                store(modes, mode, select(here_now, settings[3], load(modes, mode)))
+                for c in range(channels):
+                    mean = load(modes, mode + (c + _1) * _W)
+                    pixel = load(scratch, c * _W)
+                    store(modes, mode + (c + _1) * _W, select(here_now, pixel, mean))
+
+    # At most one mode of a pixel weighs more than the one before it: once over, from the end.
+    if guide is not None:
+        total = select(learns, total, 1)
+    scale = 1 / total
+    used = _1
+    k = end - _1
+    weight = load(weights, begin + k * _W)
+    while k > _0:
+        above = load(weights, begin + (k - _1) * _W)
+        swap = above < weight
+        if some(swap):
+            lower = first + k * plane
+            upper = lower - plane
+            for i in range(channels + _1):
+                under = load(modes, lower + i * _W)
+                over = load(modes, upper + i * _W)
+                store(modes, lower + i * _W, select(swap, over, under))
+                store(modes, upper + i * _W, select(swap, under, over))
+        settled = select(swap, above, weight)
+        if used == _1 and some(settled > 0):
+            used = k + _1
+        store(weights, begin + k * _W, settled * scale)
+        weight = select(swap, weight, above)
+        k -= _1
+    # Divided, so that an only mode weighs 1 to the last bit.
+    store(weights, begin, weight / total)
+    count[block] = np.uint8(used)
+
+
+@inline
+def _measure_shadow(which, modes, weights, scratch, settings, begin, first, plane, end):
+    """Return the least squared distance, in variances, from a darker background mode."""
+    channels = np.uint64(len(which))
+    heavier = splat(settings[11])
+    least = splat(settings[13])
+    for k in range(end):
+        weight = load(weights, begin + k * _W)
+        judging = (weight > 0) & (heavier < settings[2])
+        mode = first + k * plane
+        product = splat(settings[11])
+        square = splat(settings[11])
+        for c in range(channels):
+            mean = load(modes, mode + (c + _1) * _W)
+            product += load(scratch, c * _W) * mean
+            square += mean * mean
+        # The pixel's brightness beside the mode's is compared undivided: the mode may be black.
+        judging &= (product <= square) & (product >= settings[6] * square) & (square > 0)
+        ratio = product / square
+        squared = splat(settings[11])
+        for c in range(channels):
+            delta = load(scratch, c * _W) - ratio * load(modes, mode + (c + _1) * _W)
+            squared += delta * delta
+        squared = squared * settings[8] / (load(modes, mode) * ratio * ratio)
+        least = select(judging & (squared < least), squared, least)
+        heavier += weight
+    return least
