@@ -1,0 +1,568 @@
+"""Objects as layers: a mixture whose components are templates that move, fitted by EM."""
+
+import itertools
+import operator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segment.arrays import Image, Labels, Mask, check_image, check_mask
+from segment.errors import MissingForeground
+from segment.grouping.assignment import assign
+from segment.grouping.layer import Layer, born
+from segment.grouping.mixing import Mixture, Window, mix
+from segment.grouping.regions import Floats, Integers
+
+__all__ = ["MovingLayers"]
+
+_YOUNG = 5  # frames before an object counts as more than a speck or a fragment
+_TINY = 16  # pixels below which there is no shape to speak of
+_CELLS = 6_000_000  # of a mixture: layers times pixels; above it pixels go to the nearest
+_LINK_PROBES = 48
+
+
+class MovingLayers:
+    """The foreground is a mixture of layers: objects known by place, shape and colour, that move.
+
+    Every object has a template: how likely it covers each pixel around it, its colours there,
+    and a histogram of them. Where a piece of foreground is one object's alone, the template
+    follows what is seen. Where several objects share a piece, EM parts it: templates are moved
+    to where they explain the foreground and its colours best (M-step), ordered from front to
+    back, and each pixel goes to the layer that is likeliest there (E-step, smoothed). What is
+    hidden keeps its template, and comes out under its own id.
+
+    A new piece of foreground is one object until parts of it go apart. A fragment that comes
+    off stays with its object as long as it lies within the template.
+
+    Parameters
+    ----------
+    smallest : pieces of less than this area are background, pixels; 0 keeps all.
+    patience : frames for which an object that is not seen keeps its id; one that is hidden by
+        others keeps it for ten times as long.
+
+    Within a frame, an object's pixels need not be connected. Ids begin at 1, follow reading
+    order within a frame in which objects appear, and are never given twice. One object serves
+    one sequence, and frames are taken to be evenly spaced. Memory holds the templates of the
+    objects seen within ten times `patience` frames. The same input gives the same ids.
+
+    Sources: Jojic & Frey, Learning flexible sprites in video layers, CVPR 2001 (layers with
+    masks, by EM); Dempster, Laird & Rubin, JRSS B 39, 1977.
+    """
+
+    def __init__(self, smallest: int = 0, *, patience: int = 25) -> None:
+        self.smallest = _whole(smallest, "smallest", "pixels")
+        self.patience = _whole(patience, "patience", "frames")
+        self.layers: list[Layer] = []
+        self._ids = itertools.count(1)
+        self._shape: tuple[int, ...] | None = None
+
+    def group(self, image: Image, foreground: Mask | None) -> Labels:
+        """Return labels (H, W) int32 of the next frame, 0 outside `foreground`.
+
+        Raises MissingForeground without a mask, and ValueError for one of another size.
+        """
+        if foreground is None:
+            raise MissingForeground(
+                "group-layers needs a foreground mask; put a subtract-... command before it"
+            )
+        check_image(image)
+        check_mask(foreground, image.shape[:2], "foreground")
+        if self._shape is None:
+            self._shape = image.shape
+        elif image.shape != self._shape:
+            raise ValueError(
+                f"image is {image.shape}, but the frames before were {self._shape}; begin a new "
+                "sequence with a new object"
+            )
+        frame = _Frame(np.ascontiguousarray(image), foreground, self.smallest)
+        for layer in self.layers:
+            layer.predict()
+        self._newborn: list[Layer] = []
+        for layers, blobs in self._clusters(frame):
+            self._settle(layers, blobs, frame)
+        self._claim_strays(frame)
+        self._bury(frame)
+        return frame.labels
+
+    # --- which layers share which pieces ------------------------------------------------
+
+    def _clusters(self, frame: "_Frame") -> list[tuple[list[Layer], list[int]]]:
+        """Sort layers and pieces into clusters that have to do with each other."""
+        from scipy.sparse import coo_array
+        from scipy.sparse.csgraph import connected_components
+
+        layers, count = self.layers, frame.count
+        rows, columns = self._links(frame)
+        total = len(layers) + count
+        graph = coo_array(
+            (np.ones(len(rows), np.int8), (rows, len(layers) + columns)), shape=(total, total)
+        )
+        number, of = connected_components(graph, directed=False)
+        members: list[tuple[list[Layer], list[int]]] = [([], []) for _ in range(number)]
+        for layer, cluster in zip(layers, of[: len(layers)].tolist(), strict=True):
+            members[cluster][0].append(layer)
+        for blob, cluster in enumerate(of[len(layers) :].tolist()):
+            members[cluster][1].append(blob)
+        # Pieces come in reading order; so do clusters, by their first piece.
+        members.sort(key=lambda cluster: cluster[1][0] if cluster[1] else count)
+        return members
+
+    def _links(self, frame: "_Frame") -> tuple[Integers, Integers]:
+        """Return which layer lies on which piece: positions (P,) and pieces (P,)."""
+        none = np.empty(0, np.intp)
+        if not self.layers or not frame.count:
+            return none, none
+        probes = [_thin(layer.probes, _LINK_PROBES) for layer in self.layers]
+        lengths = np.array([len(p) for p in probes])
+        owner = np.repeat(np.arange(len(probes)), lengths)
+        corners = np.array([layer.corner for layer in self.layers])
+        places = np.concatenate(probes) + corners[owner]
+        codes, hits = frame.hits(owner, places)
+        layer, blob = np.divmod(codes, frame.count)
+        area = np.array([max(1.0, layer.area) for layer in self.layers])
+        share = hits / lengths[layer]
+        good = (share >= 0.1) | (share * area[layer] >= 0.3 * frame.area[blob])
+        layer, blob = layer[good], blob[good]
+        # Who lies on nothing may be near by: matched one to one with what nobody lies on.
+        idle = np.flatnonzero(np.bincount(layer, minlength=len(self.layers)) == 0)
+        free = np.flatnonzero(np.bincount(blob, minlength=frame.count) == 0)
+        found = self._reunite([self.layers[i] for i in idle], free, frame)
+        back = [(idle[i], free[b]) for i, b in enumerate(found) if b >= 0]
+        if back:
+            layer = np.append(layer, [i for i, _ in back])
+            blob = np.append(blob, [b for _, b in back])
+        return layer, blob
+
+    def _reunite(self, layers: list[Layer], blobs: Integers, frame: "_Frame") -> list[int]:
+        """Return for each layer which of `blobs` it is likely to be, -1 for none."""
+        from scipy.spatial import cKDTree
+
+        if not layers or not len(blobs):
+            return [-1] * len(layers)
+        centre = np.array([layer.expected for layer in layers])
+        near = min(4, len(blobs))
+        distance, found = cKDTree(frame.centre[blobs]).query(centre, k=near)
+        distance = np.asarray(distance).reshape(len(layers), near)
+        found = np.asarray(found, np.intp).reshape(len(layers), near)
+        rows, columns, costs = [], [], []
+        for i, layer in enumerate(layers):
+            for far, j in zip(distance[i].tolist(), found[i].tolist(), strict=True):
+                cost = self._difference(layer, int(blobs[j]), far, frame)
+                if cost < 1:
+                    rows.append(i)
+                    columns.append(j)
+                    costs.append(cost)
+        pairs = np.array(rows, np.intp), np.array(columns, np.intp)
+        chosen = assign(*pairs, np.array(costs), (len(layers), len(blobs)), 1.0)
+        taken = chosen.tolist()
+        for i, j in enumerate(taken):
+            if j >= 0:
+                # There at once, rather than by a search.
+                shift = np.round(frame.centre[blobs[j]] - layers[i].expected).astype(np.intp)
+                layers[i].corner = layers[i].corner + shift
+                layers[i].place = layers[i].corner.astype(np.float64)
+                layers[i].centre = None
+        return taken
+
+    def _difference(self, layer: Layer, blob: int, distance: float, frame: "_Frame") -> float:
+        """How unlike a layer a piece is: below 1 it may be the same object."""
+        gone = min(25, max(layer.lost, layer.hidden))
+        reach = 2.0 + layer.size * (0.75 + 0.75 * (layer.age < _YOUNG) + 0.06 * gone)
+        ratio = abs(float(np.log(frame.area[blob] / max(1.0, layer.area))))
+        if distance > reach or ratio > 1.4:
+            return 2.0
+        unlike = 0.0
+        if gone and layer.area >= _TINY:
+            unlike = 1.0 - _likeness(layer.histogram, frame.histogram(blob, layer.histogram))
+        cost = 0.45 * distance / reach + 0.3 * ratio / 1.4 + 0.8 * unlike
+        return float(np.round(cost, 6))
+
+    # --- what becomes of a cluster ------------------------------------------------------
+
+    def _settle(self, layers: list[Layer], blobs: list[int], frame: "_Frame") -> None:
+        if not blobs:
+            for layer in layers:
+                layer.lost += 1
+                layer.centre = None
+        elif not layers:
+            for blob in blobs:
+                self._bear(blob, frame)
+        elif len(layers) == 1 and len(blobs) == 1:
+            self._alone(layers[0], blobs[0], frame)
+        else:
+            pairs = self._one_to_one(layers, blobs, frame)
+            if pairs:
+                for layer, blob in pairs:
+                    self._alone(layer, blob, frame)
+            else:
+                self._together(layers, blobs, frame)
+
+    def _bear(self, blob: int, frame: "_Frame") -> None:
+        top, left, bottom, right = frame.box(blob)
+        mask = frame.pieces[top:bottom, left:right] == blob + 1
+        self._begin(mask, (top, left), frame)
+
+    def _begin(self, mask: Mask, corner: tuple[int, int], frame: "_Frame") -> Layer:
+        height, width = mask.shape
+        part = np.s_[corner[0] : corner[0] + height, corner[1] : corner[1] + width]
+        layer = born(next(self._ids), np.ascontiguousarray(mask), corner, frame.image[part])
+        frame.labels[part][mask] = layer.id
+        self._newborn.append(layer)
+        return layer
+
+    def _one_to_one(
+        self, layers: list[Layer], blobs: list[int], frame: "_Frame"
+    ) -> list[tuple[Layer, int]]:
+        """Pair layers and pieces off where every layer has a piece of its place and size."""
+        if len(layers) != len(blobs):
+            return []
+        far = np.array([layer.expected for layer in layers])[:, None] - frame.centre[blobs]
+        size = np.array([layer.size for layer in layers])
+        area = np.array([max(1.0, layer.area) for layer in layers])
+        cost = np.sqrt((far**2).sum(2)) / (2.0 + size[:, None])
+        ratio = np.abs(np.log(frame.area[blobs] / area[:, None]))
+        cost = np.round(np.where((ratio < 0.5) & (cost < 0.5), cost + 0.5 * ratio, 5.0), 6)
+        rows, columns = np.nonzero(cost < 5)
+        chosen = assign(rows, columns, cost[rows, columns], cost.shape, 2.0)
+        if (chosen < 0).any():
+            return []
+        return [(layer, blobs[j]) for layer, j in zip(layers, chosen.tolist(), strict=True)]
+
+    def _alone(self, layer: Layer, blob: int, frame: "_Frame") -> None:
+        """Let a layer follow a piece that is all its own."""
+        centre, area = frame.centre[blob], frame.area[blob]
+        box = frame.box(blob)
+        ratio = area / max(1.0, layer.area)
+        if layer.centre is not None:
+            moved = centre - layer.centre
+            guess = layer.place - layer.velocity + moved
+            found = np.floor(np.round(guess, 4) + 0.5).astype(np.intp)
+        else:
+            found = layer.corner
+        layer.corner = found
+        reach = (
+            min(box[0], layer.box[0]),
+            min(box[1], layer.box[1]),
+            max(box[2], layer.box[2]),
+            max(box[3], layer.box[3]),
+        )
+        window, state = frame.window(reach)
+        own = frame.pieces[_slices(reach, frame)] == blob + 1
+        if area >= _TINY:
+            layer.corner = _fit(layer, window, own, layer.centre is None)
+        layer.move(layer.corner, 1.0)
+        layer.reach(*box)
+        state[own] = 1
+        layer.learn(window.image, state, window.corner, 0.12)
+        whole = box[0] > 0 and box[1] > 0 and box[2] < frame.height and box[3] < frame.width
+        if whole or area > layer.area:
+            layer.area += max(0.1, 1.0 / layer.age) * (area - layer.area)
+        layer.centre = centre
+        layer.lost = layer.hidden = layer.parted = 0
+        layer.visible = 1.0
+        frame.labels[_slices(reach, frame)][own] = layer.id
+        del ratio
+
+    def _together(self, layers: list[Layer], blobs: list[int], frame: "_Frame") -> None:
+        """Share several pieces, or one, among several layers, or one."""
+        boxes = [frame.box(blob) for blob in blobs] + [layer.box for layer in layers]
+        around = (
+            min(box[0] for box in boxes) - 1,
+            min(box[1] for box in boxes) - 1,
+            max(box[2] for box in boxes) + 1,
+            max(box[3] for box in boxes) + 1,
+        )
+        part = _slices(around, frame)
+        numbers = np.zeros(frame.count + 1, bool)
+        numbers[np.array(blobs) + 1] = True
+        inside = numbers[frame.pieces[part]]
+        window, _ = frame.window(around)
+        if len(layers) * inside.size > _CELLS:
+            self._nearest(layers, inside, part, frame)
+            return
+        mixture = mix(layers, Window(window.image, inside, window.corner))
+        elsewhere = frame.foreground[part] & ~inside
+        for k, layer in enumerate(layers):
+            self._follow(layer, mixture, k, window, elsewhere)
+        ids = np.array([layer.id for layer in layers] + [0], np.int32)
+        labels = ids[mixture.owner]
+        frame.labels[part][inside] = labels[inside]
+        self._part_ways(layers, mixture, window, frame)
+        self._note_strays(layers, mixture, inside, window, frame)
+
+    def _follow(
+        self, layer: Layer, mixture: Mixture, k: int, window: Window, elsewhere: Mask
+    ) -> None:
+        """Learn from the pixels that a layer got, if it got any worth the name."""
+        layer.centre = None
+        layer.lost = 0
+        seen = mixture.visible[k]
+        if seen < max(2.0, 0.08 * layer.area):
+            layer.hidden += 1
+            # It is behind somebody, and goes where they go at the most.
+            layer.velocity = layer.velocity * 0.9
+            return
+        layer.hidden = 0
+        state = mixture.state[k]
+        state[elsewhere] = 2
+        rows = np.flatnonzero((state == 1).any(1))
+        columns = np.flatnonzero((state == 1).any(0))
+        if len(rows):
+            y, x = window.corner
+            layer.reach(y + rows[0], x + columns[0], y + rows[-1] + 1, x + columns[-1] + 1)
+        layer.learn(window.image, state, window.corner, 0.05)
+
+    def _nearest(
+        self, layers: list[Layer], inside: Mask, part: tuple[slice, slice], frame: "_Frame"
+    ) -> None:
+        """Give every pixel to the nearest middle of a layer: for crowds too large to be parted."""
+        from scipy.spatial import cKDTree
+
+        middles = np.array([layer.expected for layer in layers])
+        rows, columns = np.nonzero(inside)
+        places = np.stack([rows + part[0].start, columns + part[1].start], axis=1)
+        _, nearest = cKDTree(middles).query(places)
+        ids = np.array([layer.id for layer in layers], np.int32)
+        frame.labels[part][inside] = ids[nearest]
+        for layer in layers:
+            layer.centre, layer.lost = None, 0
+
+    # --- parts that go apart, and what nobody explains ----------------------------------
+
+    def _part_ways(
+        self, layers: list[Layer], mixture: Mixture, window: Window, frame: "_Frame"
+    ) -> None:
+        """Let pieces go that have come off a layer for good."""
+        y, x = window.corner
+        height, width = mixture.owner.shape
+        pieces = frame.pieces[y : y + height, x : x + width]
+        for k, layer in enumerate(layers):
+            own = mixture.owner == k
+            numbers, areas = np.unique(pieces[own], return_counts=True)
+            if len(numbers) < 2:
+                layer.parted = 0
+                continue
+            main = int(areas.argmax())
+            parted = False
+            for number, area in zip(numbers.tolist(), areas.tolist(), strict=True):
+                if number == numbers[main] or area < max(_TINY, 0.2 * areas[main]):
+                    continue
+                # A piece of several is no fragment of this one.
+                gap = _gap(frame.box(numbers[main] - 1), frame.box(number - 1))
+                away = gap / (1.0 + 1.13 * np.sqrt(area))
+                parted = True
+                patient = 4 if layer.age < 25 else 15
+                if away < 0.3 and layer.parted < patient:
+                    continue
+                piece = own & (pieces == number)
+                self._leave(layer, piece, window, frame)
+            layer.parted = layer.parted + 1 if parted else 0
+
+    def _leave(self, layer: Layer, piece: Mask, window: Window, frame: "_Frame") -> None:
+        """Make a piece that a layer holds an object of its own."""
+        rows, columns = np.flatnonzero(piece.any(1)), np.flatnonzero(piece.any(0))
+        box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        corner = (window.corner[0] + int(rows[0]), window.corner[1] + int(columns[0]))
+        self._begin(piece[box], corner, frame)
+        at = layer.corner - window.corner
+        top, left = max(0, int(at[0])), max(0, int(at[1]))
+        inside = piece[top:, left:]
+        down, right = top - int(at[0]), left - int(at[1])
+        shape = layer.shape[down:, right:]
+        size = min(shape.shape[0], inside.shape[0]), min(shape.shape[1], inside.shape[1])
+        shape[: size[0], : size[1]][inside[: size[0], : size[1]]] = 0
+        layer.trim()
+        layer.measure()
+        layer.area = max(1.0, layer.area - float(np.count_nonzero(piece)))
+        layer.parted = 0
+
+    def _note_strays(
+        self,
+        layers: list[Layer],
+        mixture: Mixture,
+        inside: Mask,
+        window: Window,
+        frame: "_Frame",
+    ) -> None:
+        """Remember large parts of the foreground that no layer explains."""
+        import cv2
+
+        if np.count_nonzero(mixture.stray) < _TINY:
+            return
+        least = max(_TINY, 0.3 * float(np.median([layer.area for layer in layers])))
+        stray = mixture.stray.view(np.uint8)
+        count, pieces, stats, _ = cv2.connectedComponentsWithStats(stray, connectivity=4)
+        for n in range(1, count):
+            if stats[n, cv2.CC_STAT_AREA] >= least:
+                frame.strays.append((pieces == n, window, layers))
+
+    def _claim_strays(self, frame: "_Frame") -> None:
+        """Give what nobody explains to those who are hidden or lost, or to somebody new."""
+        for mask, window, layers in frame.strays:
+            rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+            box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+            corner = (window.corner[0] + int(rows[0]), window.corner[1] + int(columns[0]))
+            piece = mask[box]
+            whole = piece.shape
+            part = np.s_[corner[0] : corner[0] + whole[0], corner[1] : corner[1] + whole[1]]
+            beside = max(layers, key=lambda one: np.count_nonzero(frame.labels[part] == one.id))
+            beside.excess += 1
+            if beside.excess >= 4:
+                beside.excess = 0
+                self._begin(piece, corner, frame)
+
+    def _bury(self, frame: "_Frame") -> None:
+        alive = []
+        for layer in self.layers:
+            top, left, bottom, right = layer.box
+            outside = top >= frame.height or left >= frame.width or bottom <= 0 or right <= 0
+            longest = 10 * self.patience if layer.age >= _YOUNG else self.patience
+            patience = self.patience if layer.age >= _YOUNG else self.patience // 5
+            if layer.lost > patience or layer.hidden > longest or (layer.lost and outside):
+                continue
+            alive.append(layer)
+        self.layers = alive + self._newborn
+
+
+class _Frame:
+    """One frame and its pieces of foreground, N of them, numbered from 0 in reading order."""
+
+    def __init__(self, image: Image, foreground: Mask, smallest: int) -> None:
+        import cv2
+
+        self.image = image
+        self.foreground = np.ascontiguousarray(foreground)
+        self.height, self.width = foreground.shape
+        count, pieces, stats, _ = cv2.connectedComponentsWithStats(
+            self.foreground.view(np.uint8), connectivity=8
+        )
+        area = stats[1:, cv2.CC_STAT_AREA]
+        if smallest > 1 and (area < smallest).any():
+            self.foreground = np.concatenate([[False], area >= smallest])[pieces]
+            count, pieces, stats, _ = cv2.connectedComponentsWithStats(
+                self.foreground.view(np.uint8), connectivity=8
+            )
+        self.count = count - 1
+        self.pieces = pieces
+        left, top, width, height, size = stats[1:].T
+        self.area = size.astype(np.float64)
+        self.boxes = np.stack([top, left, top + height, left + width], axis=1).astype(np.intp)
+        self.centre = self._centres()
+        self.labels: Labels = np.zeros(foreground.shape, np.int32)
+        self.strays: list[tuple[Mask, Window, list[Layer]]] = []
+
+    def _centres(self) -> Floats:
+        where = np.flatnonzero(self.foreground)
+        rows, columns = np.divmod(where, self.width)
+        piece = self.pieces.reshape(-1)[where] - 1
+        corner = self.boxes[:, :2]
+        # Measured from the box, a centre does not depend on where in the picture it lies.
+        down = np.bincount(piece, rows - corner[piece, 0], self.count)
+        right = np.bincount(piece, columns - corner[piece, 1], self.count)
+        centres: Floats = corner + np.stack([down, right], axis=1) / self.area[:, None]
+        return centres
+
+    def box(self, blob: int) -> tuple[int, int, int, int]:
+        """First row and column, last row and column + 1."""
+        top, left, bottom, right = self.boxes[blob].tolist()
+        return top, left, bottom, right
+
+    def hits(self, owner: Integers, places: Integers) -> tuple[Integers, Integers]:
+        """Codes (owner * N + piece) of which place lies on which piece, and how many do."""
+        rows, columns = places[:, 0], places[:, 1]
+        on = (rows >= 0) & (rows < self.height) & (columns >= 0) & (columns < self.width)
+        owner = owner[on]
+        piece = self.pieces[rows[on], columns[on]].astype(np.intp) - 1
+        hit = piece >= 0
+        codes, number = np.unique(owner[hit] * self.count + piece[hit], return_counts=True)
+        return codes, number
+
+    def window(self, box: tuple[int, int, int, int]) -> tuple[Window, NDArray[np.uint8]]:
+        """The part of the frame inside a box, and a state for it: 2 where foreground is."""
+        part = _slices(box, self)
+        inside = np.ascontiguousarray(self.foreground[part])
+        image = np.ascontiguousarray(self.image[part])
+        corner = (part[0].start, part[1].start)
+        return Window(image, inside, corner), inside.view(np.uint8) * np.uint8(2)
+
+    def histogram(self, blob: int, like: Floats) -> Floats:
+        """Count the colours of a piece in bins, (B,) as many as `like` has."""
+        top, left, bottom, right = self.box(blob)
+        own = self.pieces[top:bottom, left:right] == blob + 1
+        pixels = self.image[top:bottom, left:right][own].astype(np.intp)
+        if pixels.shape[1] == 1:
+            bins = pixels[:, 0] >> 3
+        else:
+            bins = (pixels[:, 0] >> 5 << 6) | (pixels[:, 1] >> 5 << 3) | (pixels[:, 2] >> 5)
+        return np.bincount(bins, minlength=len(like)).astype(np.float64)
+
+
+def _fit(layer: Layer, window: Window, own: Mask, wide: bool) -> Integers:
+    """Return the corner at which a template lies best on a piece that is its own."""
+    from segment.grouping import kernels
+
+    gain = np.where(own, np.float32(3.0), np.float32(-2.0))
+    view = np.where(own, np.float32(0.5), np.float32(0))
+    rows, columns = _thin(layer.probes, 100).T
+    at = layer.corner - window.corner
+    corner: Integers = layer.corner
+    steps = [max(1, round(0.1 * layer.size)), 1] if wide else [1]
+    for step in steps:
+        half = 4 if step > 1 else 2
+        scores = np.empty((2 * half + 1, 2 * half + 1))
+        kernels.search(
+            np.ascontiguousarray(rows),
+            np.ascontiguousarray(columns),
+            layer.shape[rows, columns],
+            layer.colour[rows, columns],
+            layer.spread[rows, columns],
+            int(at[0]),
+            int(at[1]),
+            window.image,
+            gain,
+            view,
+            step,
+            scores,
+        )
+        shift = (np.indices(scores.shape) - half) * step
+        scores = np.round(scores - 0.01 * np.sqrt((shift**2).sum(0)), 6)
+        i, j = np.unravel_index(int(scores.argmax()), scores.shape)
+        corner = corner + shift[:, i, j]
+        at = at + shift[:, i, j]
+    return corner
+
+
+def _thin(probes: Integers, most: int) -> Integers:
+    if len(probes) <= most:
+        return probes
+    return probes[np.arange(most) * len(probes) // most]
+
+
+def _likeness(one: Floats, other: Floats) -> float:
+    """Bhattacharyya's coefficient of two histograms: 1 the same colours, 0 none in common."""
+    total = float(one.sum() * other.sum())
+    return float(np.sqrt(one * other).sum() / np.sqrt(total)) if total > 0 else 0.0
+
+
+def _gap(one: tuple[int, int, int, int], other: tuple[int, int, int, int]) -> float:
+    """How far two boxes are apart, pixels; 0 when they overlap."""
+    down = max(one[0] - other[2], other[0] - one[2], 0)
+    right = max(one[1] - other[3], other[1] - one[3], 0)
+    return float(np.hypot(down, right))
+
+
+def _slices(box: tuple[int, int, int, int], frame: _Frame) -> tuple[slice, slice]:
+    return (
+        slice(max(0, box[0]), min(frame.height, box[2])),
+        slice(max(0, box[1]), min(frame.width, box[3])),
+    )
+
+
+def _whole(value: int, name: str, unit: str) -> int:
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} is {value!r}, wanted a whole number of {unit}") from None
+    if number < 0:
+        raise ValueError(f"{name} is {value} {unit}, wanted 0 or more")
+    return number
