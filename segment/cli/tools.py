@@ -27,13 +27,24 @@ if TYPE_CHECKING:
     show_default=True,
     help="Frames at the beginning that are not scored.",
 )
-def score(masks: Path, truth: Path, as_json: bool, skip: int) -> None:
-    """Measure MASKS against TRUTH as CDnet does.
+@click.option(
+    "--groups",
+    is_flag=True,
+    help="MASKS are PNG files of labels, TRUTH the segmentations of people (.npz, .mat, .png).",
+)
+def score(masks: Path, truth: Path, as_json: bool, skip: int, groups: bool) -> None:
+    """Measure MASKS against TRUTH as CDnet does, or --groups of pixels as Berkeley does.
 
     Both are a video, a folder of pictures, or a tree of sequences (an export's OUT,
     say), paired by name. Truth labels: 0 still, 50 shadow (counts as background), 85
     and 170 not scored, 255 moving.
+
+    With --groups: covering, probabilistic Rand index, variation of information in bits and
+    F of the boundaries, of each picture against all people who segmented it.
     """
+    if groups:
+        _score_groups(masks, truth, as_json)
+        return
     from segment.scores import mean_of, score_sequences
 
     scores = score_sequences(masks, truth, skip=skip)
@@ -52,6 +63,20 @@ def score(masks: Path, truth: Path, as_json: bool, skip: int) -> None:
     if len(scores) > 1:
         row = " ".join(f"{mean[column]:11.4f}" for column in columns)
         click.echo(f"{'mean':<{width}} {'':>7} {row}")
+
+
+def _score_groups(labels: Path, truth: Path, as_json: bool) -> None:
+    from segment.scores.groupings import MEASURES, score_groupings
+
+    rows = [found.as_dict() for found in score_groupings(labels, truth)]
+    mean = {key: sum(row[key] for row in rows) / len(rows) for key in MEASURES}
+    if as_json:
+        click.echo(json.dumps({"pictures": rows, "mean": mean}, indent=1))
+        return
+    width = max(len("picture"), *(len(row["name"]) for row in rows))
+    click.echo(f"{'picture':<{width}} " + " ".join(f"{key:>10}" for key in MEASURES))
+    for row in [*rows, {"name": "mean", **mean}] if len(rows) > 1 else rows:
+        click.echo(f"{row['name']:<{width}} " + " ".join(f"{row[k]:10.4f}" for k in MEASURES))
 
 
 @click.command(cls=Tool)
