@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 @click.argument("recipe", type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the model.")
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint in OUT.")
+@click.option("--from", "start", metavar="MODEL", help="Begin with this model's weights.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option("--seconds", type=click.FloatRange(0, min_open=True), help="Stop after so long.")
 @click.option("--seed", type=click.IntRange(0), help="Another seed than the recipe's.")
@@ -30,6 +31,7 @@ def train(
     recipe: Path,
     out: Path,
     resume: bool,
+    start: str | None,
     device: str,
     seconds: float | None,
     seed: int | None,
@@ -48,6 +50,7 @@ def train(
 
     from segment.neural.recipe import read_recipe, with_seed
     from segment.neural.train import train as train_model
+    from segment.neural.zoo import load
 
     settings = read_recipe(recipe)
     if seed is not None:
@@ -61,6 +64,7 @@ def train(
         settings,
         out,
         resume=resume,
+        start=load(start, device="cpu").model if start is not None else None,
         device=device,
         seconds=seconds,
         every=every,
@@ -70,6 +74,7 @@ def train(
     if not chief:
         return
     words = ["segment", "train", str(recipe), "--out", str(out)]
+    words += ["--from", start] if start is not None else []
     words += ["--compile"] if compiled else []
     words += ["--seed", str(seed)] if seed is not None else []
     if trainer.finished:

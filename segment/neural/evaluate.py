@@ -14,7 +14,7 @@ from segment.neural.batches import Batch
 from segment.neural.model import NeuralEM
 from segment.neural.noise import random_responsibilities
 
-__all__ = ["Evaluation", "evaluate", "reduced_precision"]
+__all__ = ["Evaluation", "evaluate", "first_counted", "reduced_precision"]
 
 TOGETHER = 50  # scenes at a time, so that a thousand need no more memory than training
 
@@ -32,7 +32,7 @@ class Evaluation:
     """Mean over steps that the recipe counts, and scenes."""
 
     def at(self, which: str) -> dict[str, float]:
-        """Mean scores; `which` steps count: "last" or "all"."""
+        """Mean scores: after the last step for "last", else over all steps, as the papers do."""
         chosen = slice(-1, None) if which == "last" else slice(None)
         return {
             "ami": float(self.ami[:, chosen].mean()),
@@ -42,6 +42,11 @@ class Evaluation:
             "last_ari": float(self.ari[:, -1].mean()),
             "loss": self.loss,
         }
+
+
+def first_counted(which: str, steps: int) -> int:
+    """The first of `steps` steps whose loss counts: "last", the later "half", or "all"."""
+    return {"last": steps - 1, "half": steps // 2, "all": 0}[which]
 
 
 def reduced_precision(device: torch.device, precision: str) -> AbstractContextManager[object]:
@@ -70,7 +75,7 @@ def evaluate(
     B, S = batch.noisy.shape[:2]
     found = np.empty((B, S, *batch.noisy.shape[3:]), np.int64)
     bce, losses = np.empty((B, S)), np.empty((B, S))
-    chosen = slice(-1, None) if which == "last" else slice(None)
+    chosen = slice(first_counted(which, S), None)
     rng = np.random.default_rng(0)
     for restart in range(restarts):
         for start in range(0, B, TOGETHER):

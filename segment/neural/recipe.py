@@ -37,6 +37,7 @@ class SceneSettings:
     kind: SceneKind = "static-shapes"
     objects: int = 3
     size: tuple[int, int] = (28, 28)
+    speed: tuple[float, float] = (0.3, 1.6)  # slowest and fastest, pixels a frame
     digits: int = 0  # flying-digits: how many different pictures, 0 for all of them
     warp: float = 0.0  # flying-digits: largest turn, stretch and shear of a digit, in [0, 1)
     curtain: bool = False  # balls: something stands before them
@@ -48,7 +49,7 @@ class Training:
     """How weights are found."""
 
     steps: int = 15  # E- and M-steps: frames of a sequence after the first
-    loss: Literal["last", "all"] = "last"  # which steps count
+    loss: Literal["last", "half", "all"] = "last"  # which steps count; half is the later half
     gamma_gradient: Literal["full", "loss", "none"] = "full"
     between: float = 1.0  # weight of the between-slot term
     batch: int = 64
@@ -68,11 +69,12 @@ class Training:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A part of the training with scenes of its own: `updates` long, at `rate`."""
+    """A part of the training with scenes of its own: `updates` long, of `steps`, at `rate`."""
 
     updates: int
     scenes: SceneSettings
     rate: float
+    steps: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,8 @@ class Recipe:
             if update < stage.updates:
                 return stage
             update -= stage.updates
-        return Stage(self.training.updates, self.scenes, self.training.rate)
+        settings = self.training
+        return Stage(settings.updates, self.scenes, settings.rate, settings.steps)
 
     def as_dict(self) -> dict[str, Any]:
         """Everything, as JSON and TOML can hold it."""
@@ -142,10 +145,11 @@ def _recipe(table: dict[str, Any], name: str) -> Recipe:
         if not isinstance(entry, dict) or "updates" not in entry:
             raise RecipeError(f"{where} wants a table with updates")
         entry = dict(entry)
-        rate, updates = entry.pop("rate", training.rate), entry.pop("updates")
+        numbers = {key: entry.pop(key, getattr(training, key)) for key in ("rate", "steps")}
+        updates = entry.pop("updates")
         base = dataclasses.asdict(scenes)
         own = _build(SceneSettings, {**base, **entry}, where)
-        staged.append(_build(Stage, {"updates": updates, "scenes": own, "rate": rate}, where))
+        staged.append(_build(Stage, {"updates": updates, "scenes": own, **numbers}, where))
     if staged:
         training = dataclasses.replace(training, updates=sum(s.updates for s in staged))
     recipe = Recipe(model, scenes, training, tuple(staged))
@@ -174,11 +178,14 @@ def _fit(value: Any, hint: Any, where: str) -> Any:
             raise RecipeError(f"{where} is {value!r}, wanted one of {wanted}")
         return value
     if get_origin(hint) is tuple:
-        wholes = isinstance(value, list | tuple) and all(type(v) is int for v in value)
+        kind = get_args(hint)[0]
+        allowed = (int,) if kind is int else (int, float)
+        fit = isinstance(value, list | tuple) and all(type(v) in allowed for v in value)
         length = None if get_args(hint)[-1] is Ellipsis else len(get_args(hint))
-        if not wholes or (length is not None and len(value) != length):
-            raise RecipeError(f"{where} is {value!r}, wanted a list of {length or 'any'} integers")
-        return tuple(value)
+        if not fit or (length is not None and len(value) != length):
+            noun = "integers" if kind is int else "numbers"
+            raise RecipeError(f"{where} is {value!r}, wanted a list of {length or 'any'} {noun}")
+        return tuple(kind(v) for v in value)
     if hint is float and type(value) is int:
         return float(value)
     if type(value) is not hint:
@@ -212,6 +219,8 @@ def _check(recipe: Recipe, name: str) -> None:
             raise RecipeError(f"{name}: [scenes] noise is {scenes.noise}, wanted in [0, 0.5]")
         if not 0 <= scenes.warp < 1:
             raise RecipeError(f"{name}: [scenes] warp is {scenes.warp}, wanted in [0, 1)")
+        if not 0 <= scenes.speed[0] <= scenes.speed[1]:
+            raise RecipeError(f"{name}: [scenes] speed is {scenes.speed}, wanted slowest, fastest")
         if scenes.digits < 0:
             raise RecipeError(f"{name}: [scenes] digits is {scenes.digits}, wanted at least 0")
     if recipe.model.channels != 1:

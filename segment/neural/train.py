@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from segment.errors import SegmentError
 from segment.neural.batches import HELD_OUT, TRAINING, Batch, ahead, make_batch
 from segment.neural.device import pick_device
-from segment.neural.evaluate import evaluate, reduced_precision
+from segment.neural.evaluate import evaluate, first_counted, reduced_precision
 from segment.neural.model import NeuralEM
 from segment.neural.optimise import make_optimisers
 from segment.neural.recipe import Recipe, read_recipe
@@ -87,7 +87,8 @@ class Trainer:
         """Draw the scenes of an update; of several processes each draws its share."""
         stage, settings = self.recipe.stage_of(update), self.recipe.training
         seed = (settings.seed, TRAINING, update, self.rank)
-        return make_batch(self.recipe, stage.scenes, seed, settings.batch // self.world)
+        count = settings.batch // self.world
+        return make_batch(self.recipe, stage.scenes, seed, count, steps=stage.steps)
 
     @functools.cached_property
     def held_out(self) -> Batch:
@@ -143,10 +144,11 @@ class Trainer:
         steps = self.model.unroll(
             batch.targets, batch.noisy, self.model.begin(batch.gamma), settings.gamma_gradient
         )
+        first = first_counted(settings.loss, S)
         for t, (target, state) in enumerate(steps):
-            if settings.loss == "all" or t + 1 == S:
+            if t >= first:
                 total = total + self.model.loss(target, state, settings.between).mean()
-        return total / (S if settings.loss == "all" else 1)
+        return total / (S - first)
 
     def look(self, loss: float) -> dict[str, float]:
         """Score the averaged weights on held-out scenes, and keep them if none were better."""
@@ -202,6 +204,15 @@ class Trainer:
         model.load_state_dict(self.best)
         save_weights(model, folder / WEIGHTS)
 
+    def begin_with(self, model: NeuralEM) -> None:
+        """Take the weights of another model of the same configuration."""
+        if model.config != self.recipe.model:
+            raise TrainingError(
+                f"the model to begin with is {model.config}, the recipe's {self.recipe.model}"
+            )
+        for ours in (self.model, self.averaged):
+            ours.load_state_dict(model.state_dict())
+
     def resume(self, folder: Path) -> None:
         """Go on where a checkpoint of the same recipe stopped."""
         path = folder / CHECKPOINT
@@ -231,6 +242,7 @@ def train(
     out: str | Path,
     *,
     resume: bool = False,
+    start: NeuralEM | None = None,
     device: str = "auto",
     seconds: float | None = None,
     every: float = 60.0,
@@ -246,6 +258,7 @@ def train(
     out : folder for checkpoint.pt, weights.safetensors (the best held-out ARI so far)
         and curve.json.
     resume : go on from the checkpoint in `out`.
+    start : a model of the same configuration whose weights to begin with.
     device : "auto", "cpu", "cuda" or "cuda:N".
     seconds : stop with a checkpoint after so long; None for no limit.
     every : seconds between two checkpoints, the most that a killed run loses.
@@ -268,6 +281,8 @@ def train(
         trainer = Trainer(recipe, picked, compiled, threads)
         if resume:
             trainer.resume(out)
+        elif start is not None:
+            trainer.begin_with(start)
         _run(trainer, out, seconds, every, on_progress)
     except (torch.OutOfMemoryError, MemoryError):
         raise TrainingError(
@@ -381,7 +396,7 @@ def _average_gradients(model: nn.Module, world: int) -> None:
 def _tables(recipe: dict[str, Any]) -> dict[str, Any]:
     """A checkpoint's recipe in the shape that read_recipe takes."""
     stages = [
-        {"updates": stage["updates"], "rate": stage["rate"], **stage["scenes"]}
+        {**{key: stage[key] for key in ("updates", "rate", "steps")}, **stage["scenes"]}
         for stage in recipe["stages"]
     ]
     return {**recipe, "stages": stages}

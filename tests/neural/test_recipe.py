@@ -36,7 +36,7 @@ def test_stages_follow_each_other_and_inherit():
             "stages": [
                 {"updates": 5, "digits": 20},
                 {"updates": 7, "digits": 500, "rate": 0.0005},
-                {"updates": 9},
+                {"updates": 9, "steps": 4, "speed": [0, 1]},
             ],
         }
     )
@@ -45,6 +45,8 @@ def test_stages_follow_each_other_and_inherit():
     assert digits == [20, 20, 500, 500, 0, 0]
     assert recipe.stage_of(6).rate == 0.0005
     assert recipe.stage_of(0).rate == 0.001
+    assert [recipe.stage_of(u).steps for u in (0, 12)] == [15, 4]
+    assert recipe.stage_of(12).scenes.speed == (0.0, 1.0)
     assert {s.scenes.noise for s in recipe.stages} == {0.2}
 
 
@@ -70,6 +72,8 @@ def test_stages_follow_each_other_and_inherit():
         ),
         ({"scenes": {"noise": 0.7}}, "noise is 0.7, wanted in [0, 0.5]"),
         ({"scenes": {"kind": "flying-digits"}}, "pixels must be"),
+        ({"scenes": {"speed": [2, 1]}}, "speed is (2.0, 1.0), wanted slowest, fastest"),
+        ({"scenes": {"speed": ["a", 1]}}, "wanted a list of 2 numbers"),
         ({"training": {"batch": 0}}, "batch is 0, wanted at least 1"),
         ({"training": {"rate": 0.0}}, "rate is 0.0, wanted above 0"),
         ({"training": {"average": 1.0}}, "average is 1.0, wanted in [0, 1)"),

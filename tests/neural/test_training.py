@@ -162,6 +162,40 @@ def test_folders_and_checkpoints_are_not_confused(tmp_path):
         train(recipe, tmp_path, resume=True, device="cpu")
 
 
+def test_a_training_may_begin_with_another_models_weights(tmp_path):
+    recipe = tiny()
+    torch.manual_seed(5)
+    first = NeuralEM(recipe.model)
+    trainer = Trainer(recipe)
+    trainer.begin_with(first)
+    for model in (trainer.model, trainer.averaged):
+        for a, b in zip(model.parameters(), first.parameters(), strict=True):
+            assert torch.equal(a, b)
+    other = NeuralEM(replace(recipe.model, hidden=17))
+    with pytest.raises(TrainingError, match="the model to begin with"):
+        train(recipe, tmp_path, device="cpu", start=other)
+
+
+def test_stages_have_their_own_steps_and_losses_count_where_asked():
+    table = {key: dict(value) for key, value in TINY.items()}
+    table["stages"] = [{"updates": 2, "steps": 2}, {"updates": 2, "kind": "flying-shapes"}]
+    recipe = read_recipe(table)
+    trainer = Trainer(recipe)
+    assert [trainer.make_batch(u).noisy.shape[1] for u in range(4)] == [2, 2, 3, 3]
+    assert trainer.held_out.scenes.images.shape[1] == 4
+    batch = trainer.make_batch(3)
+    losses = {}
+    for which in ("last", "half", "all"):
+        training = replace(recipe.training, loss=which)
+        losses[which] = float(Trainer(replace(recipe, training=training))._loss(batch).detach())
+    model, total = trainer.model, []
+    for target, state in model.unroll(batch.targets, batch.noisy, model.begin(batch.gamma)):
+        total.append(float(model.loss(target, state).mean().detach()))
+    assert losses["last"] == pytest.approx(total[2], rel=1e-5)
+    assert losses["half"] == pytest.approx(np.mean(total[1:]), rel=1e-5)
+    assert losses["all"] == pytest.approx(np.mean(total), rel=1e-5)
+
+
 def test_too_little_memory_is_one_clear_line(tmp_path, monkeypatch):
     def greedy(self, batch):
         raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 99 bytes")

@@ -23,7 +23,9 @@ def draw(settings: SceneSettings, seed: Any, count: int, length: int) -> Scenes:
     if settings.kind == "static-shapes":
         return static_shapes(rng, count, size=size, objects=objects)
     if settings.kind == "flying-shapes":
-        return flying_shapes(rng, count, size=size, objects=objects, length=length)
+        return flying_shapes(
+            rng, count, size=size, objects=objects, length=length, speed=settings.speed
+        )
     if settings.kind == "flying-digits":
         return flying_digits(
             rng,
@@ -31,6 +33,7 @@ def draw(settings: SceneSettings, seed: Any, count: int, length: int) -> Scenes:
             size=size,
             objects=objects,
             length=length,
+            speed=settings.speed,
             digits=settings.digits,
             warp=settings.warp,
         )
