@@ -1,7 +1,24 @@
 """Mixtures and EM in all its variants, on (n_samples, n_features)."""
 
+from segment.mixture.bayesian import BayesianGaussianMixture
+from segment.mixture.counts import BernoulliMixture, BinomialMixture, PoissonMixture
 from segment.mixture.em import Step
 from segment.mixture.gaussian import GaussianMixture
-from segment.mixture.priors import GaussianPrior
+from segment.mixture.kmeans import KMeans, SoftKMeans
+from segment.mixture.priors import BetaPrior, GammaPrior, GaussianPrior
+from segment.mixture.student import StudentMixture
 
-__all__ = ["GaussianMixture", "GaussianPrior", "Step"]
+__all__ = [
+    "BayesianGaussianMixture",
+    "BernoulliMixture",
+    "BetaPrior",
+    "BinomialMixture",
+    "GammaPrior",
+    "GaussianMixture",
+    "GaussianPrior",
+    "KMeans",
+    "PoissonMixture",
+    "SoftKMeans",
+    "Step",
+    "StudentMixture",
+]

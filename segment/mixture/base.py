@@ -119,7 +119,8 @@ class Mixture(ABC):
         fits: list[Fit | None] = [None] * starts
 
         def attempt(samples: Samples, number: int) -> None:
-            problem = Problem(family, samples, seeds[number])
+            options = {"max_iter": self.max_iter}
+            problem = Problem(family, samples, seeds[number], options=options)
             begin = self._learned() if warm else self._begin(family, samples, seeds[number])
             fits[number] = run(
                 problem,

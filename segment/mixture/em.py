@@ -68,7 +68,8 @@ class Problem:
 
     def map(self, point: Point) -> Any:
         """EM's next parameters, from sums already taken: the M-step."""
-        return self.family.maximise(point.statistics, point.parameters)
+        parameters = self.family.maximise(point.statistics, point.parameters)
+        return self.family.refine(self.samples, parameters)
 
 
 class Method(Protocol):
@@ -145,13 +146,16 @@ def run(
             converged = fall <= max(tol, rounding)
             reason = f"the objective fell by {fall:.3g} nats a sample: rounding or regularisation"
             break
-        best = point
+        before, best = best, point
         history.append(step)
         if callback is not None:
             callback(step)
         if monotone and checkpoint:
             gain = (point.objective - reached) / total
-            if gain < tol:
+            if tol == 0 and _fixed(before, point):
+                converged, reason = True, "the parameters no longer change"
+                break
+            if gain < tol and tol > 0:
                 converged, reason = True, f"gained {gain:.3g} < tol={tol:g} nats a sample"
                 break
             reached = point.objective
@@ -159,6 +163,11 @@ def run(
         converged = problem.passes > max_iter
         reason = f"its {max_iter} iterations are done" if converged else reason
     return Fit(best, history, converged, reason, problem.passes)
+
+
+def _fixed(before: Point, here: Point) -> bool:
+    """Whether not a bit of the parameters has changed: then none ever will."""
+    return all(map(np.array_equal, before.parameters, here.parameters))
 
 
 def _step(problem: Problem, before: Point | None, here: Point) -> Step:

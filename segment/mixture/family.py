@@ -96,6 +96,10 @@ class Family(ABC):
         """As `statistics`, for families with more hidden variables than the component."""
         return self.statistics(X, shares)
 
+    def refine(self, samples: Samples, parameters: Any) -> Any:
+        """A further conditional step that needs the samples again; the likelihood only rises."""
+        return parameters
+
     def gradient(self, statistics: Any, parameters: Any) -> Floats:
         """Slope of Q + ln prior along the packed vector; at the same parameters, of ln p too.
 

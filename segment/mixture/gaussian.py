@@ -200,7 +200,8 @@ class GaussianMixture(Mixture):
     def _draw(self, parameters: Any, labels: NDArray[Any], rng: np.random.Generator) -> Floats:
         lower = np.linalg.cholesky(self._learned_family().covariance(parameters))
         noise = rng.normal(size=(len(labels), self.n_features_in_))
-        return parameters.means[labels] + np.einsum("nij,nj->ni", lower[labels], noise)
+        drawn: Floats = parameters.means[labels] + np.einsum("nij,nj->ni", lower[labels], noise)
+        return drawn
 
     def _collapsed(self, family: Any, fit: Fit, samples: Samples) -> NDArray[np.bool_]:
         collapsed: NDArray[np.bool_] = family.collapsed(fit.point.parameters, samples.total)

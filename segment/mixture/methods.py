@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from segment.mixture import accelerate, algorithms
 from segment.mixture.em import Method, expectation_maximisation
 
 __all__ = ["ACCELERATIONS", "ALGORITHMS", "Way", "choose"]
@@ -16,9 +17,23 @@ class Way(NamedTuple):
 
 ALGORITHMS: dict[str, Way] = {
     "em": Way(expectation_maximisation, True),
+    "gem": Way(algorithms.generalised, True),
+    "sem": Way(algorithms.stochastic, False),
+    "saem": Way(algorithms.stochastic_approximation, False),
+    "mcem": Way(algorithms.monte_carlo, False),
+    "online": Way(algorithms.online, False),
+    # The family of a Student mixture knows which of these its M-step is to be.
+    "ecm": Way(expectation_maximisation, True),
+    "ecme": Way(expectation_maximisation, True),
+    "px": Way(expectation_maximisation, True),
 }
 
-ACCELERATIONS: dict[str, Way] = {}
+ACCELERATIONS: dict[str, Way] = {
+    "aitken": Way(accelerate.aitken, True),
+    "anderson": Way(accelerate.anderson, True),
+    "conjugate-gradient": Way(accelerate.conjugate_gradient, True),
+    "squarem": Way(accelerate.squarem, True),
+}
 
 
 def choose(algorithm: str, acceleration: str | None, allowed: tuple[str, ...]) -> Way:

@@ -71,8 +71,10 @@ class GaussianPrior:
         shrunk = self.mean_precision * counts / np.maximum(counts + self.mean_precision, 1e-300)
         added: Floats = scatters + self.spread(means.shape[1], full)
         if full:
-            return added + shrunk[:, None, None] * apart[:, :, None] * apart[:, None, :]
-        return added + shrunk[:, None] * apart**2
+            added += shrunk[:, None, None] * apart[:, :, None] * apart[:, None, :]
+        else:
+            added += shrunk[:, None] * apart**2
+        return added
 
     @property
     def _about_mean(self) -> int:
