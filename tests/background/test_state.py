@@ -28,12 +28,8 @@ def takes(cls, dtype):
     return True
 
 
-TYPES = [
-    (cls, dtype)
-    for cls in CLASSES
-    for dtype in (np.uint8, np.uint16, np.float32, np.float64)
-    if takes(cls, dtype)
-]
+# Each kind of image has its own loops, and compiling them takes its time.
+KINDS = [(np.uint8, 1), (np.uint8, 3), (np.uint16, 5), (np.float32, 3), (np.float64, 1)]
 
 
 def film(dtype=np.uint8, channels=3, length=24, size=(33, 47)):
@@ -70,9 +66,11 @@ def assert_goes_on_alike(one, other, images):
     assert_equal(one, other)
 
 
-@pytest.mark.parametrize(("cls", "dtype"), TYPES)
-@pytest.mark.parametrize("channels", [1, 3, 5])
+@every
+@pytest.mark.parametrize(("dtype", "channels"), KINDS)
 def test_a_restored_subtractor_goes_on_bit_for_bit(cls, dtype, channels, tmp_path):
+    if not takes(cls, dtype):
+        pytest.skip(f"it takes no {dtype.__name__} yet")
     images = film(dtype, channels)
     subtractor = taught(cls, images[:14])
     subtractor.save(tmp_path / "state")
