@@ -6,6 +6,7 @@ from segment.mixture.em import Step
 from segment.mixture.gaussian import GaussianMixture
 from segment.mixture.kmeans import KMeans, SoftKMeans
 from segment.mixture.priors import BetaPrior, GammaPrior, GaussianPrior
+from segment.mixture.seeing import Bound, Selection, bound, select
 from segment.mixture.student import StudentMixture
 
 __all__ = [
@@ -13,12 +14,16 @@ __all__ = [
     "BernoulliMixture",
     "BetaPrior",
     "BinomialMixture",
+    "Bound",
     "GammaPrior",
     "GaussianMixture",
     "GaussianPrior",
     "KMeans",
     "PoissonMixture",
+    "Selection",
     "SoftKMeans",
     "Step",
     "StudentMixture",
+    "bound",
+    "select",
 ]

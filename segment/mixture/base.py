@@ -58,6 +58,7 @@ class Mixture(ABC):
 
     _algorithms: tuple[str, ...] = ("em", "gem", "sem", "saem", "mcem", "online")
     _takes_missing = False
+    _counts = False
 
     # What a subclass gives.
 
@@ -269,7 +270,9 @@ class Mixture(ABC):
         return utils.Tags(
             estimator_type="density_estimator",
             target_tags=utils.TargetTags(required=False),
-            input_tags=utils.InputTags(allow_nan=self._takes_missing),
+            input_tags=utils.InputTags(
+                allow_nan=self._takes_missing, positive_only=self._counts
+            ),
         )
 
     # Helpers.
@@ -311,15 +314,14 @@ class Mixture(ABC):
         self._check_fitted()
         self._compare_names(X)
         checked: NDArray[Any] = check_matrix(X, self.n_features_in_, type(self).__name__)
-        X = checked
-        for some in _slices(len(X)):
-            if X.dtype.kind == "f" and not np.isfinite(X[some]).all():
-                missing = np.isnan(X[some]).any()
-                if np.isinf(X[some]).any() or not self._takes_missing:
+        for some in _slices(len(checked)):
+            if checked.dtype.kind == "f" and not np.isfinite(checked[some]).all():
+                missing = np.isnan(checked[some]).any()
+                if np.isinf(checked[some]).any() or not self._takes_missing:
                     what = "NaN" if missing else "infinity"
                     raise ValueError(f"Input X contains {what}, wanted numbers")
-        self._check_samples(X)
-        return X
+        self._check_samples(checked)
+        return checked
 
     def _note_names(self, X: Any) -> None:
         names = _column_names(X)

@@ -178,6 +178,8 @@ class _PoissonFamily(_CountFamily):
 class _CountMixture(Mixture):
     """What the three have in common; X is (n_samples, n_features) of whole numbers."""
 
+    _counts = True
+
     weights_init: Any
     means_init: Any
     means_: Floats

@@ -232,8 +232,9 @@ class KMeans(SoftKMeans):
 
     def predict_proba(self, X: Any) -> Floats:
         """1 for the nearest mean, 0 for the others, (n_samples, n_components)."""
-        shares = np.zeros((len(X), self.n_components))
-        shares[np.arange(len(X)), self.predict(X)] = 1.0
+        labels = self.predict(X)
+        shares = np.zeros((len(labels), self.n_components))
+        shares[np.arange(len(labels)), labels] = 1.0
         return shares
 
     def score_samples(self, X: Any) -> Floats:
@@ -244,10 +245,11 @@ class KMeans(SoftKMeans):
             nearest[some] = joint.max(axis=1)
         return nearest
 
-    def transform(self, X: Any) -> Floats:
+    def distances(self, X: Any) -> Floats:
         """Distances to the means, (n_samples, n_components)."""
         X = self._check_known(X).astype(np.float64)
-        return np.sqrt(squared_distances(X, self.means_))
+        distances: Floats = np.sqrt(squared_distances(X, self.means_))
+        return distances
 
     def _family(self, samples: Samples) -> Family:
         return _HardFamily(self.n_components, 1.0, samples.scale)

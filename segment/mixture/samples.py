@@ -122,9 +122,11 @@ def check_weights(weight: Any, n_samples: int) -> Floats:
         raise ValueError(f"Sample weights must be 1D array or scalar, given {weight.ndim}D")
     if weight.shape != (n_samples,):
         raise ValueError(f"sample_weight.shape == {weight.shape}, expected {(n_samples,)}!")
-    if not np.isfinite(weight).all() or (weight < 0).any() or weight.sum() <= 0:
+    if not weight.any():
+        raise ValueError("every sample weight is zero, wanted at least one above")
+    if not np.isfinite(weight).all() or (weight < 0).any():
         raise ValueError(
-            "sample_weight wants finite numbers of at least 0, not all of them 0; given "
+            "sample_weight wants finite numbers of at least 0; given "
             f"{weight.min()} to {weight.max()}"
         )
     return np.ascontiguousarray(weight)

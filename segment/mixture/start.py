@@ -6,7 +6,7 @@ import numpy as np
 
 from segment.mixture.samples import Floats, Samples
 
-__all__ = ["Start", "lloyd", "plus_plus", "responsibilities"]
+__all__ = ["Start", "lloyd", "merge", "plus_plus", "responsibilities", "squared_distances"]
 
 Start = Literal["kmeans", "k-means++", "random", "random_from_data"]
 
@@ -23,14 +23,12 @@ def responsibilities(
     X, weight = samples.some(rng, max(_MOST, 50 * components))
     if not samples.complete:
         X = np.where(np.isnan(X), samples.centre, X)
+    X, weight = merge(X, weight)
     if how == "random":
         shares = rng.dirichlet(np.ones(components), size=len(X))
         return X, shares * weight[:, None]
     if how == "random_from_data":
-        heavy = weight > 0
-        if heavy.sum() < components:
-            heavy[:] = True
-        seeds = rng.choice(np.flatnonzero(heavy), components, replace=False)
+        seeds = rng.choice(len(X), components, replace=len(X) < components)
         centres = X[seeds]
     elif how in ("kmeans", "k-means++"):
         centres = plus_plus(X, weight, components, rng)
@@ -44,6 +42,13 @@ def responsibilities(
     shares = np.zeros((len(X), components))
     shares[np.arange(len(X)), nearest] = 1.0
     return X, shares * weight[:, None]
+
+
+def merge(X: Floats, weight: Floats) -> tuple[Floats, Floats]:
+    """Different samples in order, and what each counts: a start knows no order or doubles."""
+    X = X[weight > 0]
+    different, member = np.unique(X, axis=0, return_inverse=True)
+    return different, np.bincount(member.ravel(), weight[weight > 0], minlength=len(different))
 
 
 def plus_plus(X: Floats, weight: Floats, components: int, rng: np.random.Generator) -> Floats:
