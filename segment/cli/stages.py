@@ -250,6 +250,47 @@ def group_watershed(frames: "Iterator[Frame]", **options: Any) -> "Iterator[Fram
     return pipeline.group(frames, Watershed(**options))
 
 
+@click.command("group-mixture", cls=Stage)
+@click.option(
+    "--components",
+    type=click.IntRange(1),
+    help="Number of groups.  [default: the picture decides]",
+)
+@click.option(
+    "--scale",
+    type=click.FloatRange(0, 1),
+    default=0.5,
+    show_default=True,
+    help="How coarse, when the picture decides: 0 gives most groups, 1 joins all that touch.",
+)
+@click.option(
+    "--patience",
+    type=click.IntRange(0),
+    default=25,
+    show_default=True,
+    help="Frames for which a group that is not seen keeps its id.",
+)
+@click.option(
+    "--judges",
+    type=click.Path(),
+    default="learned",
+    show_default=True,
+    metavar="NAME",
+    help="Who says what belongs together: learned from people's segmentations, or a file.",
+)
+@stage(gives=("labels",))
+def group_mixture(frames: "Iterator[Frame]", **options: Any) -> "Iterator[Frame]":
+    """Gather what looks alike and lies together, in the foreground or the whole picture.
+
+    Mixtures of colours and textures, fitted by EM, find the edges; the pieces between
+    them are joined, those first that most belong together.
+    """
+    from segment import pipeline
+    from segment.grouping import MixtureGrouper
+
+    return pipeline.group(frames, MixtureGrouper(**options))
+
+
 COMMANDS = (
     read,
     subtract,
@@ -258,5 +299,6 @@ COMMANDS = (
     clean,
     group_components,
     group_watershed,
+    group_mixture,
     export,
 )
