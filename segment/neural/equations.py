@@ -15,6 +15,7 @@ __all__ = [
     "bernoulli_responsibilities",
     "gaussian_loss",
     "gaussian_responsibilities",
+    "noisy_or_loss",
 ]
 
 # Keeps a pixel that no slot expects shared by all of them, instead of dividing 0 by 0.
@@ -62,6 +63,26 @@ def bernoulli_loss(x: Tensor, logits: Tensor, gamma: Tensor, between: float = 1.
         total = empty - explained
     else:
         total = empty * (gamma + between * (1 - gamma)) - explained
+    return total.flatten(1).sum(dim=1)
+
+
+def noisy_or_loss(x: Tensor, logits: Tensor, gamma: Tensor, between: float = 0.1) -> Tensor:
+    """The loss (B,) of slots that light a pixel together: P(1) = 1 - Π (1 - μ).
+
+    In logits: a dark pixel costs Σ softplus(l), as in `bernoulli_loss`; a lit one
+    -log(1 - exp(-Σ softplus(l))) + between · Σ (1 - γ) softplus(l), whose second term
+    keeps two slots from being sure of the same pixel.
+
+    `bernoulli_loss` charges two slots that are unsure of one pixel several times what it
+    charges one slot for both their objects, so it teaches slots to merge objects until
+    predictions are sharp. Here both cost about the same.
+    """
+    x = x[:, None]
+    empty = functional.softplus(logits)  # -log(1 - μ)
+    dark = empty.sum(dim=1, keepdim=True)  # (B, 1, C, H, W)
+    lit = -(-torch.expm1(-dark.clamp_min(FLOOR))).log()
+    shared = ((1 - gamma) * empty).sum(dim=1, keepdim=True)
+    total = x * (lit + between * shared) + (1 - x) * dark
     return total.flatten(1).sum(dim=1)
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from segment.neural import measure
 from segment.neural.batches import Batch
-from segment.neural.model import NeuralEM
+from segment.neural.model import NeuralEM, Objective
 from segment.neural.noise import random_responsibilities
 
 __all__ = ["Evaluation", "evaluate", "first_counted", "reduced_precision"]
@@ -63,6 +63,7 @@ def evaluate(
     *,
     which: str = "last",
     between: float = 1.0,
+    objective: Objective = "two-term",
     precision: str = "float32",
     restarts: int = 1,
 ) -> Evaluation:
@@ -72,6 +73,7 @@ def evaluate(
     responsibilities, and the run with the lowest loss of its own is scored: the truth
     has no say in it.
     """
+    device = next(model.parameters()).device
     B, S = batch.noisy.shape[:2]
     found = np.empty((B, S, *batch.noisy.shape[3:]), np.int64)
     bce, losses = np.empty((B, S)), np.empty((B, S))
@@ -83,7 +85,9 @@ def evaluate(
             gamma = batch.gamma[part]
             if restart:
                 gamma = torch.from_numpy(random_responsibilities(rng, tuple(gamma.shape)))
-            run = _run(model, batch.noisy[part], batch.targets[part], gamma, between, precision)
+            noisy, targets = batch.noisy[part], batch.targets[part]
+            with reduced_precision(device, precision):
+                run = _run(model, noisy, targets, gamma, between, objective)
             if restart:
                 better = run[2][:, chosen].mean(axis=1) < losses[part][:, chosen].mean(axis=1)
                 part, run = part[better], tuple(array[better] for array in run)
@@ -97,22 +101,26 @@ def evaluate(
 
 
 def _run(
-    model: NeuralEM, noisy: Tensor, targets: Tensor, gamma: Tensor, between: float, precision: str
+    model: NeuralEM,
+    noisy: Tensor,
+    targets: Tensor,
+    gamma: Tensor,
+    between: float,
+    objective: Objective,
 ) -> tuple[NDArray[Any], ...]:
     """Best slots (B, S, H, W), errors of prediction (B, S) and losses (B, S)."""
     device = next(model.parameters()).device
     noisy, targets = noisy.to(device), targets.to(device)
     best, errors, losses = [], [], []
-    with reduced_precision(device, precision):
-        steps = model.unroll(targets, noisy, model.begin(gamma.to(device)), "none")
-        for target, after in steps:
-            best.append(after.gamma.argmax(dim=1)[:, 0].cpu())
-            expected = after.prediction.amax(dim=1)  # (B, C, H, W)
-            if model.config.pixels == "bernoulli":
-                expected = expected.clamp(1e-6, 1 - 1e-6)
-                error = -(target * expected.log() + (1 - target) * (-expected).log1p())
-            else:
-                error = (target - expected).square() / 2
-            errors.append(error.flatten(1).sum(dim=1).cpu())
-            losses.append(model.loss(target, after, between).cpu())
+    steps = model.unroll(targets, noisy, model.begin(gamma.to(device)), "none")
+    for target, after in steps:
+        best.append(after.gamma.argmax(dim=1)[:, 0].cpu())
+        expected = after.prediction.amax(dim=1)  # (B, C, H, W)
+        if model.config.pixels == "bernoulli":
+            expected = expected.clamp(1e-6, 1 - 1e-6)
+            error = -(target * expected.log() + (1 - target) * (-expected).log1p())
+        else:
+            error = (target - expected).square() / 2
+        errors.append(error.flatten(1).sum(dim=1).cpu())
+        losses.append(model.loss(target, after, between, objective).cpu())
     return tuple(torch.stack(found, dim=1).numpy() for found in (best, errors, losses))

@@ -10,9 +10,10 @@ from segment.neural import equations
 from segment.neural.config import NeuralEMConfig
 from segment.neural.layers import GradientCell, RecurrentCell
 
-__all__ = ["GammaGradient", "NeuralEM", "State"]
+__all__ = ["GammaGradient", "NeuralEM", "Objective", "State"]
 
 GammaGradient = Literal["full", "loss", "none"]
+Objective = Literal["two-term", "noisy-or"]
 
 
 class State(NamedTuple):
@@ -83,8 +84,19 @@ class NeuralEM(nn.Module):
         gamma = equations.gaussian_responsibilities(target, logits, self.config.sigma)
         return State(hidden, logits, logits, gamma)
 
-    def loss(self, target: Tensor, state: State, between: float = 1.0) -> Tensor:
-        """The loss of one step (B,): its sum over pixels and slots, for every scene."""
+    def loss(
+        self,
+        target: Tensor,
+        state: State,
+        between: float = 1.0,
+        objective: Objective = "two-term",
+    ) -> Tensor:
+        """The loss of one step (B,): its sum over pixels and slots, for every scene.
+
+        objective : "two-term", the paper's; "noisy-or", Bernoulli pixels only.
+        """
+        if objective == "noisy-or":
+            return equations.noisy_or_loss(target, state.logits, state.gamma, between)
         if self.config.pixels == "bernoulli":
             return equations.bernoulli_loss(target, state.logits, state.gamma, between)
         return equations.gaussian_loss(target, state.prediction, state.gamma, between)

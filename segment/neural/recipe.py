@@ -51,6 +51,7 @@ class Training:
     steps: int = 15  # E- and M-steps: frames of a sequence after the first
     loss: Literal["last", "half", "all"] = "last"  # which steps count; half is the later half
     gamma_gradient: Literal["full", "loss", "none"] = "full"
+    objective: Literal["two-term", "noisy-or"] = "two-term"
     between: float = 1.0  # weight of the between-slot term
     batch: int = 64
     updates: int = 10_000
@@ -223,6 +224,8 @@ def _check(recipe: Recipe, name: str) -> None:
             raise RecipeError(f"{name}: [scenes] speed is {scenes.speed}, wanted slowest, fastest")
         if scenes.digits < 0:
             raise RecipeError(f"{name}: [scenes] digits is {scenes.digits}, wanted at least 0")
+    if t.objective == "noisy-or" and recipe.model.pixels != "bernoulli":
+        raise RecipeError(f"{name}: [training] objective noisy-or is for bernoulli pixels only")
     if recipe.model.channels != 1:
         raise RecipeError(f"{name}: drawn scenes are grey; [model] channels must be 1")
     if recipe.model.pixels == "bernoulli" and recipe.scenes.kind == "flying-digits":

@@ -72,7 +72,12 @@ def score(
             size = min(CHUNK, count - start)
             batch = make_batch(recipe, chosen, (seed, TEST, start), size, slots=K, steps=S)
             found = evaluate(
-                model, batch, which=settings.loss, between=settings.between, restarts=restarts
+                model,
+                batch,
+                which=settings.loss,
+                between=settings.between,
+                objective=settings.objective,
+                restarts=restarts,
             )
             parts.append(found.at(settings.loss))
             weights.append(size)

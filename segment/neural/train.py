@@ -147,7 +147,8 @@ class Trainer:
         first = first_counted(settings.loss, S)
         for t, (target, state) in enumerate(steps):
             if t >= first:
-                total = total + self.model.loss(target, state, settings.between).mean()
+                loss = self.model.loss(target, state, settings.between, settings.objective)
+                total = total + loss.mean()
         return total / (S - first)
 
     def look(self, loss: float) -> dict[str, float]:
@@ -158,6 +159,7 @@ class Trainer:
             self.held_out,
             which=settings.loss,
             between=settings.between,
+            objective=settings.objective,
             precision=settings.precision,
         ).at(settings.loss)
         if not self.curve or found["ari"] > max(point["ari"] for point in self.curve):

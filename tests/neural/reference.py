@@ -28,6 +28,14 @@ def bernoulli_loss(x, logits, gamma, between):
     return (gamma * inside + between * (1 - gamma) * outside).sum(axis=(1, 2, 3, 4))
 
 
+def noisy_or_loss(x, logits, gamma, between):
+    mu, x = sigmoid(logits), x[:, None]
+    lit = 1 - (1 - mu).prod(axis=1, keepdims=True)
+    likelihood = -(x * np.log(lit) + (1 - x) * np.log(1 - lit)).sum(axis=(1, 2, 3, 4))
+    shared = -(between * x * (1 - gamma) * np.log(1 - mu)).sum(axis=(1, 2, 3, 4))
+    return likelihood + shared
+
+
 def gaussian_loss(x, mu, gamma, between):
     inside = (mu - x[:, None]) ** 2 / 2
     outside = mu**2 / 2  # KL(N(mu, 1) || N(0, 1))

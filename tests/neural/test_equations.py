@@ -37,6 +37,29 @@ def test_bernoulli_e_step_and_loss_are_the_equations(shape, seed, binary):
         loss = equations.bernoulli_loss(*tensors(x, logits, gamma), between)
         expected = reference.bernoulli_loss(x, logits, gamma, between)
         np.testing.assert_allclose(loss, expected, rtol=1e-9)
+        loss = equations.noisy_or_loss(*tensors(x, logits, gamma), between)
+        expected = reference.noisy_or_loss(x, logits, gamma, between)
+        np.testing.assert_allclose(loss, expected, rtol=1e-6)
+
+
+def test_two_unsure_slots_are_charged_for_by_one_objective_only():
+    """Two slots at .55 light a pixel as often as one at .8: noisy or sees no difference."""
+    x = torch.tensor([1.0, 0.0], dtype=torch.float64).view(2, 1, 1, 1)
+    mu = torch.tensor([[0.8, 1e-9], [1 - 0.2**0.5] * 2], dtype=torch.float64)
+    costs = {}
+    for name, mus in zip(("merged", "apart"), mu, strict=True):
+        logits = torch.logit(mus).view(1, 2, 1, 1, 1).expand(2, -1, -1, -1, -1)
+        gamma = equations.bernoulli_responsibilities(x, logits)
+        often = torch.tensor([0.8, 0.2], dtype=torch.float64)
+        costs[name] = [
+            float((often * loss(x, logits, gamma, between)).sum())
+            for loss, between in (
+                (equations.bernoulli_loss, 1.0),
+                (equations.noisy_or_loss, 0.0),
+            )
+        ]
+    assert costs["apart"][0] > 2 * costs["merged"][0]
+    assert costs["apart"][1] == pytest.approx(costs["merged"][1], rel=1e-6)
 
 
 @given(SHAPES, SEEDS, st.floats(0.05, 1))
@@ -60,6 +83,12 @@ def test_far_logits_give_a_finite_loss_and_shares():
     gamma = equations.bernoulli_responsibilities(x, logits)
     np.testing.assert_allclose(gamma[0, :, 0, 0], [[1, 1], [0, 0]], atol=2e-6)
     assert torch.isfinite(equations.bernoulli_loss(x, logits, gamma)).all()
+    for far in (logits, -logits.abs(), logits.abs()):
+        far = far.clone().requires_grad_()
+        loss = equations.noisy_or_loss(x, far, gamma)
+        assert torch.isfinite(loss).all()
+        loss.sum().backward()
+        assert torch.isfinite(far.grad).all()
 
 
 @given(st.integers(1, 4), st.integers(1, 3), st.integers(1, 4), st.integers(1, 5), SEEDS)

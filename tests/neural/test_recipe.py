@@ -72,6 +72,10 @@ def test_stages_follow_each_other_and_inherit():
         ),
         ({"scenes": {"noise": 0.7}}, "noise is 0.7, wanted in [0, 0.5]"),
         ({"scenes": {"kind": "flying-digits"}}, "pixels must be"),
+        (
+            {"model": {"pixels": "gaussian"}, "training": {"objective": "noisy-or"}},
+            "noisy-or is for bernoulli pixels only",
+        ),
         ({"scenes": {"speed": [2, 1]}}, "speed is (2.0, 1.0), wanted slowest, fastest"),
         ({"scenes": {"speed": ["a", 1]}}, "wanted a list of 2 numbers"),
         ({"training": {"batch": 0}}, "batch is 0, wanted at least 1"),
