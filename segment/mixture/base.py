@@ -90,6 +90,10 @@ class Mixture(ABC):
     def _check_samples(self, X: NDArray[Any]) -> None:  # noqa: B027 - most models take any
         """Raise ValueError for samples that this model cannot have made."""
 
+    def _prepare(self, X: Any) -> Any:
+        """X as the equations want it."""
+        return X
+
     # What a caller uses.
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
@@ -99,7 +103,7 @@ class Mixture(ABC):
         """
         self._check_settings()
         samples = Samples.check(
-            X,
+            self._prepare(X),
             sample_weight,
             missing=self._takes_missing,
             least=self.n_components,
@@ -270,9 +274,7 @@ class Mixture(ABC):
         return utils.Tags(
             estimator_type="density_estimator",
             target_tags=utils.TargetTags(required=False),
-            input_tags=utils.InputTags(
-                allow_nan=self._takes_missing, positive_only=self._counts
-            ),
+            input_tags=utils.InputTags(allow_nan=self._takes_missing, positive_only=self._counts),
         )
 
     # Helpers.
@@ -313,7 +315,9 @@ class Mixture(ABC):
     def _check_known(self, X: Any) -> NDArray[Any]:
         self._check_fitted()
         self._compare_names(X)
-        checked: NDArray[Any] = check_matrix(X, self.n_features_in_, type(self).__name__)
+        checked: NDArray[Any] = check_matrix(
+            self._prepare(X), self.n_features_in_, type(self).__name__
+        )
         for some in _slices(len(checked)):
             if checked.dtype.kind == "f" and not np.isfinite(checked[some]).all():
                 missing = np.isnan(checked[some]).any()

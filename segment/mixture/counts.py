@@ -13,7 +13,7 @@ from segment.mixture.em import Step
 from segment.mixture.family import Family
 from segment.mixture.gaussian import given
 from segment.mixture.priors import BetaPrior, GammaPrior
-from segment.mixture.samples import Floats, Samples
+from segment.mixture.samples import Floats, Samples, check_matrix
 from segment.mixture.start import Start
 
 __all__ = ["BernoulliMixture", "BinomialMixture", "PoissonMixture"]
@@ -215,7 +215,8 @@ class _CountMixture(Mixture):
 class BernoulliMixture(_CountMixture):
     """Mixture of binary vectors with independent features, fitted by EM.
 
-    X (n_samples, n_features) holds 0 and 1, or probabilities in between. After `fit`:
+    X (n_samples, n_features) holds 0 and 1, or probabilities in between; with `binarize`, any
+    numbers, and those above it count as 1. After `fit`:
     weights_ (K,), sum 1; means_ (K, D), P(feature is 1), within `floor` of 0 and 1 at most;
     and what `Mixture` lists. Parameters as in `GaussianMixture`; prior is a BetaPrior.
 
@@ -233,6 +234,7 @@ class BernoulliMixture(_CountMixture):
         weights_init: Any = None,
         means_init: Any = None,
         floor: float = 1e-6,
+        binarize: float | None = None,
         prior: BetaPrior | None = None,
         algorithm: str = "em",
         acceleration: str | None = None,
@@ -249,6 +251,7 @@ class BernoulliMixture(_CountMixture):
         self.weights_init = weights_init
         self.means_init = means_init
         self.floor = floor
+        self.binarize = binarize
         self.prior = prior
         self.algorithm = algorithm
         self.acceleration = acceleration
@@ -259,6 +262,16 @@ class BernoulliMixture(_CountMixture):
 
     def _equations(self, features: int) -> Family:
         return _BinomialFamily(self.n_components, self.prior, np.ones(features), self.floor)
+
+    @property
+    def _counts(self) -> bool:  # type: ignore[override]
+        return self.binarize is None
+
+    def _prepare(self, X: Any) -> Any:
+        if self.binarize is None:
+            return X
+        X = check_matrix(X)
+        return np.where(np.isfinite(X), self.binarize < X, X)
 
     def _check_samples(self, X: NDArray[Any]) -> None:
         _check_range(X, 1.0)

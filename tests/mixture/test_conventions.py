@@ -1,0 +1,46 @@
+"""scikit-learn's own checks of an estimator, on classes that never import it."""
+
+import subprocess
+import sys
+import warnings
+
+import pytest
+
+import segment.mixture as mixture
+
+checks = pytest.importorskip("sklearn.utils.estimator_checks")
+
+ESTIMATORS = [
+    mixture.GaussianMixture(2, random_state=0),
+    mixture.StudentMixture(1, random_state=0),
+    mixture.BayesianGaussianMixture(2, random_state=0),
+    mixture.KMeans(2, random_state=0),
+    mixture.SoftKMeans(2, random_state=0),
+    # The checks' samples are any numbers: bits are made of them, and many coins tossed.
+    mixture.BernoulliMixture(2, random_state=0, binarize=0.5),
+    mixture.BinomialMixture(2, random_state=0, n_trials=1000),
+    mixture.PoissonMixture(2, random_state=0),
+]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda model: type(model).__name__)
+def test_an_estimator_has_scikit_learns_manners(estimator):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        results = checks.check_estimator(estimator, on_fail=None, on_skip=None)
+    assert len(results) > 30
+    failed = {r["check_name"]: r["exception"] for r in results if r["status"] == "failed"}
+    assert failed == {}
+
+
+def test_scikit_learn_is_not_needed():
+    code = "import sys, segment.mixture; print('sklearn' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_names_of_settings_are_checked():
+    with pytest.raises(ValueError, match="Invalid parameter 'clusters'"):
+        mixture.KMeans().set_params(clusters=3)
+    assert repr(mixture.GaussianMixture(3, tol=0.1)) == "GaussianMixture(n_components=3, tol=0.1)"

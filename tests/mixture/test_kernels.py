@@ -1,0 +1,151 @@
+"""The fused sweep against its twin, for every shape, type and number of threads."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from segment.mixture import GaussianMixture, fused
+from segment.mixture.gaussian_family import GaussianFamily, GaussianParameters
+from segment.mixture.kernels import elementary
+from segment.mixture.samples import Samples
+from tests.mixture import reference
+
+
+def drawn(seed, size, features, components):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(0, 3, (size, features)) + rng.normal(0, 5, features)
+    weights = rng.dirichlet(np.full(components, 5.0))
+    means = rng.normal(0, 3, (components, features)) + X.mean(axis=0)
+    shapes = rng.normal(size=(components, features, features)) + 2 * np.eye(features)
+    return X, weights, means, shapes @ shapes.transpose(0, 2, 1) + 0.1 * np.eye(features), rng
+
+
+def family(components, features, kind="full", precision="double"):
+    return GaussianFamily(
+        components, kind, reg_covar=0, scale=np.ones(features), precision=precision
+    )
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    size=st.integers(1, 900),
+    features=st.integers(1, 9),
+    components=st.integers(1, 5),
+    weighted=st.booleans(),
+)
+@settings(deadline=None, max_examples=25)
+def test_the_sweep_does_what_the_equations_say(seed, size, features, components, weighted):
+    X, weights, means, covariances, rng = drawn(seed, size, features, components)
+    sample_weight = rng.uniform(0.1, 3, size) if weighted else np.ones(size)
+    samples = Samples.check(X, sample_weight if weighted else None, threads=1)
+    expected = reference.sweep(X, sample_weight, weights, means, covariances)
+
+    (counts, middles, scatters), total = family(components, features).sweep(
+        samples, GaussianParameters(weights, means, covariances)
+    )
+
+    assert total == pytest.approx(expected[3], rel=1e-11, abs=1e-9)
+    np.testing.assert_allclose(counts, expected[0], rtol=1e-9, atol=1e-12)
+    heavy = counts > 1e-6
+    np.testing.assert_allclose(middles[heavy], expected[1][heavy], rtol=1e-8, atol=1e-8)
+    np.testing.assert_allclose(scatters[heavy], expected[2][heavy], rtol=1e-7, atol=1e-7)
+
+
+@pytest.mark.parametrize("kind", ["diag", "spherical", "tied"])
+@pytest.mark.parametrize("features", [1, 4, 11])
+def test_other_shapes_are_special_full_ones(kind, features):
+    X, weights, means, covariances, _ = drawn(3, 700, features, 3)
+    samples = Samples.check(X, threads=1)
+    own = {
+        "diag": np.diagonal(covariances, axis1=1, axis2=2).copy(),
+        "spherical": covariances[:, 0, 0].copy(),
+        "tied": covariances[0],
+    }[kind]
+    model = family(3, features, kind)
+    parameters = GaussianParameters(weights, means, own)
+    expected = reference.sweep(X, np.ones(700), weights, means, model.covariance(parameters))
+
+    (counts, middles, scatters), total = model.sweep(samples, parameters)
+
+    if scatters.ndim == 3:
+        scatters = np.diagonal(scatters, axis1=1, axis2=2)
+    assert total == pytest.approx(expected[3], rel=1e-11)
+    np.testing.assert_allclose(counts, expected[0], rtol=1e-9)
+    np.testing.assert_allclose(middles, expected[1], rtol=1e-8, atol=1e-8)
+    np.testing.assert_allclose(
+        scatters, np.diagonal(expected[2], axis1=1, axis2=2), rtol=1e-7, atol=1e-7
+    )
+
+
+@pytest.mark.parametrize("features", [3, 5, 8])
+def test_single_precision_within_a_block_costs_a_millionth_of_a_nat(features):
+    X, weights, means, covariances, _ = drawn(5, 20_000, features, 6)
+    X += 10_000.0
+    means += 10_000.0
+    expected = reference.sweep(X, np.ones(len(X)), weights, means, covariances)
+    parameters = GaussianParameters(weights, means, covariances)
+
+    (counts, middles, scatters), total = family(6, features, precision="single").sweep(
+        Samples.check(X), parameters
+    )
+
+    assert abs(total - expected[3]) / len(X) < 1e-6
+    np.testing.assert_allclose(counts, expected[0], rtol=1e-5)
+    np.testing.assert_allclose(middles, expected[1], atol=1e-4)
+    np.testing.assert_allclose(scatters, expected[2], rtol=1e-4, atol=1)
+
+
+@pytest.mark.parametrize("kind", ["full", "diag"])
+def test_the_result_does_not_depend_on_the_number_of_threads(kind, monkeypatch):
+    monkeypatch.setattr(fused, "_WORTH", 0.0)
+    X, weights, means, covariances, _ = drawn(7, 70_001, 3, 4)
+    own = covariances if kind == "full" else np.diagonal(covariances, axis1=1, axis2=2)
+    parameters = GaussianParameters(weights, means, own)
+
+    results = [
+        family(4, 3, kind, "auto").sweep(Samples.check(X, threads=threads), parameters)
+        for threads in (1, 2, 3)
+    ]
+
+    for moments, total in results[1:]:
+        assert total == results[0][1]
+        for ours, theirs in zip(moments, results[0][0], strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.float32, np.float64])
+def test_whole_numbers_give_one_result_in_every_type(kind):
+    X = np.random.default_rng(0).integers(0, 255, (500, 3))
+    begin = {"means_init": X[:2], "weights_init": [0.5, 0.5], "max_iter": 5, "tol": 0}
+    begin["covariances_init"] = np.tile(np.eye(3) * 400, (2, 1, 1))
+    expected = GaussianMixture(2, precision="double", **begin).fit(X.astype(float))
+
+    model = GaussianMixture(2, precision="double", **begin).fit(X.astype(kind))
+
+    np.testing.assert_allclose(model.means_, expected.means_, rtol=1e-12)
+    assert model.lower_bound_ == pytest.approx(expected.lower_bound_, rel=1e-13)
+
+
+def test_exp_and_ln_are_right_to_the_last_bits():
+    x = np.linspace(-59.9, 0, 5001)
+    single = np.array([elementary._exp_single(np.float32(v)) for v in x[::10]])
+    double = np.array([elementary._exp_double(v) for v in x])
+    np.testing.assert_allclose(single, np.exp(x[::10].astype(np.float32)), rtol=2e-7)
+    np.testing.assert_allclose(double, np.exp(x), rtol=4e-16)
+    assert elementary._exp_double(-61.0) == elementary._exp_single(np.float32(-61)) == 0
+    y = np.geomspace(1e-30, 1e30, 5001)
+    single = np.array([elementary._log_single(np.float32(v)) for v in y[::10]])
+    double = np.array([elementary._log_double(v) for v in y])
+    np.testing.assert_allclose(single, np.log(y[::10].astype(np.float32)), rtol=3e-7, atol=2e-7)
+    np.testing.assert_allclose(double, np.log(y), rtol=1e-15, atol=4e-16)
+
+
+def test_a_component_without_samples_changes_nothing():
+    X = np.random.default_rng(0).normal(size=(300, 2))
+    begin = {"covariances_init": np.tile(np.eye(2), (2, 1, 1)), "weights_init": [0.5, 0.5]}
+    model = GaussianMixture(2, means_init=[[0, 0], [1e6, 1e6]], tol=0, max_iter=3, **begin).fit(X)
+
+    assert model.weights_ == pytest.approx([1, 0], abs=1e-12)
+    assert model.collapsed_.tolist() == [False, True]
+    np.testing.assert_allclose(model.means_[0], X.mean(axis=0))
