@@ -1,0 +1,61 @@
+"""The compiled loops of the posterior subtractor, a file for every step of a frame.
+
+`frame` measures light, noise and shifts on a grid; `follow` compares all pixels with their
+mixtures and learns them (`rows` what is done to each, `crowd` the few that surprise); `decide`
+makes the mask of it: `evidence` is pooled and judged, the `mask` tidied, `ghosts` asked for,
+with what else the next frame needs.
+Arrays in, arrays changed: nothing is checked, nothing allocated.
+"""
+
+from segment.background.posterior.kernels.crowd import LENGTH, LINES
+from segment.background.posterior.kernels.decide import (
+    BLOCK,
+    BLOCKS,
+    HALVES,
+    decide,
+)
+from segment.background.posterior.kernels.evidence import level_pixels
+from segment.background.posterior.kernels.follow import (
+    PAIRS,
+    SINGLES,
+    follow_pixels,
+    measure_change,
+)
+from segment.background.posterior.kernels.frame import (
+    compare_shifted,
+    measure_contents,
+    move_modes,
+    move_plane,
+    sample_light,
+    sample_noise,
+)
+from segment.background.posterior.kernels.ghosts import (
+    DISTANCE,
+    average_change,
+    average_motion,
+    average_votes,
+)
+
+__all__ = [
+    "BLOCK",
+    "BLOCKS",
+    "DISTANCE",
+    "HALVES",
+    "LENGTH",
+    "LINES",
+    "PAIRS",
+    "SINGLES",
+    "average_change",
+    "average_motion",
+    "average_votes",
+    "compare_shifted",
+    "decide",
+    "follow_pixels",
+    "level_pixels",
+    "measure_change",
+    "measure_contents",
+    "move_modes",
+    "move_plane",
+    "sample_light",
+    "sample_noise",
+]

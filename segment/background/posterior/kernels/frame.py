@@ -1,0 +1,200 @@
+"""What is measured of the whole frame on a grid of its pixels: light, noise, shifts.
+
+image (H * W * C,), the planes ground, before and other (C, H * W), avoid (H * W,) uint8. Pixels
+where `avoid` is not 0 are left out; it may be empty.
+"""
+
+from segment.background.posterior.kernels.compiling import ONE, U1, ZERO, entry, f, loop, u
+
+
+@entry
+def sample_light(which, image, ground, avoid, height, width, step, ratios):
+    """Measure the gain from the frame to the background, at a grid of pixels.
+
+    Pixels that are dark or glaring are left out. ratios float32, a place for every point of the
+    grid: scratch. Returns the median of background / frame, the share of the grid of which it
+    is, and the share of those that agree with it.
+    """
+    found = 0
+    tried = 0
+    for y in range(0, height, step):
+        for x in range(0, width, step):
+            tried += 1
+            p = u(y * width + x)
+            if avoid.size > 0 and avoid[p] != 0:
+                continue
+            new = ZERO
+            old = ZERO
+            for c in range(len(which)):
+                new += f(image[u(len(which)) * p + u(c)])
+                old += f(ground[u(c), p])
+            bright = (old > f(20 * len(which))) & (new > f(15 * len(which)))
+            if bright & (new < f(245 * len(which))):
+                ratios[found] = old / new
+                found += 1
+    if found == 0:
+        return ONE, ZERO, ZERO
+    gain = _select(ratios, found, found // 2)
+    # One gain for all, or objects that come and go.
+    agreeing = 0
+    for i in range(found):
+        agreeing += abs(ratios[i] - gain) < f(0.06) * gain
+    return gain, f(found) / f(tried), f(agreeing) / f(found)
+
+
+@entry
+def sample_noise(which, image, before, avoid, gain, gain_before, height, width, step, squares):
+    """Return a quarter's largest squared change in time of the difference of two neighbours.
+
+    squares float32, a place for every point of a grid: scratch. -1 where there is nothing.
+    """
+    found = 0
+    for y in range(0, height, step):
+        for x in range(0, width - 1, step):
+            p = u(y * width + x)
+            if avoid.size > 0 and (avoid[p] != 0 or avoid[p + U1] != 0):
+                continue
+            s = ZERO
+            for c in range(len(which)):
+                k = u(c)
+                q = u(len(which)) * p + k
+                one = gain * f(image[q]) - gain_before * f(before[k, p])
+                two = gain * f(image[q + u(len(which))]) - gain_before * f(before[k, p + U1])
+                s += (two - one) * (two - one)
+            squares[found] = s
+            found += 1
+    return _select(squares, found, found // 4) if found > 0 else -ONE
+
+
+@entry
+def _select(values, size, place):
+    """Return what stands at `place` when the first `size` values are sorted; mixes them up."""
+    low, high = 0, size - 1
+    while low < high:
+        pivot = values[(low + high) // 2]
+        i, j = low, high
+        while i <= j:
+            while values[i] < pivot:
+                i += 1
+            while pivot < values[j]:
+                j -= 1
+            if i <= j:
+                values[i], values[j] = values[j], values[i]
+                i += 1
+                j -= 1
+        if place <= j:
+            high = j
+        elif place >= i:
+            low = i
+        else:
+            break
+    return values[place]
+
+
+@entry
+def compare_shifted(
+    which, image, other, avoid, gain, gain_other, dx, dy, height, width, step, moved, kept
+):
+    """Mean grey difference of the frame from `other` moved by (dx, dy), and from `other` itself.
+
+    Sampled at every `step`-th row and column where both have pixels, each at most 20 grey levels;
+    moved, kept (6, 8) float32, overwritten: means by block of the picture.
+    """
+    share = ONE / f(len(which))
+    ours, theirs = gain * share, gain_other * share
+    shifts = (dx != 0) | (dy != 0)
+    top, bottom = max(0, dy), min(height, height + dy)
+    left, right = max(0, dx), min(width, width + dx)
+    for b in range(6):
+        first = top + (bottom - top) * b // 6
+        stop = top + (bottom - top) * (b + 1) // 6
+        for a in range(8):
+            begin = left + (right - left) * a // 8
+            end = left + (right - left) * (a + 1) // 8
+            one = ZERO
+            two = ZERO
+            number = 0
+            for y in range(first, stop, step):
+                for x in range(begin, end, step):
+                    p = u(y * width + x)
+                    if avoid.size > 0 and avoid[p] != 0:
+                        continue
+                    q = u((y - dy) * width + x - dx)
+                    new = ZERO
+                    old = ZERO
+                    same = ZERO
+                    for c in range(len(which)):
+                        new += f(image[u(len(which)) * p + u(c)])
+                        same += f(other[u(c), p])
+                        if shifts:
+                            old += f(other[u(c), q])
+                    new *= ours
+                    two += min(abs(new - theirs * same), f(20))
+                    if shifts:
+                        one += min(abs(new - theirs * old), f(20))
+                    number += 1
+            kept[b, a] = two / f(max(number, 1))
+            moved[b, a] = one / f(max(number, 1)) if shifts else kept[b, a]
+
+
+@entry
+def measure_contents(which, image, gain, away, height, width, step, contents):
+    """Mean grey difference of the frame from itself `away` to both sides, as of `compare_shifted`.
+
+    contents (6, 8) float32, overwritten: means by block of the picture.
+    """
+    share = gain / f(len(which))
+    for b in range(6):
+        first, stop = height * b // 6, min(height * (b + 1) // 6, height - away)
+        for a in range(8):
+            begin, end = width * a // 8, min(width * (a + 1) // 8, width - away)
+            total = ZERO
+            number = 0
+            for y in range(first, stop, step):
+                for x in range(begin, end, step):
+                    p = u(len(which)) * u(y * width + x)
+                    q = u(len(which)) * u((y + away) * width + x + away)
+                    d = ZERO
+                    for c in range(len(which)):
+                        d += f(image[q + u(c)]) - f(image[p + u(c)])
+                    total += min(abs(d * share), f(20))
+                    number += 1
+            contents[b, a] = total / f(max(number, 1))
+
+
+@entry
+def move_plane(plane, dx, dy, height, width, line):
+    """Move a plane (H * W,) by (dx, dy) in place; what comes into view keeps what it had.
+
+    line (W,) of the same type: scratch.
+    """
+    if abs(dx) >= width or abs(dy) >= height:
+        return
+    n = u(width - abs(dx))
+    for k in range(height - abs(dy)):
+        y = k - dy if dy < 0 else height - 1 - dy - k
+        _copy(plane, u(y * width + max(0, -dx)), line, u(0), n)
+        _copy(line, u(0), plane, u((y + dy) * width + max(0, dx)), n)
+
+
+@loop
+def _copy(values, p, out, q, n):
+    for i in range(n):
+        out[q + i] = values[p + i]
+
+
+@entry
+def move_modes(minor, count, dx, dy, height, width):
+    """Move the other modes (H * W, M) of the pixels that have any, `count` still unmoved."""
+    if abs(dx) >= width or abs(dy) >= height:
+        return
+    for k in range(height - abs(dy)):
+        y = k - dy if dy < 0 else height - 1 - dy - k
+        for i in range(width - abs(dx)):
+            # In the order in which nothing is overwritten before it is read.
+            x = (i if dx < 0 else width - abs(dx) - 1 - i) + max(0, -dx)
+            p = y * width + x
+            if count[p] > 1:
+                q = u((y + dy) * width + x + dx)
+                for r in range(minor.shape[1]):
+                    minor[q, r] = minor[p, r]
