@@ -134,6 +134,7 @@ def models(as_json: bool) -> None:
 @click.option("--steps", type=click.IntRange(1), help="Other steps than it was trained with.")
 @click.option("--restarts", type=click.IntRange(1), default=1, show_default=True,
               help="Random beginnings; the one with the lowest loss counts.")  # fmt: skip
+@click.option("--noise", type=click.FloatRange(0, 0.5), help="Other noise than in training.")
 @click.option("--curtain", is_flag=True, help="Balls only: something stands before them.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def score_neural(
@@ -145,6 +146,7 @@ def score_neural(
     slots: int | None,
     steps: int | None,
     restarts: int,
+    noise: float | None,
     curtain: bool,
     as_json: bool,
 ) -> None:
@@ -160,7 +162,7 @@ def score_neural(
     recipe = zoo.recipe_of(folder)
     if recipe is None:
         raise RecipeError(f"{folder} has no recipe.toml, which says what its scenes are")
-    changes = {"kind": kind, "objects": objects, "curtain": curtain or None}
+    changes = {"kind": kind, "objects": objects, "noise": noise, "curtain": curtain or None}
     scenes = with_scenes(recipe, {key: v for key, v in changes.items() if v is not None})
     network = zoo.load(folder).model
     found = score(

@@ -222,10 +222,13 @@ def test_train_score_and_list_from_the_command_line(tmp_path):
     assert document["results"][0]["count"] == 1
     assert document["training"]["scenes"] == 16
     assert (out / "recipe.toml").read_text() == RECIPE
-    result = run("score-neural", out, "--count", 3, "--slots", 4, "--objects", 1, "--json")
+    result = run(
+        "score-neural", out, "--count", 3, "--slots", 4, "--objects", 1, "--noise", 0.3, "--json"
+    )
     assert result.exit_code == 0, result.output
     found = json.loads(result.output)
     assert (found["slots"], found["scenes"]["objects"]) == (4, 1)
+    assert found["scenes"]["noise"] == 0.3
     result = run("score-neural", out, "--count", 2, "--seed", 1, "--seed", 2)
     assert "±" in result.output
     result = run("models")
@@ -242,6 +245,9 @@ def test_a_stopped_training_goes_on_from_the_command_line(tmp_path):
     result = run(*line, "--resume", "--threads", 1)
     assert result.exit_code == 0, result.output
     assert "done" in result.output
+    again = ["train", tmp_path / "recipe.toml", "--out", tmp_path / "next", "--count", 0]
+    result = run(*again, "--from", tmp_path / "tiny", "--seed", 3, "--seconds", 1e-9)
+    assert result.exit_code == 0, result.output
 
 
 def test_the_command_line_names_what_is_wrong(tmp_path):
