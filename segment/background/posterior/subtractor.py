@@ -265,7 +265,7 @@ class PosteriorSubtractor(Camera):
         the second frame.
         """
         level, _, threshold = self._level("posterior")
-        odds = np.exp((threshold - level) * np.float32(0.25))
+        odds = np.exp(np.minimum((threshold - level) * np.float32(0.25), np.float32(80)))
         probability: NDArray[np.float32] = np.float32(1) / (np.float32(1) + odds)
         return probability
 
