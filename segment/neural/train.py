@@ -162,7 +162,8 @@ class Trainer:
             objective=settings.objective,
             precision=settings.precision,
         ).at(settings.loss)
-        if not self.curve or found["ari"] > max(point["ari"] for point in self.curve):
+        merits = [self._merit(point) for point in self.curve]
+        if not merits or self._merit(found) > max(merits):
             self.best = {n: t.detach().clone() for n, t in self.averaged.state_dict().items()}
         found |= {"update": self.update, "training_loss": loss, "seconds": round(self.seconds, 1)}
         found["scenes"] = self.update * settings.batch
@@ -175,12 +176,17 @@ class Trainer:
         settings = self.recipe.training
         if self.update >= settings.updates:
             return True
-        aris = [point["ari"] for point in self.curve]
+        merits = [self._merit(point) for point in self.curve]
         return bool(
             settings.patience
-            and len(aris) > settings.patience
-            and max(aris[-settings.patience :]) <= max(aris[: -settings.patience])
+            and len(merits) > settings.patience
+            and max(merits[-settings.patience :]) <= max(merits[: -settings.patience])
         )
+
+    def _merit(self, point: dict[str, float]) -> float:
+        """What the best weights are chosen by: ARI, or the loss where one slot has it all."""
+        model = self.recipe.model
+        return point["ari"] if model.slots + model.background > 1 else -point["loss"]
 
     def save(self, folder: Path) -> None:
         """Write checkpoint, best weights and curve, each whole or not at all."""

@@ -113,7 +113,7 @@ def test_best_held_out_ari_is_kept_not_the_last(tmp_path):
 
     class Found:
         def at(self, which):
-            return {"ari": next(scores), "ami": 0.0}
+            return {"ari": next(scores), "ami": 0.0, "loss": 0.0}
 
     original = module.evaluate
     module.evaluate = lambda *args, **kwargs: Found()
@@ -194,6 +194,16 @@ def test_stages_have_their_own_steps_and_losses_count_where_asked():
     assert losses["last"] == pytest.approx(total[2], rel=1e-5)
     assert losses["half"] == pytest.approx(np.mean(total[1:]), rel=1e-5)
     assert losses["all"] == pytest.approx(np.mean(total), rel=1e-5)
+
+
+def test_an_auto_encoder_is_chosen_by_its_loss():
+    table = {key: dict(value) for key, value in TINY.items()}
+    table["model"]["slots"] = 1
+    trainer = Trainer(read_recipe(table))
+    points = [{"ari": 0.0, "loss": 3.0}, {"ari": 0.0, "loss": 2.0}]
+    assert trainer._merit(points[1]) > trainer._merit(points[0])
+    points = [{"ari": 0.5, "loss": 3.0}, {"ari": 0.4, "loss": 2.0}]
+    assert Trainer(tiny())._merit(points[0]) > Trainer(tiny())._merit(points[1])
 
 
 def test_too_little_memory_is_one_clear_line(tmp_path, monkeypatch):
