@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment import threads as rows
-from segment.background.guard import Watch
 from segment.background.inputs import Guided, grey_levels, to_eight_bits
 from segment.background.state import Saved
 
@@ -27,7 +26,7 @@ EPISODE = 100
 class Learned(Guided, Saved):
     """The arrays, begun with the first image; H * W pixels are one axis, row after row."""
 
-    STATE_REVISION = 3
+    STATE_REVISION = 2
 
     components: int
     initial_variance: float
@@ -95,9 +94,6 @@ class Learned(Guided, Saved):
         self._noise = 0.0
         self._shake = 0.0
         # Frames since the camera moved.
-        # Whether frames are softened, and what the guard remembers.
-        self._soft = False
-        self._watch = Watch()
         self._calm = EPISODE
         self._judged: tuple[float, ...] | None = None
         self._frozen = False  # the last frame

@@ -92,6 +92,77 @@ def _select(values, size, place):
 
 
 @entry
+def compare_shifted(
+    which, image, other, avoid, gain, gain_other, dx, dy, height, width, step, moved, kept
+):
+    """Mean grey difference of the frame from `other` moved by (dx, dy), and from `other` itself.
+
+    Sampled at every `step`-th row and column where both have pixels, each at most 20 grey levels;
+    moved, kept (6, 8) float32, overwritten: means by block of the picture.
+    """
+    share = ONE / f(len(which))
+    ours, theirs = gain * share, gain_other * share
+    shifts = (dx != 0) | (dy != 0)
+    top, bottom = max(0, dy), min(height, height + dy)
+    left, right = max(0, dx), min(width, width + dx)
+    for b in range(6):
+        first = top + (bottom - top) * b // 6
+        stop = top + (bottom - top) * (b + 1) // 6
+        for a in range(8):
+            begin = left + (right - left) * a // 8
+            end = left + (right - left) * (a + 1) // 8
+            one = ZERO
+            two = ZERO
+            number = 0
+            for y in range(first, stop, step):
+                for x in range(begin, end, step):
+                    p = u(y * width + x)
+                    if avoid.size > 0 and avoid[p] != 0:
+                        continue
+                    q = u((y - dy) * width + x - dx)
+                    new = ZERO
+                    old = ZERO
+                    same = ZERO
+                    for c in range(len(which)):
+                        new += f(image[u(len(which)) * p + u(c)])
+                        same += f(other[u(c), p])
+                        if shifts:
+                            old += f(other[u(c), q])
+                    new *= ours
+                    two += min(abs(new - theirs * same), f(20))
+                    if shifts:
+                        one += min(abs(new - theirs * old), f(20))
+                    number += 1
+            kept[b, a] = two / f(max(number, 1))
+            moved[b, a] = one / f(max(number, 1)) if shifts else kept[b, a]
+
+
+@entry
+def measure_contents(which, image, gain, away, height, width, step, contents):
+    """Mean grey difference of the frame from itself `away` to both sides, as of `compare_shifted`.
+
+    contents (6, 8) float32, overwritten: means by block of the picture.
+    """
+    share = gain / f(len(which))
+    for b in range(6):
+        first, stop = height * b // 6, min(height * (b + 1) // 6, height - away)
+        for a in range(8):
+            begin, end = width * a // 8, min(width * (a + 1) // 8, width - away)
+            total = ZERO
+            number = 0
+            for y in range(first, stop, step):
+                for x in range(begin, end, step):
+                    p = u(len(which)) * u(y * width + x)
+                    q = u(len(which)) * u((y + away) * width + x + away)
+                    d = ZERO
+                    for c in range(len(which)):
+                        d += f(image[q + u(c)]) - f(image[p + u(c)])
+                    total += min(abs(d * share), f(20))
+                    number += 1
+            contents[b, a] = total / f(max(number, 1))
+
+
+@entry
 def move_plane(plane, dx, dy, height, width, line):
     """Move a plane (H * W,) by (dx, dy) in place; what comes into view keeps what it had.
 
