@@ -23,6 +23,9 @@ __all__ = ["Mixture"]
 
 _log = logging.getLogger("segment.mixture")
 
+# Numbers × components from which restarts run side by side.
+_WORTH = 1_000_000
+
 # Samples judged at a time: their joints stay in the cache.
 _CHUNK = 16384
 
@@ -143,7 +146,9 @@ class Mixture(ABC):
             for number in range(start, stop):
                 attempt(alone, number)
 
-        if starts > 1 and samples.threads > 1:
+        # Threads that do little but wait for the interpreter's lock are slower than one.
+        work = samples.X.size * self.n_components
+        if starts > 1 and samples.threads > 1 and work > _WORTH:
             over_rows(attempts, starts, samples.threads)
         else:
             for number in range(starts):

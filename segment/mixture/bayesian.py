@@ -192,7 +192,7 @@ class BayesianGaussianMixture(Mixture):
     Source: Bishop, PRML, 2006, section 10.2.
     """
 
-    _algorithms = ("em", "gem", "online")
+    _algorithms = ("em", "online")
 
     def __init__(
         self,

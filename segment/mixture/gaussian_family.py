@@ -166,6 +166,36 @@ class GaussianFamily(Family):
             distances = (form.factors**2 * (scatters + counts[:, None] * apart**2)).sum(axis=1)
         return float(counts @ form.constants - 0.5 * distances.sum())
 
+    def gradient(self, statistics: Moments, parameters: GaussianParameters) -> Floats:
+        if self.prior is not None:
+            return super().gradient(statistics, parameters)
+        counts, means, scatters = statistics
+        form = self.form(parameters)
+        features = means.shape[1]
+        apart = np.where(counts[:, None] > 0, means - form.means, 0.0)
+        parts = [counts - counts.sum() * parameters.weights]
+        if not self.full:
+            precisions = form.factors**2
+            parts.append((precisions * counts[:, None] * apart * self.scale).ravel())
+            slopes = precisions * (scatters + counts[:, None] * apart**2) - counts[:, None]
+            if self.covariance_type == "spherical":
+                slopes = slopes.sum(axis=1)
+            return np.concatenate([*parts, slopes.ravel()])
+        # Σ = L L': dQ/dL = Σ⁻¹ (S - n Σ) Σ⁻¹ L, and L⁻¹ is the factor.
+        precisions = form.factors.transpose(0, 2, 1) @ form.factors
+        pull = np.einsum("kij,kj->ki", precisions, counts[:, None] * apart)
+        parts.append((pull * self.scale).ravel())
+        spread = scatters + counts[:, None, None] * apart[:, :, None] * apart[:, None, :]
+        upper = form.factors.transpose(0, 2, 1)
+        slopes = precisions @ spread @ upper - counts[:, None, None] * upper
+        lower = np.linalg.inv(form.factors)
+        if self.covariance_type == "tied":
+            slopes, lower = slopes.sum(axis=0, keepdims=True), lower[:1]
+        rows, columns = np.tril_indices(features, -1)
+        logs = np.diagonal(slopes * lower, axis1=1, axis2=2)
+        below = (slopes * self.scale[:, None])[:, rows, columns]
+        return np.concatenate([*parts, logs.ravel(), below.ravel()])
+
     def log_prior(self, parameters: GaussianParameters) -> float:
         if self.prior is None:
             return 0.0

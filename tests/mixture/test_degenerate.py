@@ -124,7 +124,7 @@ def test_a_sound_start_is_preferred_to_a_collapsed_one():
 def test_impossible_probabilities_stay_within_bounds():
     bits = np.zeros((10, 3))
     fit = BernoulliMixture(2, random_state=0).fit(bits)
-    assert (fit.means_ == 1e-6).all()
+    np.testing.assert_allclose(fit.means_, 1e-6)
     assert np.isfinite(fit.score(np.ones((1, 3))))
     smooth = BernoulliMixture(1, prior=BetaPrior(2, 2)).fit(bits)
     np.testing.assert_allclose(smooth.means_, 1 / 12)
