@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.background.inputs import check_image, find_invalid, to_eight_bits
+from segment.arrays import Mask
+from segment.background.inputs import check_image
 from segment.background.posterior import PosteriorSubtractor
 
 __all__ = ["CompatibleSubtractor", "createBackgroundSubtractor"]
@@ -42,6 +43,7 @@ class CompatibleSubtractor:
     - The first frame is background. MOG2 calls all of it foreground.
     - float images may be 0 to 255, or 0 to 1 if the first that is not black has nothing above
       1. uint16 is taken over its full range. MOG2 takes both as grey levels of 256.
+    - NaN and infinite pixels are background, and not learned.
     - `getBackgroundImage` answers for every type, in that type.
     - `setNMixtures` begins anew with the next frame: the models are built for a number of modes.
     - `clear` forgets what was learned, and `empty` tells whether there is anything.
@@ -96,25 +98,24 @@ class CompatibleSubtractor:
         Raises TypeError and ValueError for what is no image; None is none, though MOG2 is silent.
         """
         pixels = self._pixels(image)
-        if self._form is None or pixels.shape != self._form or learningRate >= 1:
+        if pixels.shape != self._form or image.dtype != self._type or learningRate >= 1:
             self._engine = None
-        if self._type not in (None, image.dtype):
-            self._engine = None
-        if self._engine is None:
-            self._engine = PosteriorSubtractor(components=self._modes)
-        self._form, self._type = pixels.shape, image.dtype
-        self._set_up(self._engine)
+        first = self._engine is None
+        engine = self._engine or PosteriorSubtractor(components=self._modes, invalid="unknown")
+        self._set_up(engine)
         rate = None if not learningRate >= 0 else min(float(learningRate), 1.0)
-        foreground = self._engine.apply(pixels, rate)
-        height, width = foreground.shape
+        foreground = engine.apply(pixels, rate, known=_as_plane(knownForegroundMask))
+        self._engine, self._form, self._type = engine, pixels.shape, image.dtype
         if not (
             isinstance(fgmask, np.ndarray)
-            and fgmask.shape == (height, width)
+            and fgmask.shape == foreground.shape
             and fgmask.dtype == np.uint8
             and fgmask.flags.writeable
         ):
-            fgmask = np.empty((height, width), np.uint8)
+            fgmask = np.empty(foreground.shape, np.uint8)
         np.multiply(foreground.view(np.uint8), 255, out=fgmask)
+        if self._detect_shadows and not first:
+            fgmask[engine.shadows()] = self._shadow_value
         return fgmask
 
     def getBackgroundImage(self) -> NDArray[Any] | None:
@@ -122,11 +123,8 @@ class CompatibleSubtractor:
         if self._engine is None:
             return None
         picture: NDArray[Any] = self._engine.background()
-        if self._type == np.uint16:
-            picture = picture.astype(np.uint16) * np.uint16(257)
-        elif self._type in (np.float32, np.float64):
-            picture = picture.astype(self._type)
-            picture *= (self._white or 255) / 255
+        if picture.dtype.kind == "f" and self._white != 1:
+            picture *= 255
         return picture[:, :, 0] if picture.shape[2] == 1 else picture
 
     # --- as cv2.Algorithm ---
@@ -148,7 +146,7 @@ class CompatibleSubtractor:
 
         Raises OutputError when the disk refuses.
         """
-        engine = self._engine or PosteriorSubtractor(components=self._modes)
+        engine = self._engine or PosteriorSubtractor(components=self._modes, invalid="unknown")
         self._set_up(engine)
         engine.save(filename)
 
@@ -165,7 +163,7 @@ class CompatibleSubtractor:
         self._darkest = engine.darkest_light
         shape = engine.image_shape
         self._engine = None if shape is None else engine
-        self._form, self._type, self._white = shape, None, 0.0
+        self._form, self._type, self._white = shape, engine.image_dtype, 0.0
 
     # --- parameters ---
 
@@ -274,23 +272,24 @@ class CompatibleSubtractor:
 
     # --- the engine ---
 
-    def _pixels(self, image: Any) -> NDArray[np.uint8]:
-        """Return an image in 256 grey levels, (H, W, C) uint8."""
+    def _pixels(self, image: Any) -> NDArray[Any]:
+        """Return an image as the engine wants it: (H, W, C), floats in [0, 1]."""
         if isinstance(image, np.ndarray) and image.ndim == 2:
             image = image[:, :, None]
         check_image(image)
-        if image.dtype.kind == "f":
-            most = float(image.max())
-            if not self._white and most > 0:
-                self._white = 1.0 if most <= 1 else 255.0
-            elif self._white == 1 and most > 2:
-                # What was taken for white was the black before the picture came.
-                self._white = 255.0
-                self._engine = None
-            if self._white != 1:
-                image = image * image.dtype.type(1 / 255)
-            find_invalid(image)
-        return to_eight_bits(image)
+        if image.dtype.kind != "f":
+            return np.asarray(image)
+        most = np.max(image, initial=0, where=np.isfinite(image))
+        if not self._white and most > 0:
+            self._white = 1.0 if most <= 1 else 255.0
+        elif self._white == 1 and most > 2:
+            # What was taken for white was the black before the picture came.
+            self._white = 255.0
+            self._engine = None
+        scaled = image if self._white == 1 else image * image.dtype.type(1 / 255)
+        # Like MOG2, without a word about what is beyond white. NaN and infinity stay.
+        pixels: NDArray[Any] = np.where(np.isinf(scaled), scaled, np.clip(scaled, 0, 1))
+        return pixels
 
     def _set_up(self, engine: PosteriorSubtractor) -> None:
         low = self._variances["low"]
@@ -303,6 +302,14 @@ class CompatibleSubtractor:
         engine.smallest_variance, engine.largest_variance = low, high
         engine.initial_variance = min(max(low, self._variances["first"]), high)
         engine.darkest_light = self._darkest
+
+
+def _as_plane(known: NDArray[Any] | None) -> Mask | None:
+    """Return OpenCV's mask of 0 and others as (H, W) bool."""
+    if known is None:
+        return None
+    mask: Mask = np.asarray(known) != 0
+    return mask[:, :, 0] if mask.ndim == 3 and mask.shape[2] == 1 else mask
 
 
 def _above_0(name: str, value: float) -> float:

@@ -88,6 +88,11 @@ class Saved:
         height, width, channels = self._shape
         return height, width, channels
 
+    @property
+    def image_dtype(self) -> np.dtype[Any] | None:
+        """Type of the images learned from; None before the first."""
+        return None if self._shape is None else np.dtype(self._image_dtype)
+
     def save(self, path: str | Path) -> None:
         """Write all that was learned, and the parameters, to a file that `load` reads.
 

@@ -1,6 +1,7 @@
 """State files: the restored subtractor goes on bit for bit, and no file does harm."""
 
 import copy
+import inspect
 import json
 import os
 import pickle
@@ -20,16 +21,8 @@ CLASSES = (GaussianMixtureSubtractor, PosteriorSubtractor)
 every = pytest.mark.parametrize("cls", CLASSES)
 
 
-def takes(cls, dtype):
-    try:
-        cls().apply(np.zeros((3, 4, 1), dtype))
-    except TypeError:
-        return False
-    return True
-
-
 # Each kind of image has its own loops, and compiling them takes its time.
-KINDS = [(np.uint8, 1), (np.uint8, 3), (np.uint16, 5), (np.float32, 3), (np.float64, 1)]
+KINDS = [(np.uint8, 1), (np.uint8, 3), (np.uint16, 3), (np.float32, 3), (np.float64, 1)]
 
 
 def film(dtype=np.uint8, channels=3, length=24, size=(33, 47)):
@@ -53,8 +46,13 @@ def taught(cls, images, **parameters):
 def assert_equal(one, other):
     assert vars(one).keys() == vars(other).keys()
     for name, value in vars(one).items():
-        np.testing.assert_array_equal(getattr(other, name), value, err_msg=name)
+        if name in type(one)._SCRATCH:
+            continue
         assert type(getattr(other, name)) is type(value), name
+        if isinstance(value, np.ndarray):
+            np.testing.assert_array_equal(getattr(other, name), value, err_msg=name)
+        else:
+            assert getattr(other, name) == value, name
 
 
 def assert_goes_on_alike(one, other, images):
@@ -69,13 +67,12 @@ def assert_goes_on_alike(one, other, images):
 @every
 @pytest.mark.parametrize(("dtype", "channels"), KINDS)
 def test_a_restored_subtractor_goes_on_bit_for_bit(cls, dtype, channels, tmp_path):
-    if not takes(cls, dtype):
-        pytest.skip(f"it takes no {dtype.__name__} yet")
     images = film(dtype, channels)
     subtractor = taught(cls, images[:14])
     subtractor.save(tmp_path / "state")
     restored = cls.load(tmp_path / "state")
     assert restored.image_shape == images.shape[1:]
+    assert restored.image_dtype == dtype
     assert_equal(subtractor, restored)
     assert subtractor.apply(images[14]).any()
     restored.apply(images[14])
@@ -139,8 +136,6 @@ def test_the_type_of_the_mixtures_state_is_kept(tmp_path):
 
 @every
 def test_region_sensitivity_and_the_rest_are_kept(cls, tmp_path):
-    if not hasattr(cls, "region"):
-        pytest.skip("it has no region yet")
     images = film()
     subtractor = cls()
     subtractor.region = np.tri(*images.shape[1:3], dtype=bool)
@@ -207,15 +202,15 @@ def test_numbers_of_every_kind_are_kept(tmp_path):
 
 
 @every
-def test_the_posterior_of_the_last_frame_is_kept(cls, tmp_path):
-    if not hasattr(cls, "posterior"):
-        pytest.skip("it has no posterior yet")
-    keeps = {"keep_posterior": True} if hasattr(cls, "keep_posterior") else {}
-    subtractor = taught(cls, film()[:9], **keeps)
+def test_what_is_told_of_the_last_frame_is_kept(cls, tmp_path):
+    asked = {"keep_posterior": True, "detect_shadows": True}
+    taken = inspect.signature(cls).parameters
+    subtractor = taught(cls, film()[:9], **{name: asked[name] for name in asked if name in taken})
     subtractor.save(tmp_path / "state")
-    restored = cls.load(tmp_path / "state")
-    assert subtractor.posterior().any()
-    np.testing.assert_array_equal(restored.posterior(), subtractor.posterior())
+    for restored in (cls.load(tmp_path / "state"), subtractor.copy()):
+        assert subtractor.posterior().any()
+        for name in ("posterior", "shadows", "spread", "background"):
+            np.testing.assert_array_equal(getattr(restored, name)(), getattr(subtractor, name)())
 
 
 @every
