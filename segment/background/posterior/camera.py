@@ -1,6 +1,5 @@
 """What the camera does to a whole frame: its light, its noise, and shifts by whole pixels."""
 
-import functools
 import logging
 from typing import Any
 
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from segment import threads as rows
 from segment.background.posterior import kernels
 from segment.background.posterior.learned import EPISODE, Learned
+from segment.background.registration import find_shift
 
 __all__ = ["Camera"]
 
@@ -19,22 +19,46 @@ _log = logging.getLogger("segment.background")
 # Points at which the light, the noise and the camera's movement are measured.
 _SAMPLES = 3000
 
-# Pixels; pictures are made as small before a shift is looked for, and none is in smaller ones.
-_WIDEST_SEARCH = 320
-_LEAST_SEARCH = 16
+# Frames between looks for a shift that was missed, and that the last frame tells nothing of.
+_SECOND_LOOK = 25
 
-# Of 6 x 8 blocks, those that must have contents for a shift to be believed.
-_LEAST_BLOCKS = 12
+# Variance of the noise from which on frames are softened, and below which they no longer are.
+_NOISY = 20.0
+_QUIET = 7.0
 
-# Share of them that the shift must bring nearer. An object that fills most of the picture moves
-# up to 0.68 of them (sbi_Foliage), a camera more.
-_LEAST_SHARE = 0.8
+# What softening leaves of the variance of a pixel, and of that of the difference of neighbours.
+_LEFT = (6 / 16) ** 2
+_LEFT_OF_NEIGHBOURS = 2 / 16 * 6 / 16
 
 _Bytes = NDArray[np.uint8]
 
 
 class Camera(Learned):
     """Measures every frame as a whole, and moves with the camera."""
+
+    def _choose_softness(self) -> None:
+        """Begin to soften frames when the camera is noisy, and end when it no longer is."""
+        if not self._soft and self._noise > _NOISY:
+            self._soft = True
+            self._noise *= _LEFT
+            for planes in (self._before, self._ground):
+                for plane in planes.reshape(-1, self._height, self._width):
+                    plane[:] = cv2.GaussianBlur(plane, (3, 3), 0)
+            _log.info("the camera is noisy: frames are softened from frame %d on", self._learned)
+        elif self._soft and self._noise < _QUIET * _LEFT:
+            self._soft = False
+            self._noise /= _LEFT
+
+    def _soften(self, image: _Bytes) -> _Bytes:
+        """Return the frame, by [1 2 1] / 4 along both axes if the camera is noisy.
+
+        Pooling the evidence of noisy pixels is not enough: their mixtures are wide, and what has
+        little contrast is lost in them. A mean of pixels before them keeps them narrow.
+        """
+        if not self._soft:
+            return image
+        softened: _Bytes = np.asarray(cv2.GaussianBlur(image, (3, 3), 0), np.uint8)
+        return softened.reshape(image.shape)
 
     def _grid(self) -> int:
         return max(1, int((self._height * self._width / _SAMPLES) ** 0.5))
@@ -85,12 +109,23 @@ class Camera(Learned):
             return self._noise
         # The lower quartile of chi-squared is 0.404 C with C = 3, 0.102 with C = 1.
         level = quantile / (4 * channels) / (0.102 if channels == 1 else 0.404)
+        if self._soft:
+            level *= _LEFT / _LEFT_OF_NEIGHBOURS
         rate = 1.0 if self._learned == 1 else 0.2 if level < self._noise else 0.02
         return self._noise + rate * (min(level, 400.0) - self._noise)
 
     def _register(self, image: _Bytes, outside: _Bytes) -> None:
         """Look for a shift of the camera, and move all that is known by it."""
-        dx, dy = self._find_shift(image, outside)
+        again = self._learned % _SECOND_LOOK == 0
+        dx, dy = find_shift(
+            image.reshape(self._height, -1),
+            self._ground,
+            None if again else self._before,
+            self._gain,
+            self._gain,
+            self._noise,
+            outside,
+        )
         moves = (dx, dy) != (0, 0)
         self._shake += 0.05 * (moves - self._shake)
         if not moves:
@@ -106,102 +141,6 @@ class Camera(Learned):
             )
         self._calm = 0
         self._move(image, dx, dy)
-
-    def _find_shift(self, image: _Bytes, outside: _Bytes) -> tuple[int, int]:
-        """Return by how many pixels (right, down) the picture has moved; (0, 0) if in doubt."""
-        height, width, channels = image.shape
-        shrink = max(1, -(-width // _WIDEST_SEARCH))
-        if min(height, width) // shrink < _LEAST_SEARCH:
-            return 0, 0
-        points = image.reshape(-1)
-        ground = (self._ground, np.float32(1))
-        # Moved or not, a block that changes little tells nothing; so looking is all it costs
-        # as long as the camera stands still.
-        least = 3 + 1.2 * self._noise**0.5
-        restless = self._compare(points, outside, *ground, 0, 0)[1] > least
-        if restless.sum() < 0.6 * _LEAST_BLOCKS:
-            return 0, 0
-        # Where people come and go there is always something; a camera moves all that has contents.
-        contents = np.empty((6, 8), np.float32)
-        kernels.measure_contents(
-            self._which,
-            points,
-            np.float32(self._gain),
-            max(1, shrink // 2),
-            height,
-            width,
-            self._grid(),
-            contents,
-        )
-        telling = contents > least
-        if telling.sum() >= _LEAST_BLOCKS and (restless & telling).sum() < 0.5 * telling.sum():
-            return 0, 0
-
-        size = (width // shrink, height // shrink)
-        gain = np.float32(self._gain)
-        new = _shrink(np.moveaxis(image, 2, 0), size) * gain
-        before = (self._before, gain)
-        best = (_LEAST_SHARE, 0, 0)
-        for other, other_gain in (ground, before):
-            old = _shrink(other.reshape(channels, height, width), size) * other_gain
-            (across, down), _ = cv2.phaseCorrelate(old, new, _window(size))
-            if abs(across) > size[0] / 4 or abs(down) > size[1] / 4:
-                continue
-            found = round(across * shrink), round(down * shrink)
-            found = self._refine(points, outside, other, other_gain, *found, shrink)
-            if found == (0, 0):
-                continue
-            for reference in (ground, before):
-                moved, kept = self._compare(points, outside, *reference, *found)
-                telling = np.maximum(moved, kept) > 3
-                if telling.sum() >= _LEAST_BLOCKS:
-                    nearer = telling & (moved < 0.9 * kept)
-                    best = max(best, (float(nearer.sum() / telling.sum()), *found))
-        return best[1:]
-
-    def _refine(
-        self,
-        points: _Bytes,
-        outside: _Bytes,
-        other: _Bytes,
-        gain: np.float32,
-        dx: int,
-        dy: int,
-        shrink: int,
-    ) -> tuple[int, int]:
-        """Return the shift near (dx, dy) that leaves least; it was found in a smaller picture."""
-        # A small picture tells a shift to a fraction of its pixels, which is several of ours.
-        step = -(-shrink // 3)
-        while shrink > 1 and step:
-            near = [(dx + step * u, dy + step * v) for v in (-1, 0, 1) for u in (-1, 0, 1)]
-            _, dx, dy = min(
-                (float(self._compare(points, outside, other, gain, *shift)[0].mean()), *shift)
-                for shift in near
-            )
-            step //= 2
-        return dx, dy
-
-    def _compare(
-        self, points: _Bytes, outside: _Bytes, other: _Bytes, gain: np.float32, dx: int, dy: int
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return the differences by block, (6, 8), from `other` moved by (dx, dy), and as it is."""
-        moved, kept = np.empty((2, 6, 8), np.float32)
-        kernels.compare_shifted(
-            self._which,
-            points,
-            other,
-            outside,
-            np.float32(self._gain),
-            gain,
-            dx,
-            dy,
-            self._height,
-            self._width,
-            self._grid(),
-            moved,
-            kept,
-        )
-        return moved, kept
 
     def _move(self, image: _Bytes, dx: int, dy: int) -> None:
         """Move all that is known; what comes into view is begun with this frame."""
@@ -245,18 +184,6 @@ class Camera(Learned):
                 kernels.move_plane(grid.reshape(-1), right, down, tall, wide, line)
                 for strip in _new_strips(right, down, tall, wide):
                     grid[strip] = 0
-
-
-@functools.lru_cache(maxsize=4)
-def _window(size: tuple[int, int]) -> NDArray[Any]:
-    return cv2.createHanningWindow(size, cv2.CV_32F)
-
-
-def _shrink(planes: _Bytes, size: tuple[int, int]) -> NDArray[np.float32]:
-    """Return the mean of planes (C, H, W), made smaller to `size` (width, height)."""
-    smaller = [cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in planes]
-    mean: NDArray[np.float32] = np.mean(smaller, axis=0, dtype=np.float32)
-    return mean
 
 
 def _new_strips(dx: int, dy: int, height: int, width: int) -> list[Any]:

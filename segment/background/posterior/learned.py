@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment import threads as rows
+from segment.background.guard import Watch
 from segment.background.inputs import Guided, grey_levels, to_eight_bits
 from segment.background.state import Saved
 
@@ -26,7 +27,7 @@ EPISODE = 100
 class Learned(Guided, Saved):
     """The arrays, begun with the first image; H * W pixels are one axis, row after row."""
 
-    STATE_REVISION = 2
+    STATE_REVISION = 3
 
     components: int
     initial_variance: float
@@ -94,6 +95,9 @@ class Learned(Guided, Saved):
         self._noise = 0.0
         self._shake = 0.0
         # Frames since the camera moved.
+        # Whether frames are softened, and what the guard remembers.
+        self._soft = False
+        self._watch = Watch()
         self._calm = EPISODE
         self._judged: tuple[float, ...] | None = None
         self._frozen = False  # the last frame

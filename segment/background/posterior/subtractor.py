@@ -1,5 +1,6 @@
 """The posterior subtractor: what it knows, and the order in which a frame passes through it."""
 
+import logging
 from typing import Any
 
 import cv2
@@ -7,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.arrays import Image, Mask
+from segment.background.guard import look
 from segment.background.inputs import (
     AUTOMATIC,
     Invalid,
@@ -24,6 +26,11 @@ from segment.background.posterior.learned import scratch
 from segment.background.posterior.parameters import check_parameters
 
 __all__ = ["PosteriorSubtractor"]
+
+_log = logging.getLogger("segment.background")
+
+# Of the noise's part in the change in time, what is allowed for.
+_NOISE_IN_CHANGE = 1.12
 
 # Share of a frame in the averages of change in time.
 _CHANGE_RATE = 0.02
@@ -90,6 +97,7 @@ class PosteriorSubtractor(Camera):
     follow_light : measure the gain of the whole picture.
     follow_noise : measure the noise of the camera, and raise the variances to it.
     stabilize : look for shifts of a moving camera, and move the background with it.
+    relearn : begin anew when the whole scene has changed at once, as when a light is switched.
     threads : most threads; None is one for every processor. The masks do not depend on it.
     region : (H, W) bool, where to look; None is everywhere. Outside nothing is foreground,
         learned, or counted for the light, the noise and the movement of the camera.
@@ -141,6 +149,7 @@ class PosteriorSubtractor(Camera):
         follow_light: bool = True,
         follow_noise: bool = True,
         stabilize: bool = True,
+        relearn: bool = True,
         threads: int | None = None,
         region: Mask | None = None,
         sensitivity: NDArray[Any] | None = None,
@@ -172,6 +181,7 @@ class PosteriorSubtractor(Camera):
         self.follow_light = follow_light
         self.follow_noise = follow_noise
         self.stabilize = stabilize
+        self.relearn = relearn
         self.threads = threads
         self.region = region
         self.sensitivity = sensitivity
@@ -229,7 +239,11 @@ class PosteriorSubtractor(Camera):
             ground = self._ground.reshape(image.shape[2], *size)
             pixels[~where] = np.moveaxis(ground, 0, 2)[~where]
             outside = np.asarray(~where).view(np.uint8).reshape(-1)
-        pixels = pixels.view()
+        # What concerns all pixels at once must leave those alone that are frozen one by one.
+        free = not frozen and not isinstance(rate, np.ndarray)
+        if free and self.follow_noise:
+            self._choose_softness()
+        pixels = self._soften(pixels).view()
         pixels.flags.writeable = False
         points = pixels.reshape(-1)
 
@@ -253,6 +267,8 @@ class PosteriorSubtractor(Camera):
             self._shown[:] = foreground.reshape(-1)
         else:
             self._look_back(gain, noise)
+            if free and self.relearn:
+                self._guard(image, unknown, foreground)
         mask: Mask = foreground.view(np.bool_)
         return mask
 
@@ -509,6 +525,26 @@ class PosteriorSubtractor(Camera):
         self._noise = noise
         self._learned += 1
 
+    def _guard(self, image: Image, unknown: Mask | None, foreground: NDArray[np.uint8]) -> None:
+        """Learn the scene anew if it has become another one; the last frame's evidence is kept."""
+        seen = foreground.size if self._region is None else np.count_nonzero(self._region)
+        covered = np.count_nonzero(foreground) / max(seen, 1)
+        calm = 4 * self._stillness(self._noise)
+        still = np.count_nonzero(self._motion < calm) / self._motion.size
+        self._watch, changed = look(self._watch, covered, still)
+        if not changed:
+            return
+        _log.info("the whole scene has changed: it is learned anew from frame %d on", self._learned)
+        kept = self._evidence, self._sums, self._judged, self._noise, self._shake, self._soft
+        self._begin(image, unknown)
+        self._evidence, self._sums, self._judged, self._noise, self._shake, self._soft = kept
+        self._shown[:] = foreground.reshape(-1)
+        self._frozen = True  # it is `_shown` that goes with the evidence
+
+    def _stillness(self, noise: float) -> float:
+        """Mean squared change in time below which a place stands still, its noise included."""
+        return self.still + _NOISE_IN_CHANGE * noise * len(self._which) / 12
+
     def _young(self) -> bool:
         """Whether the average of change has few frames, so that each of them counts at once.
 
@@ -546,10 +582,10 @@ class PosteriorSubtractor(Camera):
             (places.UNREST, self.unrest),
             (places.OBJECT_RATE, self.object_rate),
             (places.STILL_RATE, self.still_rate),
-            (places.STILL, max(self.still, 0.5 * noise)),
+            (places.STILL, self._stillness(noise)),
             (places.GHOST_RATE, self.ghost_rate),
             (places.GHOST, 2),
-            (places.GHOST_STILL, max(self.still, 0.5 * noise)),
+            (places.GHOST_STILL, self._stillness(noise)),
             (places.SHAKE, self._shake),
             (places.NOISE, noise),
             (places.GAIN, gain),

@@ -16,12 +16,12 @@ REACH = 2
 
 
 @_compile
-def choose_points(planes, height, width, step, least, rows, columns, values):
+def choose_points(planes, outside, height, width, step, least, rows, columns, values):
     """Find the points of a grid where a picture changes by more than `least` grey levels.
 
-    planes (C, H * W) uint8; rows, columns int64 and values float32, one place for every point of
-    the grid, overwritten from their beginning: places, and means over the channels. Returns how
-    many points were found.
+    planes (C, H * W) uint8; outside (H * W,) uint8: where none is chosen, or without elements.
+    rows, columns int64 and values float32, one place for every point of the grid, overwritten
+    from their beginning: places, and means over the channels. Returns how many were found.
     """
     channels = planes.shape[0]
     share = _1 / _f(channels)
@@ -29,6 +29,8 @@ def choose_points(planes, height, width, step, least, rows, columns, values):
     for y in range(REACH, height - REACH, step):
         for x in range(REACH, width - REACH, step):
             p = y * width + x
+            if outside.size > 0 and outside[p] != 0:
+                continue
             across = _0
             down = _0
             value = _0

@@ -51,13 +51,15 @@ def find_shift(
     gain: float,
     gain_before: float,
     noise: float,
+    outside: NDArray[np.uint8] | None = None,
 ) -> Shift:
     """Return by how many pixels (right, down) a frame has moved; (0, 0) when in doubt.
 
     flat (H, W * C) uint8: the frame. ground and before (C, H * W) uint8: the background, and
     the last frame as it was registered; with None for the last, the background alone decides
     whether to look. `gain` and `gain_before` take the frames to the light of the background,
-    `noise` is the camera's variance in grey levels squared.
+    `noise` is the camera's variance in grey levels squared. What is not 0 in `outside` (H * W,)
+    uint8 is not looked at.
 
     Points where the background has contours are compared with the frame, moved by every shift
     near a few guesses; an object counts for no more at a point than a limit. The best shift is
@@ -69,7 +71,7 @@ def find_shift(
     shrink = max(1, -(-width // _WIDEST))
     if min(height, width) // shrink < _SMALLEST:
         return 0, 0
-    points = _choose_points(ground, height, width, noise)
+    points = _choose_points(ground, outside, height, width, noise)
     rows, columns, values = points
     sums, numbers = np.empty((2, 6, 8), np.float32)
     light = np.float32(gain)
@@ -116,14 +118,22 @@ def find_shift(
 
 
 def _choose_points(
-    ground: NDArray[np.uint8], height: int, width: int, noise: float
+    ground: NDArray[np.uint8],
+    outside: NDArray[np.uint8] | None,
+    height: int,
+    width: int,
+    noise: float,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
     step = max(1, int((height * width / _POINTS) ** 0.5))
     room = -(-height // step) * -(-width // step)
     rows, columns = np.empty((2, room), np.int64)
     values = np.empty(room, np.float32)
     least = np.float32(max(_CONTRAST, _CONTRAST_IN_NOISE * noise**0.5))
-    found = kernels.choose_points(ground, height, width, step, least, rows, columns, values)
+    if outside is None:
+        outside = np.empty(0, np.uint8)
+    found = kernels.choose_points(
+        ground, outside, height, width, step, least, rows, columns, values
+    )
     return rows[:found], columns[:found], values[:found]
 
 

@@ -22,8 +22,6 @@ from segment.background.posterior.kernels.follow import (
     measure_change,
 )
 from segment.background.posterior.kernels.frame import (
-    compare_shifted,
-    measure_contents,
     move_modes,
     move_plane,
     sample_light,
@@ -48,12 +46,10 @@ __all__ = [
     "average_change",
     "average_motion",
     "average_votes",
-    "compare_shifted",
     "decide",
     "follow_pixels",
     "level_pixels",
     "measure_change",
-    "measure_contents",
     "move_modes",
     "move_plane",
     "sample_light",
