@@ -107,7 +107,7 @@ def compare(images: list, threads: int, frames: int) -> dict:
         "floor_ms": floor,
         "ratio": float(np.median(peers / own)),
         "over_floor": float(np.median(own) / floor),
-        "modes": float((ours._blocks()[1] > 0).sum(axis=2).mean()),
+        "modes": float((ours._blocks()[2] > 0).sum(axis=2).mean()),
         "same": float(np.mean(same)),
     }
 
@@ -120,7 +120,7 @@ def touched(subtractor: GaussianMixtureSubtractor, image: np.ndarray) -> int:
     of the past that the heaviest does not explain.
     """
     channels = image.shape[2]
-    weight = subtractor._blocks()[1].transpose(2, 0, 1, 3)
+    weight = subtractor._blocks()[2].transpose(2, 0, 1, 3)
     weight = weight.reshape(len(weight), len(image), -1)[..., : image.shape[1]]
     count = (weight > 0).sum(axis=0)
     numbers = (1 + channels) * count.size

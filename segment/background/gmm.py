@@ -1,5 +1,7 @@
 """The online mixture of Gaussians of every pixel: the subtractor of the literature."""
 
+import contextlib
+import mmap
 from typing import Any, ClassVar
 
 import numpy as np
@@ -27,6 +29,13 @@ _PIXELS_WORTH_A_THREAD = 8192
 
 # Bytes; a block of 16 float32 that lies in one line of the cache is fetched once.
 _LINE = 64
+
+# Numbers between the heaviest modes and the others: parts that begin at the same place in their
+# pages share few lines of the cache (320x240, grey, restless: 0.28 ms a frame, 0.62 without).
+_GAP = 80
+
+# Bytes of a large page, where there are such.
+_PAGE = 1 << 21
 
 
 class GaussianMixtureSubtractor(Guided, Saved):
@@ -215,7 +224,7 @@ class GaussianMixtureSubtractor(Guided, Saved):
                 shadow,
                 odds,
                 guide,
-                np.empty((channels + 1) * kernels.WIDTH, self.dtype),
+                _zeros((channels + 1) * kernels.WIDTH, self.dtype),
                 np.zeros(channels * kernels.WIDTH, image.dtype),
                 np.empty(kernels.WIDTH, np.uint8),
                 settings,
@@ -288,8 +297,8 @@ class GaussianMixtureSubtractor(Guided, Saved):
         height, width, channels = image.shape
         blocks = -(-width // kernels.WIDTH)
         size = height * blocks * kernels.WIDTH
-        self._modes = _aligned(self.components * size * (1 + channels), self.dtype)
-        self._weights = _aligned(self.components * size, self.dtype)
+        self._modes = _zeros(self.components * size * (1 + channels) + _GAP, self.dtype)
+        self._weights = _zeros(self.components * size, self.dtype)
         self._count = np.ones((height, blocks), np.uint8)
         self._shape, self._image_dtype = image.shape, image.dtype
         self._learned = 1
@@ -299,9 +308,9 @@ class GaussianMixtureSubtractor(Guided, Saved):
         padded[:, :width] = image
         if image.dtype != np.uint8:
             padded *= np.asarray(grey_levels(image.dtype), self.dtype)
-        modes, weights = self._blocks()
-        modes[0, :, :, 0] = self.initial_variance
-        modes[0, :, :, 1:] = padded.reshape(height, blocks, kernels.WIDTH, channels).swapaxes(2, 3)
+        modes, _, weights = self._blocks()
+        modes[:, :, 0] = self.initial_variance
+        modes[:, :, 1:] = padded.reshape(height, blocks, kernels.WIDTH, channels).swapaxes(2, 3)
         weights[:, :, 0] = 1
 
     def _look_first(
@@ -320,28 +329,39 @@ class GaussianMixtureSubtractor(Guided, Saved):
             foreground = foreground & self.region
             unseen = unseen | ~self.region
         if unseen.any():
-            modes, weights = self._blocks()
+            modes, _, weights = self._blocks()
             y, x = np.nonzero(unseen)
             block, lane = x // kernels.WIDTH, x % kernels.WIDTH
-            modes[0, y, block, 0, lane] = 0
+            modes[y, block, 0, lane] = 0
             weights[y, block, 0, lane] = 0
         if self._odds is not None:
             self._on_image(self._odds)[foreground] = np.inf
         return foreground
 
-    def _blocks(self) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Return views: variances and means (K, H, B, 1 + C, 16), and weights (H, B, K, 16)."""
+    def _blocks(self) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+        """Return views of the state.
+
+        Variances and means of the heaviest modes (H, B, 1 + C, 16) and of the others
+        (H, B, K - 1, 1 + C, 16), and weights (H, B, K, 16).
+        """
         assert self._shape is not None
         height, blocks = self._count.shape
-        modes = self._modes.reshape(self.components, height, blocks, 1 + self._shape[2], -1)
-        return modes, self._weights.reshape(height, blocks, self.components, kernels.WIDTH)
+        shape = (height, blocks, -1, 1 + self._shape[2], kernels.WIDTH)
+        heaviest = height * blocks * (1 + self._shape[2]) * kernels.WIDTH
+        first, others = self._modes[:heaviest], self._modes[heaviest + _GAP :]
+        others = others.reshape((*shape[:2], self.components - 1, *shape[3:]))
+        return (
+            first.reshape(shape)[:, :, 0],
+            others,
+            self._weights.reshape(height, blocks, self.components, kernels.WIDTH),
+        )
 
     def _heaviest(self, name: str) -> NDArray[Any]:
         """Return variance and means of the heaviest modes, a copy, (1 + C, H, W)."""
         if self._shape is None:
             raise ValueError(f"there is no {name} before the first frame; call apply first")
         height, width, channels = self._shape
-        planes = np.moveaxis(self._blocks()[0][0], 2, 0)
+        planes = np.moveaxis(self._blocks()[0], 2, 0)
         copy: NDArray[Any] = planes.reshape(1 + channels, height, -1)[:, :, :width].copy()
         return copy
 
@@ -448,11 +468,28 @@ class GaussianMixtureSubtractor(Guided, Saved):
         rows.count_threads(self.threads)
 
 
-def _aligned(count: int, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Return `count` zeros that begin with a line of the cache."""
-    room = np.zeros(count * dtype.itemsize + _LINE, np.uint8)
-    begin = -room.ctypes.data % _LINE
-    return room[begin : begin + count * dtype.itemsize].view(dtype)
+def _zeros(count: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return `count` zeros that begin with a line of the cache, in large pages if there are any.
+
+    640x480, colour, every pixel restless: 1.3 ms a frame in large pages, 4.1 in small ones, which
+    numpy gives to arrays of that size when memory was used before.
+    """
+    size = count * dtype.itemsize
+    room: Any = np.zeros(size + _LINE, np.uint8) if size < _PAGE else _pages(size + _PAGE)
+    begin = -room.ctypes.data % (_LINE if size < _PAGE else _PAGE)
+    zeros: NDArray[Any] = room[begin : begin + size].view(dtype)
+    return zeros
+
+
+def _pages(size: int) -> NDArray[np.uint8]:
+    """Return `size` zeros in memory fresh from the system."""
+    if not hasattr(mmap, "MADV_HUGEPAGE"):
+        return np.zeros(size, np.uint8)
+    # Private: a forked child has a state of its own.
+    memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    with contextlib.suppress(OSError):  # a system without them
+        memory.madvise(mmap.MADV_HUGEPAGE)
+    return np.frombuffer(memory, np.uint8)
 
 
 def _as_flat(image: NDArray[Any]) -> tuple[NDArray[Any], int]:

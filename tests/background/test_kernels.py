@@ -12,9 +12,10 @@ from tests.reference import background as reference
 def state_of(subtractor):
     """Weight (K, H, W), variance (K, H, W), mean (K, C, H, W), count (H, W) of modes in use."""
     height, width, channels = subtractor.image_shape
-    modes, weights = subtractor._blocks()
-    weight = weights.transpose(2, 0, 1, 3).reshape(len(modes), height, -1)[..., :width]
-    planes = modes.transpose(3, 0, 1, 2, 4).reshape(1 + channels, len(modes), height, -1)
+    first, others, weights = subtractor._blocks()
+    modes = np.concatenate([first[:, :, None], others], axis=2)  # (H, B, K, 1 + C, 16)
+    weight = weights.transpose(2, 0, 1, 3).reshape(weights.shape[2], height, -1)[..., :width]
+    planes = modes.transpose(3, 2, 0, 1, 4).reshape(1 + channels, len(weight), height, -1)
     planes = planes[..., :width]
     count = (weight > 0).sum(axis=0).astype(np.uint8)
     return [weight, planes[0], planes[1:].swapaxes(0, 1), count]
