@@ -92,6 +92,12 @@ def _kept_and_guided(command: Callable[..., Any]) -> Callable[..., Any]:
     show_default=True,
     help="Follow a camera that shakes or moves.",
 )
+@click.option(
+    "--relearn/--no-relearn",
+    default=True,
+    show_default=True,
+    help="Begin anew when the whole scene has changed at once, as when a light is switched.",
+)
 @_kept_and_guided
 @_threads
 @stage(gives=("foreground",))
