@@ -44,7 +44,7 @@ class Camera(Learned):
             for planes in (self._before, self._ground):
                 for plane in planes.reshape(-1, self._height, self._width):
                     plane[:] = cv2.GaussianBlur(plane, (3, 3), 0)
-            _log.info("the camera is noisy: frames are softened from frame %d on", self._learned)
+            _log.info("after %d frames: the camera is noisy, frames are softened", self._learned)
         elif self._soft and self._noise < _QUIET * _LEFT:
             self._soft = False
             self._noise /= _LEFT

@@ -534,7 +534,7 @@ class PosteriorSubtractor(Camera):
         self._watch, changed = look(self._watch, covered, still)
         if not changed:
             return
-        _log.info("the whole scene has changed: it is learned anew from frame %d on", self._learned)
+        _log.info("after %d frames the whole scene has changed: it is learned anew", self._learned)
         kept = self._evidence, self._sums, self._judged, self._noise, self._shake, self._soft
         self._begin(image, unknown)
         self._evidence, self._sums, self._judged, self._noise, self._shake, self._soft = kept
