@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from segment.neural import noise
-from segment.neural.model import NeuralEM, State
+from segment.neural.model import NeuralEM, Objective, State
 
 __all__ = ["Grouping", "LoadedModel"]
 
@@ -33,13 +33,24 @@ class LoadedModel:
     model : the network, in evaluation mode, on the device it is to run on.
     name : what error messages call it.
     steps : how often a still picture is looked at, unless `group` is told otherwise.
+    objective, between : of the training, by which `group` compares its beginnings.
 
     A slot keeps its number from frame to frame, so labels last over a sequence; which
     slot takes which object is decided by the random beginning, hence by `seed`.
     """
 
-    def __init__(self, model: NeuralEM, *, name: str = "model", steps: int = 15) -> None:
+    def __init__(
+        self,
+        model: NeuralEM,
+        *,
+        name: str = "model",
+        steps: int = 15,
+        objective: Objective = "two-term",
+        between: float = 1.0,
+    ) -> None:
         self.model = model.eval()
+        self.objective = objective
+        self.between = between
         self.name = name
         self.steps = steps
 
@@ -112,7 +123,7 @@ class LoadedModel:
                 state = self.model.step(x[None, max(t - 1, 0)], x[None, t], state)
             labels.append(self._label(x[t], state))
             gammas.append(state.gamma[0, :, 0])
-            loss += float(self.model.loss(x[None, t], state))
+            loss += float(self.model.loss(x[None, t], state, self.between, self.objective))
         found = torch.stack(labels).to(torch.int32).cpu().numpy()
         return found, torch.stack(gammas).cpu().numpy(), loss
 

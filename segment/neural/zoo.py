@@ -45,8 +45,16 @@ def load(name: str | Path, device: str = "auto") -> Any:
     folder = find(name)
     network = load_weights(folder / WEIGHTS).to(pick_device(device))
     recipe = recipe_of(folder)
-    steps = recipe.training.steps if recipe is not None else 15
-    return LoadedModel(network, name=folder.name, steps=steps)
+    if recipe is None:
+        return LoadedModel(network, name=folder.name)
+    settings = recipe.training
+    return LoadedModel(
+        network,
+        name=folder.name,
+        steps=settings.steps,
+        objective=settings.objective,
+        between=settings.between,
+    )
 
 
 def recipe_of(folder: Path) -> Recipe | None:

@@ -177,6 +177,24 @@ def test_more_beginnings_never_have_a_higher_loss():
         loaded.group(x, restarts=0)
 
 
+def test_beginnings_help_a_shipped_model_to_tell_shapes_apart():
+    from segment.neural.measure import adjusted_rand, contingency
+    from segment.neural.scenes import static_shapes
+
+    model = neural.load("rnn-em-static-shapes", device="cpu")
+    assert model.objective == zoo.recipe_of(zoo.find("rnn-em-static-shapes")).training.objective
+    scenes = static_shapes(np.random.default_rng(8), 40)
+    ari = [
+        adjusted_rand(
+            contingency(
+                scenes.groups, model.group(scenes.images, restarts=n).responsibilities.argmax(2)
+            )
+        ).mean()
+        for n in (1, 5)
+    ]
+    assert ari[1] > ari[0] > 0.6
+
+
 def test_scores_are_of_the_same_scenes_in_any_chunks():
     recipe = neural.read_recipe({"model": {"hidden": 4}, "training": {"steps": 2}})
     model = NeuralEM(recipe.model)
