@@ -4,9 +4,10 @@
 
 Drawn crowds: people, cars and animals that cross, meet, queue, overtake and wander, seeds that
 nothing was chosen by; with their exact foreground and with a subtractor's mistakes (holes, ragged
-edges, missing parts). Where pixels of an object are not in the foreground, nobody can label them:
-they do not count. DATA is a folder of MOVi clips (npz with `video` and `segmentations`), whose
-foreground is the truth's. Milliseconds are processor time a frame.
+edges, missing parts), as they are and after `clean`. Where pixels of an object are not in the
+foreground, nobody can label them: they do not count. DATA is a folder of MOVi clips (npz with
+`video` and `segmentations`), whose foreground is the truth's. Milliseconds are processor time a
+frame.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from segment import grouping
+from segment.masks import clean
 from segment.neural.scenes.silhouettes import STORIES, CrowdSettings, crowd
 from segment.scores.tracks import TrackScore
 
@@ -38,6 +40,10 @@ def main() -> None:
         "drawn": list(drawn(options.seed, options.sequences, noise=0.0)),
         "drawn, noisy": list(drawn(options.seed, options.sequences, noise=1.0)),
     }
+    sets["noisy, cleaned"] = [
+        (name, images, np.stack([clean(mask) for mask in masks]), truth)
+        for name, images, masks, truth in sets["drawn, noisy"]
+    ]
     if options.movi:
         sets["MOVi"] = list(movi(options.movi))
     for title, clips in sets.items():

@@ -297,6 +297,30 @@ def group_mixture(frames: "Iterator[Frame]", **options: Any) -> "Iterator[Frame]
     return pipeline.group(frames, MixtureGrouper(**options))
 
 
+@click.command("group-layers", cls=Stage)
+@click.option(
+    "--smallest",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Pieces below this area, in pixels, are no objects.",
+)
+@click.option(
+    "--patience",
+    type=click.IntRange(0),
+    default=25,
+    show_default=True,
+    help="Frames for which an object that is not seen keeps its id; ten times that when hidden.",
+)
+@stage(needs=("foreground",), gives=("labels",))
+def group_layers(frames: "Iterator[Frame]", **options: Any) -> "Iterator[Frame]":
+    """Tell objects apart by EM while they touch and hide each other: each a layer that moves."""
+    from segment import pipeline
+    from segment.grouping import MovingLayers
+
+    return pipeline.group(frames, MovingLayers(**options))
+
+
 COMMANDS = (
     read,
     subtract,
@@ -304,6 +328,7 @@ COMMANDS = (
     subtract_opencv,
     clean,
     group_components,
+    group_layers,
     group_watershed,
     group_mixture,
     export,

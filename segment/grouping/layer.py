@@ -37,7 +37,12 @@ class Layer:
     visible : share of the template that is seen, by the last E-step.
     over : by the id of another layer, log-odds that this one is in front.
     parted : frames for which it has been in more than one piece.
-    excess : frames for which foreground beside it has been nobody's.
+    excess : frames for which foreground beside it has been nobody's, and `stray`,
+        whether that is so in this one.
+    origin : the layer beside which it came to be, 0 for none, and `offset` (2,) from there.
+    place : (2,) like `corner`, but not rounded.
+    probes : (P, 2) pixels of the template that are asked when it is moved.
+    middle, precision : (2,) and (2, 2), the Gaussian around the template.
     """
 
     id: int
@@ -57,6 +62,9 @@ class Layer:
     over: dict[int, float] = field(default_factory=dict)
     parted: int = 0
     excess: int = 0
+    stray: bool = False
+    origin: int = 0
+    offset: Floats = field(default_factory=lambda: np.zeros(2))
     place: Floats = field(default_factory=lambda: np.zeros(2))
     probes: Integers = field(default_factory=lambda: np.empty((0, 2), np.intp))
     middle: Floats = field(default_factory=lambda: np.zeros(2))
@@ -121,8 +129,9 @@ class Layer:
             return
         self.shape, self.spread = self.shape[part].copy(), self.spread[part].copy()
         self.known, self.colour = self.known[part].copy(), self.colour[part].copy()
-        self.corner = self.corner + (top, left)
-        self.place = self.place + (top, left)
+        cut = np.array([top, left], np.intp)
+        self.corner = self.corner + cut
+        self.place = self.place + cut
 
     def learn(self, image: Image, state: NDArray[np.uint8], corner: Any, rate: float) -> None:
         """Follow what is seen: state (H, W) of a window whose first pixel is at `corner`.

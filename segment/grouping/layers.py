@@ -12,6 +12,7 @@ from segment.grouping.assignment import assign
 from segment.grouping.layer import Layer, born
 from segment.grouping.mixing import Mixture, Window, mix
 from segment.grouping.regions import Floats, Integers
+from segment.grouping.watershed import Watershed
 
 __all__ = ["MovingLayers"]
 
@@ -19,6 +20,8 @@ _YOUNG = 5  # frames before an object counts as more than a speck or a fragment
 _TINY = 16  # pixels below which there is no shape to speak of
 _CELLS = 6_000_000  # of a mixture: layers times pixels; above it pixels go to the nearest
 _LINK_PROBES = 48
+_SLIGHT, _STRONG = 1.05, 1.5  # how much wider than its waist a bulge is
+_COMPACT = 0.9  # least share of its convex hull that a compact thing fills
 
 
 class MovingLayers:
@@ -31,8 +34,10 @@ class MovingLayers:
     back, and each pixel goes to the layer that is likeliest there (E-step, smoothed). What is
     hidden keeps its template, and comes out under its own id.
 
-    A new piece of foreground is one object until parts of it go apart. A fragment that comes
-    off stays with its object as long as it lies within the template.
+    A new piece of foreground is one object until parts of it go apart, unless a watershed parts
+    it at once: at slight waists between compact parts, as balls and boxes are, else at narrow
+    ones only, since people and animals have limbs. A fragment stays with its object until it is
+    clearly away, and comes back to it if they have moved as one.
 
     Parameters
     ----------
@@ -52,6 +57,7 @@ class MovingLayers:
     def __init__(self, smallest: int = 0, *, patience: int = 25) -> None:
         self.smallest = _whole(smallest, "smallest", "pixels")
         self.patience = _whole(patience, "patience", "frames")
+        self._slight, self._strong = Watershed(_SLIGHT), Watershed(_STRONG)
         self.layers: list[Layer] = []
         self._ids = itertools.count(1)
         self._shape: tuple[int, ...] | None = None
@@ -81,6 +87,7 @@ class MovingLayers:
         for layers, blobs in self._clusters(frame):
             self._settle(layers, blobs, frame)
         self._claim_strays(frame)
+        self._bear_all(frame)
         self._bury(frame)
         return frame.labels
 
@@ -154,7 +161,7 @@ class MovingLayers:
                     costs.append(cost)
         pairs = np.array(rows, np.intp), np.array(columns, np.intp)
         chosen = assign(*pairs, np.array(costs), (len(layers), len(blobs)), 1.0)
-        taken = chosen.tolist()
+        taken: list[int] = chosen.tolist()
         for i, j in enumerate(taken):
             if j >= 0:
                 # There at once, rather than by a search.
@@ -173,7 +180,7 @@ class MovingLayers:
             return 2.0
         unlike = 0.0
         if gone and layer.area >= _TINY:
-            unlike = 1.0 - _likeness(layer.histogram, frame.histogram(blob, layer.histogram))
+            unlike = 1.0 - _likeness(layer.histogram, frame.histogram(blob))
         cost = 0.45 * distance / reach + 0.3 * ratio / 1.4 + 0.8 * unlike
         return float(np.round(cost, 6))
 
@@ -185,8 +192,7 @@ class MovingLayers:
                 layer.lost += 1
                 layer.centre = None
         elif not layers:
-            for blob in blobs:
-                self._bear(blob, frame)
+            frame.births += blobs
         elif len(layers) == 1 and len(blobs) == 1:
             self._alone(layers[0], blobs[0], frame)
         else:
@@ -197,10 +203,72 @@ class MovingLayers:
             else:
                 self._together(layers, blobs, frame)
 
-    def _bear(self, blob: int, frame: "_Frame") -> None:
+    def _bear_all(self, frame: "_Frame") -> None:
+        """Let what belongs to nobody be born, but for the crumbs of those who are near."""
+        if not frame.births:
+            return
+        boxes = [frame.box(blob) for blob in frame.births]
+        areas = frame.area[frame.births]
+        near = [layer for layer in self.layers if not layer.lost]
+        around = np.array([layer.box for layer in near] + boxes).reshape(-1, 4)
+        sizes = np.array([layer.area for layer in near] + areas.tolist())
+        old = np.array([True] * len(near) + [False] * len(boxes))
+        adopted: list[tuple[int, int]] = []
+        for n, (blob, box) in enumerate(zip(frame.births, boxes, strict=True)):
+            down = np.maximum(around[:, 0] - box[2], box[0] - around[:, 2])
+            right = np.maximum(around[:, 1] - box[3], box[1] - around[:, 3])
+            gap = np.hypot(np.maximum(down, 0), np.maximum(right, 0))
+            gap[len(near) + n] = np.inf
+            beside = gap <= 1.5 + 0.15 * 1.13 * np.sqrt(sizes)
+            larger = beside & (areas[n] < 0.1 * sizes) & (sizes >= 2 * _TINY)
+            if larger.any():
+                adopted.append((blob, int(np.where(larger, sizes, 0).argmax())))
+                continue
+            beside &= old
+            for layer in self._bear(blob, frame):
+                if beside.any():
+                    origin = near[int(np.where(beside, sizes, 0)[: len(near)].argmax())]
+                    layer.origin, layer.offset = origin.id, layer.expected - origin.expected
+        for blob, index in adopted:
+            top, left, bottom, right = frame.box(blob)
+            part = np.s_[top:bottom, left:right]
+            mask = frame.pieces[part] == blob + 1
+            if index < len(near):
+                number = near[index].id
+            else:
+                other = boxes[index - len(near)]
+                ids = frame.labels[other[0] : other[2], other[1] : other[3]]
+                own = frame.pieces[other[0] : other[2], other[1] : other[3]]
+                found = ids[own == frame.births[index - len(near)] + 1]
+                number = int(found[0]) if found[0] else next(self._ids)
+            frame.labels[part][mask] = number
+
+    def _bear(self, blob: int, frame: "_Frame") -> list[Layer]:
+        """Begin a layer for a piece, or several where it is parted by narrow waists."""
         top, left, bottom, right = frame.box(blob)
         mask = frame.pieces[top:bottom, left:right] == blob + 1
-        self._begin(mask, (top, left), frame)
+        parts = self._parts(mask, frame.area[blob])
+        layers = []
+        for part in parts:
+            rows, columns = np.flatnonzero(part.any(1)), np.flatnonzero(part.any(0))
+            box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+            corner = (top + int(rows[0]), left + int(columns[0]))
+            layers.append(self._begin(part[box], corner, frame))
+        return layers
+
+    def _parts(self, mask: Mask, area: float) -> list[Mask]:
+        """Part a new piece at its waists: at slight ones only if all the parts are compact.
+
+        Compact things that touch have such waists, and so have arms, legs and necks.
+        """
+        if area < 3 * _TINY:
+            return [mask]
+        for cut, compact in ((self._slight, True), (self._strong, False)):
+            bulges = cut.bulges(mask, int(area))
+            parts = [mask & (bulges == n) for n in range(1, int(bulges.max()) + 1)]
+            if len(parts) < 2 or not compact or all(_compact(part) for part in parts):
+                break
+        return parts
 
     def _begin(self, mask: Mask, corner: tuple[int, int], frame: "_Frame") -> Layer:
         height, width = mask.shape
@@ -223,7 +291,7 @@ class MovingLayers:
         ratio = np.abs(np.log(frame.area[blobs] / area[:, None]))
         cost = np.round(np.where((ratio < 0.5) & (cost < 0.5), cost + 0.5 * ratio, 5.0), 6)
         rows, columns = np.nonzero(cost < 5)
-        chosen = assign(rows, columns, cost[rows, columns], cost.shape, 2.0)
+        chosen = assign(rows, columns, cost[rows, columns].astype(np.float64), cost.shape, 2.0)
         if (chosen < 0).any():
             return []
         return [(layer, blobs[j]) for layer, j in zip(layers, chosen.tolist(), strict=True)]
@@ -232,7 +300,6 @@ class MovingLayers:
         """Let a layer follow a piece that is all its own."""
         centre, area = frame.centre[blob], frame.area[blob]
         box = frame.box(blob)
-        ratio = area / max(1.0, layer.area)
         if layer.centre is not None:
             moved = centre - layer.centre
             guess = layer.place - layer.velocity + moved
@@ -261,7 +328,6 @@ class MovingLayers:
         layer.lost = layer.hidden = layer.parted = 0
         layer.visible = 1.0
         frame.labels[_slices(reach, frame)][own] = layer.id
-        del ratio
 
     def _together(self, layers: list[Layer], blobs: list[int], frame: "_Frame") -> None:
         """Share several pieces, or one, among several layers, or one."""
@@ -281,6 +347,7 @@ class MovingLayers:
             self._nearest(layers, inside, part, frame)
             return
         mixture = mix(layers, Window(window.image, inside, window.corner))
+        layers = self._unite(layers, mixture, frame, window)
         elsewhere = frame.foreground[part] & ~inside
         for k, layer in enumerate(layers):
             self._follow(layer, mixture, k, window, elsewhere)
@@ -289,6 +356,61 @@ class MovingLayers:
         frame.labels[part][inside] = labels[inside]
         self._part_ways(layers, mixture, window, frame)
         self._note_strays(layers, mixture, inside, window, frame)
+
+    def _unite(
+        self, layers: list[Layer], mixture: Mixture, frame: "_Frame", window: Window
+    ) -> list[Layer]:
+        """Make one again of those who came apart, or came in apart, and have moved as one since."""
+        from segment.grouping.mixing import without
+
+        y, x = window.corner
+        height, width = mixture.owner.shape
+        pieces = frame.pieces[y : y + height, x : x + width]
+        k = 0
+        while k < len(layers):
+            child = layers[k]
+            ids = [layer.id for layer in layers]
+            if child.origin not in ids or not mixture.visible[k]:
+                k += 1
+                continue
+            j = ids.index(child.origin)
+            parent = layers[j]
+            shared = np.intersect1d(pieces[mixture.owner == k], pieces[mixture.owner == j])
+            moved = np.abs(child.expected - parent.expected - child.offset).max()
+            less = min(child.area, parent.area) / max(child.area, parent.area)
+            box, other = child.box, parent.box
+            common = min(box[3], other[3]) - max(box[1], other[1])
+            stacked = common > 0.5 * min(box[3] - box[1], other[3] - other[1])
+            if (
+                not len(shared)
+                or child.age >= 25
+                or moved > 2 + 0.25 * min(child.size, parent.size)
+                or not (less < 0.5 or stacked)
+            ):
+                k += 1
+                continue
+            keep, go = (j, k) if parent.id < child.id else (k, j)
+            own = (mixture.owner == keep) | (mixture.owner == go)
+            rows, columns = np.flatnonzero(own.any(1)), np.flatnonzero(own.any(0))
+            box_of = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+            corner = (y + int(rows[0]), x + int(columns[0]))
+            fresh = born(
+                layers[keep].id,
+                np.ascontiguousarray(own[box_of]),
+                corner,
+                np.ascontiguousarray(window.image[box_of]),
+            )
+            fresh.velocity = (parent if parent.area > child.area else child).velocity
+            fresh.origin, fresh.offset = parent.origin, parent.offset
+            fresh.age = max(3, max(parent.age, child.age) // 2)
+            self.layers = [one for one in self.layers if one not in (parent, child)]
+            self.layers.append(fresh)
+            layers = [*layers]
+            layers[keep] = fresh
+            without(mixture, keep, go)
+            del layers[go]
+            k = 0
+        return layers
 
     def _follow(
         self, layer: Layer, mixture: Mixture, k: int, window: Window, elsewhere: Mask
@@ -363,7 +485,8 @@ class MovingLayers:
         rows, columns = np.flatnonzero(piece.any(1)), np.flatnonzero(piece.any(0))
         box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
         corner = (window.corner[0] + int(rows[0]), window.corner[1] + int(columns[0]))
-        self._begin(piece[box], corner, frame)
+        child = self._begin(piece[box], corner, frame)
+        child.origin, child.offset = layer.id, child.expected - layer.expected
         at = layer.corner - window.corner
         top, left = max(0, int(at[0])), max(0, int(at[1]))
         inside = piece[top:, left:]
@@ -398,18 +521,41 @@ class MovingLayers:
 
     def _claim_strays(self, frame: "_Frame") -> None:
         """Give what nobody explains to those who are hidden or lost, or to somebody new."""
+        gone = [layer for layer in self.layers if layer.lost or layer.hidden > 1]
         for mask, window, layers in frame.strays:
             rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
             box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
             corner = (window.corner[0] + int(rows[0]), window.corner[1] + int(columns[0]))
             piece = mask[box]
-            whole = piece.shape
-            part = np.s_[corner[0] : corner[0] + whole[0], corner[1] : corner[1] + whole[1]]
+            part = np.s_[
+                corner[0] : corner[0] + piece.shape[0], corner[1] : corner[1] + piece.shape[1]
+            ]
+            centre = np.array(corner) + np.argwhere(piece).mean(0)
+            colours = _histogram(frame.image[part][piece])
+            best, least = None, 0.8
+            for layer in gone:
+                far = float(np.sqrt(((layer.expected - centre) ** 2).sum()))
+                reach = 2.0 + layer.size * (0.75 + 0.06 * min(25, max(layer.lost, layer.hidden)))
+                unlike = 1 - _likeness(layer.histogram, colours)
+                if far < reach and 0.45 * far / reach + unlike < least:
+                    best, least = layer, round(0.45 * far / reach + unlike, 6)
+            if best is not None:
+                gone.remove(best)
+                shift = np.floor(np.round(centre - best.expected, 4) + 0.5).astype(np.intp)
+                best.corner = best.corner + shift
+                best.place = best.corner.astype(np.float64)
+                best.velocity = np.zeros(2)
+                best.lost = best.hidden = 0
+                frame.labels[part][piece] = best.id
+                continue
             beside = max(layers, key=lambda one: np.count_nonzero(frame.labels[part] == one.id))
-            beside.excess += 1
+            beside.stray = True
             if beside.excess >= 4:
                 beside.excess = 0
                 self._begin(piece, corner, frame)
+        for layer in self.layers:
+            layer.excess = layer.excess + 1 if layer.stray else 0
+            layer.stray = False
 
     def _bury(self, frame: "_Frame") -> None:
         alive = []
@@ -450,6 +596,7 @@ class _Frame:
         self.centre = self._centres()
         self.labels: Labels = np.zeros(foreground.shape, np.int32)
         self.strays: list[tuple[Mask, Window, list[Layer]]] = []
+        self.births: list[int] = []
 
     def _centres(self) -> Floats:
         where = np.flatnonzero(self.foreground)
@@ -485,16 +632,20 @@ class _Frame:
         corner = (part[0].start, part[1].start)
         return Window(image, inside, corner), inside.view(np.uint8) * np.uint8(2)
 
-    def histogram(self, blob: int, like: Floats) -> Floats:
-        """Count the colours of a piece in bins, (B,) as many as `like` has."""
+    def histogram(self, blob: int) -> Floats:
+        """Count the colours of a piece, (B,)."""
         top, left, bottom, right = self.box(blob)
         own = self.pieces[top:bottom, left:right] == blob + 1
-        pixels = self.image[top:bottom, left:right][own].astype(np.intp)
-        if pixels.shape[1] == 1:
-            bins = pixels[:, 0] >> 3
-        else:
-            bins = (pixels[:, 0] >> 5 << 6) | (pixels[:, 1] >> 5 << 3) | (pixels[:, 2] >> 5)
-        return np.bincount(bins, minlength=len(like)).astype(np.float64)
+        return _histogram(self.image[top:bottom, left:right][own])
+
+
+def _histogram(colours: NDArray[np.uint8]) -> Floats:
+    """Count colours (P, C) in the bins of a layer's histogram."""
+    pixels = colours.astype(np.intp)
+    if pixels.shape[1] == 1:
+        return np.bincount(pixels[:, 0] >> 3, minlength=32).astype(np.float64)
+    bins = (pixels[:, 0] >> 5 << 6) | (pixels[:, 1] >> 5 << 3) | (pixels[:, 2] >> 5)
+    return np.bincount(bins, minlength=512).astype(np.float64)
 
 
 def _fit(layer: Layer, window: Window, own: Mask, wide: bool) -> Integers:
@@ -530,6 +681,16 @@ def _fit(layer: Layer, window: Window, own: Mask, wide: bool) -> Integers:
         corner = corner + shift[:, i, j]
         at = at + shift[:, i, j]
     return corner
+
+
+def _compact(part: Mask) -> bool:
+    import cv2
+
+    points = np.argwhere(part)[:, ::-1]
+    hull = cv2.convexHull(points.astype(np.int32))
+    # The hull goes through the pixels' middles; half a pixel of its outline is missing.
+    whole = cv2.contourArea(hull) + 0.5 * cv2.arcLength(hull, closed=True) + 1.0
+    return len(points) >= _TINY and len(points) >= _COMPACT * whole
 
 
 def _thin(probes: Integers, most: int) -> Integers:

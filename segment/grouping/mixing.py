@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from segment.arrays import Image, Mask
 from segment.grouping.layer import Layer, Plane
-from segment.grouping.regions import Floats, Integers
+from segment.grouping.regions import Integers
 
 _SURE = 0.97  # a template is never surer than this
 _TAIL = 0.03  # share of an object's pixels that lie where its template does not say
@@ -55,6 +55,16 @@ def mix(layers: list[Layer], window: Window, sweeps: int = 2) -> Mixture:
         cluster.settle_order()
     cluster.accept()
     return cluster.share()
+
+
+def without(mixture: Mixture, keep: int, go: int) -> None:
+    """Give what one layer has to another, and take it out."""
+    mixture.owner[mixture.owner == go] = keep
+    mixture.owner[mixture.owner > go] -= 1
+    kept, gone = mixture.state[keep], mixture.state[go]
+    kept[gone == 1] = 1
+    mixture.visible[keep] += mixture.visible[go]
+    del mixture.state[go], mixture.visible[go]
 
 
 class _Cluster:
@@ -118,9 +128,7 @@ class _Cluster:
         while True:
             scores = np.empty((9, 9))
             at = layer.corner - window.corner
-            kernels.search(
-                *probes, int(at[0]), int(at[1]), window.image, gain, view, step, scores
-            )
+            kernels.search(*probes, int(at[0]), int(at[1]), window.image, gain, view, step, scores)
             shift = (np.indices((9, 9)) - 4) * step
             far = (shift + (layer.corner - layer.place)[:, None, None]) / loose
             total = _PIXELS * scores - 0.5 * (far**2).sum(0)

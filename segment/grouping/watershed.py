@@ -80,13 +80,13 @@ class Watershed:
                 continue
             part = np.s_[y : y + height, x : x + width]
             shape = pieces[part] == piece
-            bulges = self._bulges(shape, area)
+            bulges = self.bulges(shape, area)
             labels[part][shape] = bulges[shape] + used
             used += int(bulges.max())
         return labels
 
-    def _bulges(self, shape: Mask, area: int) -> NDArray[np.int32]:
-        """Return a number from 1 for every pixel of one piece (h, w)."""
+    def bulges(self, shape: Mask, area: int) -> NDArray[np.int32]:
+        """Return a number from 1 for every pixel of one piece (h, w) of `area` pixels."""
         import cv2
         from scipy import ndimage
         from skimage.morphology import local_maxima, reconstruction
