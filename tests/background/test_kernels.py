@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numba import njit
 
 from segment.background import GaussianMixtureSubtractor
+from segment.background.kernels import update_mixture
 from tests.reference import background as reference
 
 
@@ -119,3 +121,89 @@ def test_single_precision_is_the_equations_in_single_precision(channels):
         near = np.isclose(state_of(subtractor)[0], state[0], rtol=1e-3, atol=1e-5).all(axis=0)
         near &= np.isclose(state_of(subtractor)[2][0], state[2][0], rtol=1e-4).all(axis=0)
         assert near.mean() > 0.995
+
+
+@given(shape=SIZES.filter(lambda shape: shape[2] < 3), seed=st.integers(0, 2**32 - 1))
+@settings(deadline=None, max_examples=15)
+def test_guided_kernel_does_what_the_equations_say(shape, seed):
+    """Rates and sensitivity of every pixel, and what is known of some."""
+    rng = np.random.default_rng(seed)
+    subtractor = GaussianMixtureSubtractor(components=3, detect_shadows=True, dtype=np.float64)
+    subtractor.sensitivity = rng.choice([0.5, 1, 2], shape[:2])
+    names = ("complexity", "background_weight", "initial_variance", "smallest_variance")
+    parameters = {name: getattr(subtractor, name) for name in (*names, "largest_variance")}
+    frames = list(restless(rng, shape, 8))
+    subtractor.apply(frames[0])
+    state = reference.begin_mixture(frames[0], 3, subtractor.initial_variance, np.float64)
+    for frame in frames[1:]:
+        rate = rng.choice([0, 0.125, 0.5, 1], shape[:2])
+        known = rng.choice([-1, 0, 0, 1], shape[:2]).astype(np.int8)
+        foreground, *state = reference.update_mixture(
+            frame,
+            *state,
+            rate=rate,
+            known=known,
+            sensitivity=subtractor.sensitivity,
+            detect_shadows=True,
+            **parameters,
+        )
+        np.testing.assert_array_equal(subtractor.apply(frame, rate, known=known), foreground)
+        compare(state_of(subtractor), state, 1e-11)
+
+
+@njit
+def follow_pixel(frames, settings, which, modes, weights, count, masks):
+    """Call the kernel a frame after the other, each of one pixel."""
+    pixels, edge = np.zeros(1, np.uint8), np.zeros(16, np.uint8)
+    foreground, edge_mask = np.zeros(1, np.uint8), np.zeros(16, np.uint8)
+    shadow, odds, scratch = np.zeros(0, np.uint8), settings[:0], np.zeros(32, settings.dtype)
+    for n in range(len(frames)):
+        pixels[0] = frames[n]
+        update_mixture(
+            which,
+            pixels,
+            1,
+            modes,
+            weights,
+            count,
+            foreground,
+            shadow,
+            odds,
+            None,
+            scratch,
+            edge,
+            edge_mask,
+            settings,
+            1,
+            1,
+            0,
+            1,
+        )
+        masks[n] = foreground[0]
+
+
+def test_a_million_frames_do_not_drift():
+    rng = np.random.default_rng(11)
+    levels = np.array([90, 140, 30, 220])[rng.choice(4, 1_000_000, p=[0.65, 0.3, 0.045, 0.005])]
+    frames = (levels + rng.normal(0, 2, len(levels))).round().clip(0, 255).astype(np.uint8)
+    masks, states = [], []
+    for dtype in (np.float32, np.float64):
+        subtractor = GaussianMixtureSubtractor(dtype=dtype)
+        subtractor.apply(frames[:1].reshape(1, 1, 1))
+        masks.append(np.zeros(len(frames), bool))
+        follow_pixel(
+            frames,
+            subtractor._settings(1 / 200),
+            (0,),
+            subtractor._modes,
+            subtractor._weights,
+            subtractor._count.reshape(-1),
+            masks[-1].view(np.uint8),
+        )
+        states.append([array[:2].ravel() for array in state_of(subtractor)[:3]])
+    assert 0.04 < masks[1].mean() < 0.06
+    # A distance within rounding of a threshold may fall to either side, and be forgotten.
+    assert (masks[0] != masks[1]).mean() < 2e-3
+    assert (masks[0] != masks[1])[-100_000:].mean() < 2e-3
+    for single, double in zip(*states, strict=True):
+        np.testing.assert_allclose(single, double, rtol=2e-3)
