@@ -118,7 +118,7 @@ def run(
     total = problem.samples.total
     try:
         point = problem.visit(parameters)
-        previous = _step(problem, None, point)
+        previous = _step(problem, None, math.nan, point)
     except Collapse as collapse:
         raise ValueError(f"there is no likelihood at the start: {collapse}") from None
     history = [previous]
@@ -131,7 +131,8 @@ def run(
     while problem.passes <= max_iter:
         try:
             point, checkpoint = next(ways)
-            step = _step(problem, best if monotone else None, point)
+            before_entropy = history[-1].entropy * total
+            step = _step(problem, best if monotone else None, before_entropy, point)
         except Collapse as collapse:
             reason = str(collapse)
             _log.warning("EM stopped after %d passes: %s", problem.passes, reason)
@@ -170,16 +171,16 @@ def _fixed(before: Point, here: Point) -> bool:
     return all(map(np.array_equal, before.parameters, here.parameters))
 
 
-def _step(problem: Problem, before: Point | None, here: Point) -> Step:
+def _step(problem: Problem, before: Point | None, old: float, here: Point) -> Step:
     """Split the log-likelihood here into the bound of the point before and the KL gap.
 
-    All from sums: the entropy of q is ln p - Q at the point where q was the posterior.
+    All from sums: the entropy of q is ln p - Q at the point where q was the posterior;
+    `old` is that of the point before.
     """
     family, total = problem.family, problem.samples.total
     entropy = here.log_likelihood - family.expected(here.statistics, here.parameters)
     bound = gap = math.nan
     if before is not None:
-        old = before.log_likelihood - family.expected(before.statistics, before.parameters)
         bound = (family.expected(before.statistics, here.parameters) + old) / total
         gap = here.log_likelihood / total - bound
     return Step(

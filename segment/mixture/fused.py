@@ -68,6 +68,9 @@ def sweep(samples: Samples, form: Form, precision: Precision = "auto") -> tuple[
     full = form.factors.ndim == 3
     run = kernels.sweep_full if full else kernels.sweep_diag
     length = 1 + features + features * features if full else 1 + 2 * features
+    # Small numbers round to small errors: what all constants share is added at the end.
+    shared = float(form.constants.max())
+    form = form._replace(constants=form.constants - shared)
     means, factors, constants = _typed(form, samples.centre, kind)
 
     block = _block(components, features, kind)
@@ -102,7 +105,8 @@ def sweep(samples: Samples, form: Form, precision: Precision = "auto") -> tuple[
     over_chunks(work, len(samples), chunk, samples.threads if cost > _WORTH else 1, scratch)
     # The rounded means are what distances were taken from.
     used = samples.centre + means.astype(np.float64)
-    return _moments(sums.sum(axis=0), used, full), float(totals.sum())
+    total = float(totals.sum()) + shared * samples.total
+    return _moments(sums.sum(axis=0), used, full), total
 
 
 def judge(X: NDArray[Any], centre: Floats, form: Form, start: int, stop: int) -> Floats:

@@ -53,6 +53,7 @@ class GaussianFamily(Family):
         self.scale = scale
         self.prior = prior
         self.precision = precision
+        self._recent: tuple[tuple[GaussianParameters, Form], ...] = ()
 
     @property
     def full(self) -> bool:
@@ -61,6 +62,15 @@ class GaussianFamily(Family):
 
     def form(self, parameters: GaussianParameters) -> Form:
         """Factors of the precisions, and constants; Collapse where there are none."""
+        # An iteration asks several times: before the sweep, and for the bound after it.
+        for known, form in self._recent:
+            if known is parameters:
+                return form
+        form = self._form(parameters)
+        self._recent = (*self._recent[-1:], (parameters, form))
+        return form
+
+    def _form(self, parameters: GaussianParameters) -> Form:
         weights, means, covariances = parameters
         components, features = means.shape
         if self.full:
@@ -88,6 +98,9 @@ class GaussianFamily(Family):
         if assign is not None:
             return super().sweep(samples, parameters, assign)
         return Pass(*fused.sweep(samples, self.form(parameters), self.precision))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"_recent": ()}
 
     def log_joint(self, X: Floats, parameters: GaussianParameters) -> Floats:
         if np.isnan(X).any():

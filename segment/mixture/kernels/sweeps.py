@@ -24,7 +24,7 @@ from segment.mixture.kernels.loops import (
     scatter,
     share,
 )
-from segment.mixture.kernels.unrolled import add_diag, add_full, measure_diag, measure_full
+from segment.mixture.kernels.unrolled import add_diag, add_full, lay_out, measure_diag, measure_full
 
 __all__ = ["judge_diag", "judge_full", "scratch_shape", "sweep_diag", "sweep_full"]
 
@@ -55,7 +55,7 @@ def sweep_full(
     first = components + np.uint64(SCRATCH_ROWS)
     for begin in range(start, stop, block):
         m = np.uint64(min(block, stop - begin))
-        gather(X, centre, np.uint64(begin), m, first, features, scratch)
+        lay_out(X, centre, np.uint64(begin), m, first, features, scratch, unroll)
         for k in range(_0, components):
             measure_full(means, factors, constants, k, m, first, features, scratch, unroll)
         totals[0] += normalise(weight, np.uint64(begin), m, components, scratch)
@@ -81,7 +81,7 @@ def sweep_diag(
     first = components + np.uint64(SCRATCH_ROWS)
     for begin in range(start, stop, block):
         m = np.uint64(min(block, stop - begin))
-        gather(X, centre, np.uint64(begin), m, first, features, scratch)
+        lay_out(X, centre, np.uint64(begin), m, first, features, scratch, unroll)
         for k in range(_0, components):
             measure_diag(means, factors, constants, k, m, first, features, scratch, unroll)
         totals[0] += normalise(weight, np.uint64(begin), m, components, scratch)

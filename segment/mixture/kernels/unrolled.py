@@ -15,12 +15,13 @@ from segment.mixture.kernels.elementary import LOOP, SUMS, half
 from segment.mixture.kernels.loops import (
     distance_diag,
     distance_full,
+    gather,
     spread,
     sum_diag,
     sum_full,
 )
 
-__all__ = ["add_diag", "add_full", "measure_diag", "measure_full", "unrolled"]
+__all__ = ["add_diag", "add_full", "lay_out", "measure_diag", "measure_full", "unrolled"]
 
 _MOST = {True: 6, False: 10}
 
@@ -88,6 +89,32 @@ def add_diag(
 ) -> None:
     """As `sum_diag`."""
     sum_diag(means, k, m, first, features, scratch, sums)
+
+
+def lay_out(
+    X: Any, centre: Any, begin: Any, m: Any, first: Any, features: Any, scratch: Any, unroll: Any
+) -> None:
+    """As `gather`."""
+    gather(X, centre, begin, m, first, features, scratch)
+
+
+@overload(lay_out, jit_options=LOOP)
+def _lay_out(X, centre, begin, m, first, features, scratch, unroll):
+    size = len(unroll)
+    if size == 0:
+
+        def loops(X, centre, begin, m, first, features, scratch, unroll):
+            gather(X, centre, begin, m, first, features, scratch)
+
+        return loops
+    return _write(
+        "X, centre, begin, m, first, features, scratch, unroll",
+        before=[
+            *(f"middle{j} = centre[{j}]" for j in range(size)),
+            *(f"row{j} = first + uint64({j})" for j in range(size)),
+        ],
+        body=[f"scratch[row{j}, b] = X[begin + b, {j}] - middle{j}" for j in range(size)],
+    )
 
 
 @overload(measure_full, jit_options=LOOP)
