@@ -12,7 +12,7 @@ from segment.cli.chain import Link, Stage, typed, with_first
 if TYPE_CHECKING:
     from segment.frame import Frame
 
-FORMATS = ("masks", "video", "labels", "coco", "overlay", "tracks")
+FORMATS = ("masks", "video", "labels", "coco", "overlay", "tracks", "mot")
 Mode = Literal["new", "overwrite", "resume"]
 
 
@@ -85,6 +85,7 @@ def export(out: Path, formats: tuple[str, ...], overwrite: bool, resume: bool) -
     overlay  overlay.mp4         the frames with outlines, ids and time (H.264)
     tracks   tracks.csv          frame, time, id, box, centroid, area; written whenever
                                  objects were grouped
+    mot      mot.txt             the boxes as the Multiple Object Tracking challenges have them
     """
     if overwrite and resume:
         raise click.UsageError("--overwrite and --resume exclude each other; choose one")

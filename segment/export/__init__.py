@@ -9,6 +9,7 @@ from segment.errors import OutputError, OutputExists
 from segment.export.coco import CocoFile
 from segment.export.files import Mode, Needs, sweep
 from segment.export.images import LabelImages, MaskImages, numbered
+from segment.export.mot import MotText
 from segment.export.overlay import draw_overlay
 from segment.export.tracks import TracksTable
 from segment.export.video import MaskVideo, OverlayVideo
@@ -22,6 +23,7 @@ __all__ = [
     "MaskImages",
     "MaskVideo",
     "Mode",
+    "MotText",
     "OverlayVideo",
     "TracksTable",
     "check_output",
@@ -46,6 +48,7 @@ FORMATS: dict[str, Format] = {
     "coco": CocoFile,
     "overlay": OverlayVideo,
     "tracks": TracksTable,
+    "mot": MotText,
 }
 
 
