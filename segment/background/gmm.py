@@ -24,8 +24,9 @@ from segment.background.state import Saved
 
 __all__ = ["GaussianMixtureSubtractor"]
 
-# Fewer pixels than this are done before a second thread has woken up.
-_PIXELS_WORTH_A_THREAD = 8192
+# Fewer pixels than this are done before a second thread has woken up: 320x240, still, takes
+# 0.07 ms in one thread and 0.2 in two.
+_PIXELS_WORTH_A_THREAD = 1 << 17
 
 # Bytes; a block of 16 float32 that lies in one line of the cache is fetched once.
 _LINE = 64

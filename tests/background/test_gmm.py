@@ -177,7 +177,8 @@ def test_a_pixel_does_not_depend_on_its_neighbours(guided):
 
 
 @pytest.mark.parametrize("threads", [2, 3, 8, None])
-def test_the_number_of_threads_changes_nothing(threads):
+def test_the_number_of_threads_changes_nothing(threads, monkeypatch):
+    monkeypatch.setattr(gmm, "_PIXELS_WORTH_A_THREAD", 1)
     frames = list(restless(np.random.default_rng(6), (101, 257, 3), 10))
     alone = GaussianMixtureSubtractor(threads=1)
     several = GaussianMixtureSubtractor(threads=threads)
@@ -186,7 +187,8 @@ def test_the_number_of_threads_changes_nothing(threads):
         np.testing.assert_array_equal(ours, theirs)
 
 
-def test_several_subtractors_may_work_in_several_threads():
+def test_several_subtractors_may_work_in_several_threads(monkeypatch):
+    monkeypatch.setattr(gmm, "_PIXELS_WORTH_A_THREAD", 1)
     frames = list(restless(np.random.default_rng(7), (120, 200, 3), 8))
     expected = run(GaussianMixtureSubtractor(threads=1), frames)
     results = {}
