@@ -25,7 +25,7 @@ from segment.grouping.pictures import hierarchy, judges  # noqa: E402
 from segment.grouping.pictures.judges import Judge, Judges  # noqa: E402
 from segment.scores import segmentation  # noqa: E402
 
-ODDS = np.linspace(-3, 4, 57)
+ODDS = np.linspace(-8, 4, 61)
 
 
 def read(path):
@@ -58,7 +58,7 @@ def large(found):
     return features.Features(*(getattr(found, n).astype(np.float32) for n in found.__slots__))
 
 
-def learn_judge(cues, truth, weight, hidden, iterations, seed=0, decay=1e-5, start=None):
+def learn_judge(cues, truth, weight, hidden, iterations, seed=0, decay=1e-5):
     """Weighted cross-entropy to its minimum, by L-BFGS."""
     cues, truth, weight = (np.asarray(a, np.float32) for a in (cues, truth, weight))
     weight = weight / weight.sum()
@@ -67,15 +67,14 @@ def learn_judge(cues, truth, weight, hidden, iterations, seed=0, decay=1e-5, sta
     x = np.clip((cues - mean) / spread, -6, 6).astype(np.float32)
     count = x.shape[1]
     rng = np.random.default_rng(seed)
-    if start is None:
-        first = np.concatenate(
-            [
-                rng.normal(0, count**-0.5, count * hidden),
-                rng.uniform(-0.5, 0.5, hidden),
-                rng.normal(0, hidden**-0.5, hidden),
-                [0.0],
-            ]
-        )
+    first = np.concatenate(
+        [
+            rng.normal(0, count**-0.5, count * hidden),
+            rng.uniform(-0.5, 0.5, hidden),
+            rng.normal(0, hidden**-0.5, hidden),
+            [0.0],
+        ]
+    )
     parts = np.cumsum([count * hidden, hidden, hidden])
 
     def loss(vector):
@@ -139,18 +138,39 @@ def collect(samples, judge, share, seed):
     return [np.concatenate(part) for part in zip(*kept, strict=True)]
 
 
-def learn_merging(samples, recipe, before=None):
-    """Learn one judge on what it meets itself, in rounds."""
-    pool, judge = [], before
+def by_hand(weights):
+    """A judge who knows no layer: the odds fall with each cue, by a weight that was set by hand."""
+    falling = np.zeros((34, 1))
+    for cue, weight in weights.items():
+        falling[int(cue)] = -weight
+    return Judge(falling, np.full(1, 100.0), np.ones(1), -100.0)  # the ramp never ends
+
+
+def together(some, shares):
+    """One judge whose odds are the sum of several judges' odds, each times its share."""
+    return Judge(
+        np.concatenate([judge.weights for judge in some], axis=1),
+        np.concatenate([judge.bias for judge in some]),
+        np.concatenate([judge.out * share for judge, share in zip(some, shares, strict=True)]),
+        float(sum(judge.shift * share for judge, share in zip(some, shares, strict=True))),
+    )
+
+
+def learn_merging(samples, recipe):
+    """Learn judges on what they meet themselves, in rounds, and let the last ones sit together."""
+    pool, found, judge = [], [], by_hand({0: 1.0})
     for turn in range(recipe["rounds"] + 1):
-        share = recipe["share"]
-        if judge is None:
-            judge = Judge(-np.eye(34)[:, :1], np.full(1, 100.0), np.ones(1), 0.0)
-        pool.append(collect(samples, judge, share, 1000 * turn))
+        pool.append(collect(samples, judge, recipe["share"], 1000 * turn))
         cues, truth, weight = (np.concatenate(part) for part in zip(*pool, strict=True))
         judge = learn_judge(cues, truth, np.sqrt(weight) + 0.01, recipe["hidden"],
                             recipe["iterations"], seed=turn)  # fmt: skip
-    return judge
+        found.append(judge)
+    last = found[-recipe["together"] :]
+    whole = together(last, [1 / len(last)] * len(last))
+    if "by_hand" not in recipe:
+        return whole
+    hand = by_hand(recipe["by_hand"])
+    return together([whole, hand], [recipe["learned"], recipe["hand"]])
 
 
 def curves(samples, judge):
@@ -222,7 +242,7 @@ def learn(paths, recipe, cache, held_out=()):
     usual = tell("second, learned from", curves(inside, second))
     if held_out:
         tell("second, held out", curves(outside, second))
-    return Judges(pixels, first, second, float(usual))
+    return Judges(pixels, first, second, recipe.get("usual", float(usual)))
 
 
 def main():

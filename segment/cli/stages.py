@@ -282,7 +282,7 @@ def group_watershed(frames: "Iterator[Frame]", **options: Any) -> "Iterator[Fram
     default="learned",
     show_default=True,
     metavar="NAME",
-    help="Who says what belongs together: learned from people's segmentations, or a file.",
+    help="Who says what belongs together: learned from people's segmentations, unasked, or a file.",
 )
 @stage(gives=("labels",))
 def group_mixture(frames: "Iterator[Frame]", **options: Any) -> "Iterator[Frame]":

@@ -29,8 +29,8 @@ class MixtureGrouper:
     scale : how coarse, in [0, 1], when the picture decides: 0.5 ends where people do, less
         gives more groups.
     patience : frames for which a group that is not seen keeps its id; see `IdentityTracker`.
-    judges : who decides: "learned", from pictures that people have segmented, or a file of
-        `models/picture-groups/learn.py`.
+    judges : who decides: "learned", from pictures that people have segmented; "unasked", without
+        anything that people have said of a picture; or a file of `models/picture-groups/learn.py`.
 
     Every pixel of the foreground gets a label, or of the whole picture without one. In a
     sequence each fit begins where the last one ended, and the same id in another frame is the

@@ -36,10 +36,11 @@ def agreement(labels, truth):
 # --- known answers ------------------------------------------------------------------------------
 
 
-def test_four_colours_are_four_groups():
+@pytest.mark.parametrize("who", ["learned", "unasked"])
+def test_four_colours_are_four_groups(who):
     image, truth = quarters()
 
-    labels = MixtureGrouper().group(image)
+    labels = MixtureGrouper(judges=who).group(image)
 
     assert labels.dtype == np.int32
     assert len(np.unique(labels)) == 4
