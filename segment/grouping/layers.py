@@ -131,11 +131,15 @@ class MovingLayers:
         good = (share >= 0.1) | (share * area[layer] >= 0.3 * frame.area[blob])
         layer, blob = layer[good], blob[good]
         # Who lies on nothing may be near by: matched one to one with what nobody lies on.
-        idle = np.flatnonzero(np.bincount(layer, minlength=len(self.layers)) == 0)
+        # So may be who was hidden by others, and comes out.
+        hidden = np.array([one.hidden > 3 for one in self.layers])
+        idle = np.flatnonzero((np.bincount(layer, minlength=len(self.layers)) == 0) | hidden)
         free = np.flatnonzero(np.bincount(blob, minlength=frame.count) == 0)
         found = self._reunite([self.layers[i] for i in idle], free, frame)
         back = [(idle[i], free[b]) for i, b in enumerate(found) if b >= 0]
         if back:
+            stay = ~np.isin(layer, [i for i, _ in back])
+            layer, blob = layer[stay], blob[stay]
             layer = np.append(layer, [i for i, _ in back])
             blob = np.append(blob, [b for _, b in back])
         return layer, blob
@@ -247,7 +251,8 @@ class MovingLayers:
         """Begin a layer for a piece, or several where it is parted by narrow waists."""
         top, left, bottom, right = frame.box(blob)
         mask = frame.pieces[top:bottom, left:right] == blob + 1
-        parts = self._parts(mask, frame.area[blob])
+        entering = top == 0 or left == 0 or bottom == frame.height or right == frame.width
+        parts = self._parts(mask, frame.area[blob], entering)
         layers = []
         for part in parts:
             rows, columns = np.flatnonzero(part.any(1)), np.flatnonzero(part.any(0))
@@ -256,14 +261,18 @@ class MovingLayers:
             layers.append(self._begin(part[box], corner, frame))
         return layers
 
-    def _parts(self, mask: Mask, area: float) -> list[Mask]:
+    def _parts(self, mask: Mask, area: float, entering: bool) -> list[Mask]:
         """Part a new piece at its waists: at slight ones only if all the parts are compact.
 
-        Compact things that touch have such waists, and so have arms, legs and necks.
+        Compact things that touch have such waists, and so have arms, legs and necks. What comes
+        in over the border shows a part of itself, and that may be compact by chance.
         """
         if area < 3 * _TINY:
             return [mask]
+        parts = [mask]
         for cut, compact in ((self._slight, True), (self._strong, False)):
+            if compact and entering:
+                continue
             bulges = cut.bulges(mask, int(area))
             parts = [mask & (bulges == n) for n in range(1, int(bulges.max()) + 1)]
             if len(parts) < 2 or not compact or all(_compact(part) for part in parts):
@@ -378,9 +387,7 @@ class MovingLayers:
             shared = np.intersect1d(pieces[mixture.owner == k], pieces[mixture.owner == j])
             moved = np.abs(child.expected - parent.expected - child.offset).max()
             less = min(child.area, parent.area) / max(child.area, parent.area)
-            box, other = child.box, parent.box
-            common = min(box[3], other[3]) - max(box[1], other[1])
-            stacked = common > 0.5 * min(box[3] - box[1], other[3] - other[1])
+            stacked = _stacked(child.box, parent.box)
             if (
                 not len(shared)
                 or child.age >= 25
@@ -421,8 +428,7 @@ class MovingLayers:
         seen = mixture.visible[k]
         if seen < max(2.0, 0.08 * layer.area):
             layer.hidden += 1
-            # It is behind somebody, and goes where they go at the most.
-            layer.velocity = layer.velocity * 0.9
+            layer.velocity = layer.velocity * 0.97
             return
         layer.hidden = 0
         state = mixture.state[k]
@@ -473,7 +479,9 @@ class MovingLayers:
                 gap = _gap(frame.box(numbers[main] - 1), frame.box(number - 1))
                 away = gap / (1.0 + 1.13 * np.sqrt(area))
                 parted = True
-                patient = 4 if layer.age < 25 else 15
+                # What is above one another is more often one than what is side by side.
+                patient = 25 if _stacked(frame.box(numbers[main] - 1), frame.box(number - 1)) else 4
+                patient = max(patient, 15 if layer.age >= 25 else 0)
                 if away < 0.3 and layer.parted < patient:
                     continue
                 piece = own & (pieces == number)
@@ -710,6 +718,12 @@ def _gap(one: tuple[int, int, int, int], other: tuple[int, int, int, int]) -> fl
     down = max(one[0] - other[2], other[0] - one[2], 0)
     right = max(one[1] - other[3], other[1] - one[3], 0)
     return float(np.hypot(down, right))
+
+
+def _stacked(one: tuple[int, int, int, int], other: tuple[int, int, int, int]) -> bool:
+    """Whether of two boxes the one is above the other, rather than beside it."""
+    common = min(one[3], other[3]) - max(one[1], other[1])
+    return common > 0.5 * min(one[3] - one[1], other[3] - other[1])
 
 
 def _slices(box: tuple[int, int, int, int], frame: _Frame) -> tuple[slice, slice]:
