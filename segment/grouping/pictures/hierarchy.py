@@ -73,9 +73,10 @@ class Hierarchy:
         return self._after(min(max(self.count - groups, 0), len(self.pairs)))
 
     def strength(self) -> NDArray[np.float32]:
-        """Return the contours (H, W), in [0, 1]: 1 - scale/2 would lose what stands at scale.
+        """Return the contours (H, W) float32, in [0, 1], 0 away from all borders.
 
-        A pixel's strength is the largest scale at which it still lies between two groups.
+        A pixel's strength is the largest scale at which it still differs from its left or upper
+        neighbour.
         """
         scale = 1 / (1 + np.exp(np.clip(self.levels - self.usual, -60, 60)))
         # Raise the walls of the pieces to the scale at which both sides become one.
