@@ -11,6 +11,7 @@ import warnings
 
 import numpy as np
 
+ITERATIONS = 10
 SIZES = {"640x480": 307_200, "1080p": 2_073_600}
 
 
@@ -89,14 +90,11 @@ def pomegranate(X, components, covariance, begin, iterations):
     return model.fit(torch.from_numpy(X))
 
 
-def seconds(function, few, many, clock=time.process_time):
-    """Time of one iteration: of `many` less of `few`, so that what is done once drops out."""
-    taken = []
-    for iterations in (few, many):
-        begin = clock()
-        function(iterations)
-        taken.append(clock() - begin)
-    return (taken[1] - taken[0]) / (many - few)
+def seconds(function, iterations, clock=time.process_time):
+    """Time of a whole fit from a given start, checks and last E-step included, an iteration."""
+    begin = clock()
+    function(iterations)
+    return (clock() - begin) / iterations
 
 
 def row(size, features, components, covariance, rounds, with_pomegranate):
@@ -105,19 +103,19 @@ def row(size, features, components, covariance, rounds, with_pomegranate):
     begin = start(X64, components, covariance)
     case = (components, covariance, begin)
     runs = {
-        "segment f32": (lambda n: ours(X32, *case, n), 2, 32),
-        "segment f64": (lambda n: ours(X64, *case, n), 2, 32),
-        "segment f64 double": (lambda n: ours(X64, *case, n, precision="double"), 2, 32),
-        "sklearn f64": (lambda n: theirs(X64, *case, n), 1, 4),
-        "sklearn f32": (lambda n: theirs(X32, *case, n), 1, 4),
+        "segment f32": lambda n: ours(X32, *case, n),
+        "segment f64": lambda n: ours(X64, *case, n),
+        "segment f64 double": lambda n: ours(X64, *case, n, precision="double"),
+        "sklearn f64": lambda n: theirs(X64, *case, n),
+        "sklearn f32": lambda n: theirs(X32, *case, n),
     }
     if with_pomegranate:
-        runs["pomegranate"] = (lambda n: pomegranate(X32, *case, n), 1, 4)
+        runs["pomegranate"] = lambda n: pomegranate(X32, *case, n)
     ours(X32, *case, 1), ours(X64, *case, 1), ours(X64, *case, 1, precision="double")
     times = {name: [] for name in runs}
     for _ in range(rounds):
-        for name, (function, few, many) in runs.items():
-            times[name].append(seconds(function, few, many))
+        for name, function in runs.items():
+            times[name].append(seconds(function, ITERATIONS))
     medians = {name: float(np.median(values)) for name, values in times.items()}
     reference = theirs(X64, *case, 3).score(X64)
     print(f"{size} x {features}, K={components}, {covariance}")
@@ -147,7 +145,7 @@ def threads_table():
         for _ in range(7):
             for threads in walls:
                 run = lambda n, t=threads, X=X, b=begin: ours(X, 8, "full", b, n, t)  # noqa: E731
-                walls[threads].append(seconds(run, 2, iterations, time.perf_counter))
+                walls[threads].append(seconds(run, iterations, time.perf_counter))
         one, two = (float(np.median(walls[t])) for t in (1, 2))
         print(
             f"  {size:9d} x 5, K=8, full: one thread {one * 1e3:7.2f} ms, "
@@ -188,7 +186,7 @@ def main():
             ):
                 for covariance in ("full", "diag"):
                     row(size, features, components, covariance, options.rounds, options.pomegranate)
-            if options.quick:
+            if options.quick and not options.size:
                 break
 
 
