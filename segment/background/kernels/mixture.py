@@ -7,7 +7,8 @@ A block is 16 neighbours of a row, one to a lane. Two paths, the same results bi
 - the whole E- and M-step, without a branch that depends on a single pixel: all lanes do the
   same, and `select` keeps what must not change.
 
-Offsets are unsigned: a signed one might be negative, and numba tests for that.
+No += on what has two names: without a compiler it would change both. Offsets are unsigned: a
+signed one might be negative, and numba tests for that.
 """
 
 from typing import Any
@@ -305,7 +306,7 @@ def _follow(
         matched = select(hit, number, matched)
         own = select(hit, weight, own)
         distance = select(hit, squared, distance)
-        heavier += weight
+        heavier = heavier + weight
         reach += _1
     # What was never seen becomes background, as a first frame does.
     explained |= ~seen
@@ -375,7 +376,7 @@ def _follow(
             if k + _1 < most:
                 here_now = fresh & ~(weight > 0)
             if some(here_now):
-                fresh &= ~here_now
+                fresh = fresh & ~here_now
                 total = select(here_now, total - weight + rate, total)
                 store(weights, begin + k * _W, select(here_now, rate, weight))
                 mode = first if k == _0 else others + k * stride
