@@ -39,6 +39,8 @@ class Layer:
     parted : frames for which it has been in more than one piece.
     excess : frames for which foreground beside it has been nobody's, and `stray`,
         whether that is so in this one.
+    solo : frames in which it had a piece of foreground to itself.
+    nested : frames for which it has been lying on another, unmoved.
     origin : the layer beside which it came to be, 0 for none, and `offset` (2,) from there.
     place : (2,) like `corner`, but not rounded.
     probes : (P, 2) pixels of the template that are asked when it is moved.
@@ -63,6 +65,8 @@ class Layer:
     parted: int = 0
     excess: int = 0
     stray: bool = False
+    solo: int = 0
+    nested: int = 0
     origin: int = 0
     offset: Floats = field(default_factory=lambda: np.zeros(2))
     place: Floats = field(default_factory=lambda: np.zeros(2))

@@ -10,7 +10,7 @@ from segment.arrays import Image, Labels, Mask, check_image, check_mask
 from segment.errors import MissingForeground
 from segment.grouping.assignment import assign
 from segment.grouping.layer import Layer, born
-from segment.grouping.mixing import Mixture, Window, mix
+from segment.grouping.mixing import Mixture, Window, mix, without
 from segment.grouping.regions import Floats, Integers
 from segment.grouping.watershed import Watershed
 
@@ -334,7 +334,8 @@ class MovingLayers:
         if whole or area > layer.area:
             layer.area += max(0.1, 1.0 / layer.age) * (area - layer.area)
         layer.centre = centre
-        layer.lost = layer.hidden = layer.parted = 0
+        layer.lost = layer.hidden = layer.parted = layer.nested = 0
+        layer.solo += 1
         layer.visible = 1.0
         frame.labels[_slices(reach, frame)][own] = layer.id
 
@@ -357,6 +358,7 @@ class MovingLayers:
             return
         mixture = mix(layers, Window(window.image, inside, window.corner))
         layers = self._unite(layers, mixture, frame, window)
+        layers = self._absorb(layers, mixture)
         elsewhere = frame.foreground[part] & ~inside
         for k, layer in enumerate(layers):
             self._follow(layer, mixture, k, window, elsewhere)
@@ -370,8 +372,6 @@ class MovingLayers:
         self, layers: list[Layer], mixture: Mixture, frame: "_Frame", window: Window
     ) -> list[Layer]:
         """Make one again of those who came apart, or came in apart, and have moved as one since."""
-        from segment.grouping.mixing import without
-
         y, x = window.corner
         height, width = mixture.owner.shape
         pieces = frame.pieces[y : y + height, x : x + width]
@@ -417,6 +417,34 @@ class MovingLayers:
             without(mixture, keep, go)
             del layers[go]
             k = 0
+        return layers
+
+    def _absorb(self, layers: list[Layer], mixture: Mixture) -> list[Layer]:
+        """Give up layers that lie on another, seen and unmoved: they are parts of it.
+
+        Who has been alone for long is somebody, wherever it is now.
+        """
+        for child in list(layers):
+            k = layers.index(child)
+            on, share = None, 0.7
+            if child.solo < 15 and mixture.visible[k] >= 0.4 * child.area:
+                for other in layers:
+                    if other is not child and other.area >= 2 * child.area:
+                        covered = _inside(child, other)
+                        if covered > share:
+                            on, share = other, covered
+            if on is None:
+                child.nested = 0
+                continue
+            offset = child.expected - on.expected
+            moved = np.abs(offset - child.offset).max() > 2 + 0.1 * on.size
+            if child.origin != on.id or moved:
+                child.nested, child.origin, child.offset = 0, on.id, offset
+            child.nested += 1
+            if child.nested >= 10:
+                without(mixture, layers.index(on), k)
+                layers = [one for one in layers if one is not child]
+                self.layers = [one for one in self.layers if one is not child]
         return layers
 
     def _follow(
@@ -718,6 +746,15 @@ def _gap(one: tuple[int, int, int, int], other: tuple[int, int, int, int]) -> fl
     down = max(one[0] - other[2], other[0] - one[2], 0)
     right = max(one[1] - other[3], other[1] - one[3], 0)
     return float(np.hypot(down, right))
+
+
+def _inside(one: Layer, other: Layer) -> float:
+    """Share of a layer's probes that another's template covers."""
+    places = one.probes + (one.corner - other.corner)
+    rows, columns = places.T
+    height, width = other.shape.shape
+    on = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
+    return float(np.count_nonzero(other.shape[rows[on], columns[on]] > 0.4) / len(places))
 
 
 def _stacked(one: tuple[int, int, int, int], other: tuple[int, int, int, int]) -> bool:

@@ -60,7 +60,7 @@ def mix(layers: list[Layer], window: Window, sweeps: int = 2) -> Mixture:
 def without(mixture: Mixture, keep: int, go: int) -> None:
     """Give what one layer has to another, and take it out."""
     mixture.owner[mixture.owner == go] = keep
-    mixture.owner[mixture.owner > go] -= 1
+    mixture.owner[mixture.owner > go] -= 1  # in this order: `keep` may be one of them
     kept, gone = mixture.state[keep], mixture.state[go]
     kept[gone == 1] = 1
     mixture.visible[keep] += mixture.visible[go]

@@ -152,7 +152,7 @@ def test_memory_stays_flat():
 def test_settings_are_checked():
     with pytest.raises(ValueError, match="patience is -1 frames, wanted 0 or more"):
         MovingLayers(patience=-1)
-    with pytest.raises(TypeError, match="smallest is 1.5, wanted a whole number of pixels"):
+    with pytest.raises(TypeError, match=r"smallest is 1\.5, wanted a whole number of pixels"):
         MovingLayers(1.5)
 
 
