@@ -240,7 +240,7 @@ class PosteriorSubtractor(Camera):
             pixels[~where] = np.moveaxis(ground, 0, 2)[~where]
             outside = np.asarray(~where).view(np.uint8).reshape(-1)
         # What concerns all pixels at once must leave those alone that are frozen one by one.
-        free = not frozen and not isinstance(rate, np.ndarray)
+        free = not (np.any(rate == 0) if isinstance(rate, np.ndarray) else frozen)
         if free and self.follow_noise:
             self._choose_softness()
         pixels = self._soften(pixels).view()
@@ -267,8 +267,8 @@ class PosteriorSubtractor(Camera):
             self._shown[:] = foreground.reshape(-1)
         else:
             self._look_back(gain, noise)
-            if free and self.relearn:
-                self._guard(image, unknown, foreground)
+            if free and self.relearn and facts is None:
+                self._guard(image, where, foreground)
         mask: Mask = foreground.view(np.bool_)
         return mask
 
@@ -525,9 +525,9 @@ class PosteriorSubtractor(Camera):
         self._noise = noise
         self._learned += 1
 
-    def _guard(self, image: Image, unknown: Mask | None, foreground: NDArray[np.uint8]) -> None:
+    def _guard(self, image: Image, where: Mask | None, foreground: NDArray[np.uint8]) -> None:
         """Learn the scene anew if it has become another one; the last frame's evidence is kept."""
-        seen = foreground.size if self._region is None else np.count_nonzero(self._region)
+        seen = foreground.size if where is None else np.count_nonzero(where)
         covered = np.count_nonzero(foreground) / max(seen, 1)
         calm = 4 * self._stillness(self._noise)
         still = np.count_nonzero(self._motion < calm) / self._motion.size
@@ -535,8 +535,10 @@ class PosteriorSubtractor(Camera):
         if not changed:
             return
         _log.info("after %d frames the whole scene has changed: it is learned anew", self._learned)
+        if where is not None:
+            image = np.where(where[:, :, None], image, self._picture())
         kept = self._evidence, self._sums, self._judged, self._noise, self._shake, self._soft
-        self._begin(image, unknown)
+        self._begin(image)
         self._evidence, self._sums, self._judged, self._noise, self._shake, self._soft = kept
         self._shown[:] = foreground.reshape(-1)
         self._frozen = True  # it is `_shown` that goes with the evidence
