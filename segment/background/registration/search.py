@@ -14,8 +14,12 @@ __all__ = ["Shift", "find_shift"]
 # Pixels to the right, and down.
 Shift = tuple[int, int]
 
-# Points of the grid among which those with contrast are chosen.
+# Rows and columns, and the values there.
+_Points = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]
+
+# Points of the grid among which those with contrast are chosen, and of that of the first look.
 _POINTS = 4000
+_FEW_POINTS = 1200
 
 # Change over four pixels, in grey levels, and in deviations of the noise, that is contrast.
 _CONTRAST = 12.0
@@ -71,26 +75,24 @@ def find_shift(
     shrink = max(1, -(-width // _WIDEST))
     if min(height, width) // shrink < _SMALLEST:
         return 0, 0
-    points = _choose_points(ground, outside, height, width, noise)
-    rows, columns, values = points
     sums, numbers = np.empty((2, 6, 8), np.float32)
     light = np.float32(gain)
 
-    def blocks(values: NDArray[np.float32], shift: Shift) -> tuple[float, NDArray[np.float32]]:
+    def blocks(points: _Points, shift: Shift) -> tuple[float, NDArray[np.float32]]:
         """Return the mean difference, and that of every block; nan where it has no say."""
-        mean = kernels.difference(
-            flat, channels, light, rows, columns, values, *shift, _MOST, sums, numbers
-        )
+        mean = kernels.difference(flat, channels, light, *points, *shift, _MOST, sums, numbers)
         known = numbers >= _LEAST_POINTS
         return float(mean), np.where(known, sums / np.maximum(numbers, 1), np.float32(np.nan))
 
-    # Where the camera stands still, these two looks are all that the search costs.
+    # Where the camera stands still, this look is all that the search costs.
     if before is not None:
-        last = np.empty_like(values)
+        rows, columns, _ = _choose_points(ground, outside, height, width, noise, _FEW_POINTS)
+        last = np.empty(len(rows), np.float32)
         kernels.values_at(before, np.float32(gain_before), width, rows, columns, last)
-        if not _differs(blocks(last, (0, 0))[1], noise):
+        if not _differs(blocks((rows, columns, last), (0, 0))[1], noise):
             return 0, 0
-    still, kept = blocks(values, (0, 0))
+    points = _choose_points(ground, outside, height, width, noise, _POINTS)
+    still, kept = blocks(points, (0, 0))
     if not _differs(kept, noise):
         return 0, 0
 
@@ -102,13 +104,13 @@ def find_shift(
                 for u in range(-reach, reach + 1):
                     shift = (x + u, y + v)
                     if shift not in costs:
-                        costs[shift] = blocks(values, shift)[0]
+                        costs[shift] = blocks(points, shift)[0]
         return min(costs, key=lambda shift: costs[shift])
 
     best = search([(0, 0), *_correlate(flat, ground, gain, shrink)], _REACH)
     while (better := search([best], 1)) != best:
         best = better
-    moved = blocks(values, best)[1]
+    moved = blocks(points, best)[1]
     worst = np.fmax(kept, moved)
     telling = (worst > _noticed(0.0)) & np.isfinite(kept + moved)
     ayes = int(np.count_nonzero(telling & (moved < _CLEARLY * kept)))
@@ -123,8 +125,9 @@ def _choose_points(
     height: int,
     width: int,
     noise: float,
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
-    step = max(1, int((height * width / _POINTS) ** 0.5))
+    many: int,
+) -> _Points:
+    step = max(1, int((height * width / many) ** 0.5))
     room = -(-height // step) * -(-width // step)
     rows, columns = np.empty((2, room), np.int64)
     values = np.empty(room, np.float32)
