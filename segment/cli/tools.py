@@ -32,8 +32,13 @@ if TYPE_CHECKING:
     is_flag=True,
     help="MASKS are PNG files of labels, TRUTH the segmentations of people (.npz, .mat, .png).",
 )
-def score(masks: Path, truth: Path, as_json: bool, skip: int, groups: bool) -> None:
-    """Measure MASKS against TRUTH as CDnet does, or --groups of pixels as Berkeley does.
+@click.option(
+    "--objects",
+    is_flag=True,
+    help="MASKS are folders of labels, TRUTH the same, or grey videos of ids.",
+)
+def score(masks: Path, truth: Path, as_json: bool, skip: int, groups: bool, objects: bool) -> None:
+    """Measure MASKS against TRUTH as CDnet does, or --groups of pixels, or --objects over time.
 
     Both are a video, a folder of pictures, or a tree of sequences (an export's OUT,
     say), paired by name. Truth labels: 0 still, 50 shadow (counts as background), 85
@@ -41,7 +46,15 @@ def score(masks: Path, truth: Path, as_json: bool, skip: int, groups: bool) -> N
 
     With --groups: covering, probabilistic Rand index, variation of information in bits and
     F of the boundaries, of each picture against all people who segmented it.
+
+    With --objects: ARI and AMI in the frame, ARI over the sequence, IDF1, HOTA, MOTA, switches of
+    identity and the error of the number of objects, of labels that last over a sequence.
     """
+    if groups and objects:
+        raise click.UsageError("--groups and --objects measure different things; give one of them")
+    if objects:
+        _score_objects(masks, truth, as_json, skip)
+        return
     if groups:
         _score_groups(masks, truth, as_json)
         return
@@ -77,6 +90,21 @@ def _score_groups(labels: Path, truth: Path, as_json: bool) -> None:
     click.echo(f"{'picture':<{width}} " + " ".join(f"{key:>10}" for key in MEASURES))
     for row in [*rows, {"name": "mean", **mean}] if len(rows) > 1 else rows:
         click.echo(f"{row['name']:<{width}} " + " ".join(f"{row[k]:10.4f}" for k in MEASURES))
+
+
+def _score_objects(labels: Path, truth: Path, as_json: bool, skip: int) -> None:
+    from segment.scores.objects import score_objects
+    from segment.scores.tracks import MEASURES
+
+    rows = [found.as_dict() for found in score_objects(labels, truth, skip)]
+    if as_json:
+        click.echo(json.dumps({"sequences": rows}, indent=1))
+        return
+    width = max(len("sequence"), *(len(row["name"]) for row in rows))
+    click.echo(f"{'sequence':<{width}} {'frames':>7} " + " ".join(f"{k:>12}" for k in MEASURES))
+    for row in rows:
+        values = " ".join(f"{'-' if row[k] is None else f'{row[k]:.4g}':>12}" for k in MEASURES)
+        click.echo(f"{row['name']:<{width}} {row['frames']:>7} {values}")
 
 
 @click.command(cls=Tool)

@@ -12,7 +12,9 @@ log = logging.getLogger("segment.scores")
 # Parts of a path that say what is in a sequence, not which one it is.
 MASK_NAMES = ("masks", "mask", "foreground")
 TRUTH_NAMES = ("truth", "groundtruth", "gt", "masks")
-_GENERIC = {*MASK_NAMES, *TRUTH_NAMES, "input"}
+LABEL_NAMES = ("labels",)
+ID_NAMES = ("ids", "labels")
+_GENERIC = {*MASK_NAMES, *TRUTH_NAMES, *LABEL_NAMES, *ID_NAMES, "input"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +63,18 @@ def find(root: Path, names: tuple[str, ...]) -> list[Found]:
     return [found[key] for key in sorted(found)]
 
 
-def pair(masks: Path, truth: Path) -> list[tuple[str, Path, Path]]:
-    """Return name, masks and truth of each sequence that has both.
+def pair(
+    masks: Path,
+    truth: Path,
+    mask_names: tuple[str, ...] = MASK_NAMES,
+    truth_names: tuple[str, ...] = TRUTH_NAMES,
+) -> list[tuple[str, Path, Path]]:
+    """Return name, masks and truth of each sequence that has both; see `find` for the names.
 
     Keys belong together when one ends with the other: `highway` and `baseline/highway`. A single
     sequence on either side needs no name. What is left over is told to the log.
     """
-    left, right = find(masks, MASK_NAMES), find(truth, TRUTH_NAMES)
+    left, right = find(masks, mask_names), find(truth, truth_names)
     if len(left) == len(right) == 1:
         return [(left[0].name, left[0].path, right[0].path)]
     pairs = []

@@ -122,7 +122,7 @@ def _is_regular(masks: Path) -> bool:
     """Whether the pictures in a folder are every n-th frame of some range."""
     if not masks.is_dir():
         return False
-    numbers = [number for number, _ in _numbered(masks)]
+    numbers = [number for number, _ in numbered(masks)]
     return len({after - before for before, after in pairwise(numbers)}) <= 1
 
 
@@ -134,7 +134,7 @@ def _read(path: Path) -> Generator[tuple[int, Grey], None, None]:
 def _read_pictures(folder: Path) -> Generator[tuple[int, Grey], None, None]:
     import cv2
 
-    for number, path in _numbered(folder):
+    for number, path in numbered(folder):
         picture = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
         if picture is None:
             raise UnreadableInput(f"{path} cannot be read as a picture")
@@ -146,7 +146,8 @@ def _read_pictures(folder: Path) -> Generator[tuple[int, Grey], None, None]:
         yield number, np.asarray(picture, np.uint8)
 
 
-def _numbered(folder: Path) -> list[tuple[int, Path]]:
+def numbered(folder: Path) -> list[tuple[int, Path]]:
+    """Return the pictures of a folder with their frames' numbers, rising."""
     paths = [path for path in folder.iterdir() if path.suffix.lower() in PICTURES]
     paths = sorted((path for path in paths if path.is_file()), key=lambda path: natural(path.name))
     numbers = [_number(path.stem) for path in paths]
