@@ -95,6 +95,18 @@ def test_what_is_frozen_is_not_learned_anew(rate):
     np.testing.assert_array_equal(subtractor.background(), before)
 
 
+def test_a_step_of_the_light_is_no_movement_and_no_new_scene(caplog):
+    generator = np.random.default_rng(11)
+    still = scene(12, contrast=30)
+    subtractor = PosteriorSubtractor()
+    with caplog.at_level(logging.INFO, "segment.background"):
+        for t in range(80):
+            gain = (1, 0.8, 1.15, 0.85)[t // 20]
+            mask = subtractor.apply(noisy(gain * still, generator, 1))
+            assert mask.mean() < 0.02, t
+    assert not caplog.records
+
+
 def test_a_flash_changes_nothing():
     subtractor = PosteriorSubtractor()
     still = scene(5)

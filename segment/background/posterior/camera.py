@@ -114,14 +114,18 @@ class Camera(Learned):
         rate = 1.0 if self._learned == 1 else 0.2 if level < self._noise else 0.02
         return self._noise + rate * (min(level, 400.0) - self._noise)
 
-    def _register(self, image: _Bytes, outside: _Bytes) -> None:
-        """Look for a shift of the camera, and move all that is known by it."""
+    def _register(self, image: _Bytes, outside: _Bytes, gain: float) -> bool:
+        """Look for a shift of the camera, and move all that is known by it, if there is one.
+
+        `gain` takes the frame to the light of the background: a light that changes must not be
+        taken for a camera that moves.
+        """
         again = self._learned % _SECOND_LOOK == 0
         dx, dy = find_shift(
             image.reshape(self._height, -1),
             self._ground,
             None if again else self._before,
-            self._gain,
+            gain,
             self._gain,
             self._noise,
             outside,
@@ -130,7 +134,7 @@ class Camera(Learned):
         self._shake += 0.05 * (moves - self._shake)
         if not moves:
             self._calm += 1
-            return
+            return False
         if self._calm >= EPISODE:
             _log.info(
                 "the camera moves: %d pixels to the right and %d down in frame %d; its background "
@@ -141,6 +145,7 @@ class Camera(Learned):
             )
         self._calm = 0
         self._move(image, dx, dy)
+        return True
 
     def _move(self, image: _Bytes, dx: int, dy: int) -> None:
         """Move all that is known; what comes into view is begun with this frame."""

@@ -247,9 +247,9 @@ class PosteriorSubtractor(Camera):
         pixels.flags.writeable = False
         points = pixels.reshape(-1)
 
-        if self.stabilize and not frozen:
-            self._register(pixels, outside)
         gain = self._measure_light(points, outside) if self.follow_light else 1.0
+        if self.stabilize and not frozen and self._register(pixels, outside, gain):
+            gain = self._measure_light(points, outside) if self.follow_light else 1.0
         noise = self._measure_noise(points, outside, gain) if self.follow_noise else 0.0
         given = self._give(rate, told)
         if isinstance(rate, np.ndarray):
