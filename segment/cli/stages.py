@@ -42,6 +42,25 @@ _threads: Decorator = click.option(
 )
 
 
+_smallest: Decorator = click.option(
+    "--smallest",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Pieces below this area, in pixels, are no objects.",
+)
+
+
+def _patience(what: str = "an object", more: str = "") -> Decorator:
+    return click.option(
+        "--patience",
+        type=click.IntRange(0),
+        default=25,
+        show_default=True,
+        help=f"Frames for which {what} that is not seen keeps its id{more}.",
+    )
+
+
 def _kept_and_guided(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option(
@@ -202,20 +221,8 @@ def clean(frames: "Iterator[Frame]", **options: Any) -> "Iterator[Frame]":
 
 
 @click.command("group-components", cls=Stage)
-@click.option(
-    "--smallest",
-    type=click.IntRange(0),
-    default=0,
-    show_default=True,
-    help="Pieces below this area, in pixels, are no objects.",
-)
-@click.option(
-    "--patience",
-    type=click.IntRange(0),
-    default=25,
-    show_default=True,
-    help="Frames for which an object that is not seen keeps its id.",
-)
+@_smallest
+@_patience()
 @stage(needs=("foreground",), gives=("labels",))
 def group_components(frames: "Iterator[Frame]", **options: Any) -> "Iterator[Frame]":
     """Make every connected piece of foreground an object whose id lasts over the sequence."""
@@ -233,20 +240,8 @@ def group_components(frames: "Iterator[Frame]", **options: Any) -> "Iterator[Fra
     show_default=True,
     help="By which factor a bulge must be wider than its waist to be an object of its own.",
 )
-@click.option(
-    "--smallest",
-    type=click.IntRange(0),
-    default=0,
-    show_default=True,
-    help="Pieces below this area, in pixels, are no objects.",
-)
-@click.option(
-    "--patience",
-    type=click.IntRange(0),
-    default=25,
-    show_default=True,
-    help="Frames for which an object that is not seen keeps its id.",
-)
+@_smallest
+@_patience()
 @stage(needs=("foreground",), gives=("labels",))
 def group_watershed(frames: "Iterator[Frame]", **options: Any) -> "Iterator[Frame]":
     """Make every bulge of the foreground an object: pieces are cut where they are narrow."""
@@ -269,13 +264,7 @@ def group_watershed(frames: "Iterator[Frame]", **options: Any) -> "Iterator[Fram
     show_default=True,
     help="How coarse, when the picture decides: 0 gives most groups, 1 joins all that touch.",
 )
-@click.option(
-    "--patience",
-    type=click.IntRange(0),
-    default=25,
-    show_default=True,
-    help="Frames for which a group that is not seen keeps its id.",
-)
+@_patience("a group")
 @click.option(
     "--judges",
     type=click.Path(),
@@ -298,20 +287,8 @@ def group_mixture(frames: "Iterator[Frame]", **options: Any) -> "Iterator[Frame]
 
 
 @click.command("group-layers", cls=Stage)
-@click.option(
-    "--smallest",
-    type=click.IntRange(0),
-    default=0,
-    show_default=True,
-    help="Pieces below this area, in pixels, are no objects.",
-)
-@click.option(
-    "--patience",
-    type=click.IntRange(0),
-    default=25,
-    show_default=True,
-    help="Frames for which an object that is not seen keeps its id; ten times that when hidden.",
-)
+@_smallest
+@_patience(more="; ten times that when hidden")
 @stage(needs=("foreground",), gives=("labels",))
 def group_layers(frames: "Iterator[Frame]", **options: Any) -> "Iterator[Frame]":
     """Tell objects apart by EM while they touch and hide each other: each a layer that moves."""
