@@ -4,10 +4,17 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 
 from segment.frame import Frame, SequenceInfo
+
+# The suite draws the same examples every time, so that a red run tells of a change and not of
+# chance. `pytest --hypothesis-profile=explore` draws new ones.
+hypothesis.settings.register_profile("settled", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("explore", deadline=None)
+hypothesis.settings.load_profile("settled")
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 
