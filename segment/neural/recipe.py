@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from segment.errors import SegmentError
 from segment.neural.config import NeuralEMConfig
+from segment.neural.seeded.config import SeededConfig
 
 __all__ = [
     "Recipe",
@@ -21,7 +22,7 @@ __all__ = [
     "with_seed",
 ]
 
-SceneKind = Literal["static-shapes", "flying-shapes", "flying-digits", "balls"]
+SceneKind = Literal["static-shapes", "flying-shapes", "flying-digits", "balls", "silhouettes"]
 
 
 class RecipeError(SegmentError):
@@ -82,7 +83,7 @@ class Stage:
 class Recipe:
     """A model, its scenes and its training."""
 
-    model: NeuralEMConfig = field(default_factory=NeuralEMConfig)
+    model: NeuralEMConfig | SeededConfig = field(default_factory=NeuralEMConfig)
     scenes: SceneSettings = field(default_factory=SceneSettings)
     training: Training = field(default_factory=Training)
     stages: tuple[Stage, ...] = ()
@@ -121,9 +122,10 @@ def read_recipe(source: str | Path | dict[str, Any]) -> Recipe:
     return _recipe(table, str(path))
 
 
-def read_config(table: dict[str, Any], where: str) -> NeuralEMConfig:
+def read_config(table: dict[str, Any], where: str) -> NeuralEMConfig | SeededConfig:
     """Read the settings of a model; RecipeError, which begins with `where`, if they are odd."""
-    config: NeuralEMConfig = _build(NeuralEMConfig, table, where)
+    kind = SeededConfig if table.get("cell") == "seeded" else NeuralEMConfig
+    config: NeuralEMConfig | SeededConfig = _build(kind, table, where)
     return config
 
 
@@ -226,7 +228,12 @@ def _check(recipe: Recipe, name: str) -> None:
             raise RecipeError(f"{name}: [scenes] digits is {scenes.digits}, wanted at least 0")
     if t.objective == "noisy-or" and recipe.model.pixels != "bernoulli":
         raise RecipeError(f"{name}: [training] objective noisy-or is for bernoulli pixels only")
-    if recipe.model.channels != 1:
+    seeded = isinstance(recipe.model, SeededConfig)
+    if seeded != (recipe.scenes.kind == "silhouettes"):
+        raise RecipeError(
+            f'{name}: [model] cell "seeded" and [scenes] kind "silhouettes" go together'
+        )
+    if isinstance(recipe.model, NeuralEMConfig) and recipe.model.channels != 1:
         raise RecipeError(f"{name}: drawn scenes are grey; [model] channels must be 1")
     if recipe.model.pixels == "bernoulli" and recipe.scenes.kind == "flying-digits":
         raise RecipeError(f'{name}: digits have grey levels; [model] pixels must be "gaussian"')

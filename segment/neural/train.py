@@ -6,7 +6,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,13 +15,14 @@ import torch
 from torch import Tensor, nn
 
 from segment.errors import SegmentError
-from segment.neural.batches import HELD_OUT, TRAINING, Batch, ahead, make_batch
+from segment.neural.batches import HELD_OUT, TRAINING, ahead, make_batch
 from segment.neural.device import pick_device
 from segment.neural.evaluate import evaluate, first_counted, reduced_precision
-from segment.neural.model import NeuralEM
+from segment.neural.model import State
 from segment.neural.optimise import make_optimisers
 from segment.neural.recipe import Recipe, read_recipe
-from segment.neural.weights import WEIGHTS, save_weights
+from segment.neural.seeded.config import SeededConfig
+from segment.neural.weights import WEIGHTS, build_model, save_weights
 
 __all__ = ["Progress", "Trainer", "TrainingError", "train"]
 
@@ -69,7 +70,7 @@ class Trainer:
             )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
-            self.model = NeuralEM(self.recipe.model)
+            self.model: Any = build_model(self.recipe.model)
         layout = torch.channels_last if self.recipe.model.conv else torch.contiguous_format
         self.model = self.model.to(self.device, memory_format=layout)  # type: ignore[call-overload]
         self.averaged = copy.deepcopy(self.model).requires_grad_(False)
@@ -78,12 +79,13 @@ class Trainer:
         self.update = 0
         self.curve: list[dict[str, float]] = []
         self.seconds = 0.0
-        self._step = self.model.step
         if self.compiled:
-            compiled = torch.compile(self.model.step, dynamic=False)
-            self.model.step = compiled  # type: ignore[method-assign]
+            self._compile()
 
-    def make_batch(self, update: int) -> Batch:
+    def _compile(self) -> None:
+        self.model.step = torch.compile(self.model.step, dynamic=False)
+
+    def make_batch(self, update: int) -> Any:
         """Draw the scenes of an update; of several processes each draws its share."""
         stage, settings = self.recipe.stage_of(update), self.recipe.training
         seed = (settings.seed, TRAINING, update, self.rank)
@@ -91,13 +93,13 @@ class Trainer:
         return make_batch(self.recipe, stage.scenes, seed, count, steps=stage.steps)
 
     @functools.cached_property
-    def held_out(self) -> Batch:
+    def held_out(self) -> Any:
         """The scenes that are looked at, of the last stage's kind; never trained on."""
         last = self.recipe.stage_of(self.recipe.training.updates - 1)
         seed = (self.recipe.training.seed, HELD_OUT)
         return make_batch(self.recipe, last.scenes, seed, self.recipe.training.held_out)
 
-    def learn(self, batch: Batch) -> float:
+    def learn(self, batch: Any) -> float:
         """Make one update, and return the batch's loss; TrainingError when it is no number."""
         settings = self.recipe.training
         share = self._share_of_rate()
@@ -137,11 +139,11 @@ class Trainer:
         left = (settings.updates - self.update) / settings.updates
         return rate * min(1.0, left / settings.cooldown if settings.cooldown else 1.0)
 
-    def _loss(self, batch: Batch) -> Tensor:
+    def _loss(self, batch: Any) -> Tensor:
         settings = self.recipe.training
         S = batch.noisy.shape[1]
         total = torch.zeros((), device=self.device)
-        steps = self.model.unroll(
+        steps: Iterator[tuple[Tensor, State]] = self.model.unroll(
             batch.targets, batch.noisy, self.model.begin(batch.gamma), settings.gamma_gradient
         )
         first = first_counted(settings.loss, S)
@@ -149,19 +151,13 @@ class Trainer:
             if t >= first:
                 loss = self.model.loss(target, state, settings.between, settings.objective)
                 total = total + loss.mean()
-        return total / (S - first)
+        mean: Tensor = total / (S - first)
+        return mean
 
     def look(self, loss: float) -> dict[str, float]:
         """Score the averaged weights on held-out scenes, and keep them if none were better."""
         settings = self.recipe.training
-        found = evaluate(
-            self.averaged,
-            self.held_out,
-            which=settings.loss,
-            between=settings.between,
-            objective=settings.objective,
-            precision=settings.precision,
-        ).at(settings.loss)
+        found = self._evaluate()
         merits = [self._merit(point) for point in self.curve]
         if not merits or self._merit(found) > max(merits):
             self.best = {n: t.detach().clone() for n, t in self.averaged.state_dict().items()}
@@ -169,6 +165,17 @@ class Trainer:
         found["scenes"] = self.update * settings.batch
         self.curve.append(found)
         return found
+
+    def _evaluate(self) -> dict[str, float]:
+        settings = self.recipe.training
+        return evaluate(
+            self.averaged,
+            self.held_out,
+            which=settings.loss,
+            between=settings.between,
+            objective=settings.objective,
+            precision=settings.precision,
+        ).at(settings.loss)
 
     @property
     def finished(self) -> bool:
@@ -208,11 +215,11 @@ class Trainer:
             _write_text(folder / "curve.json", json.dumps(self.curve, indent=0) + "\n")
         except (OSError, RuntimeError) as error:
             raise TrainingError(f"{folder} cannot be written: {error}") from None
-        model = NeuralEM(self.recipe.model)
+        model = build_model(self.recipe.model)
         model.load_state_dict(self.best)
         save_weights(model, folder / WEIGHTS)
 
-    def begin_with(self, model: NeuralEM) -> None:
+    def begin_with(self, model: nn.Module) -> None:
         """Take the weights of another model of the same configuration."""
         if model.config != self.recipe.model:
             raise TrainingError(
@@ -250,7 +257,7 @@ def train(
     out: str | Path,
     *,
     resume: bool = False,
-    start: NeuralEM | None = None,
+    start: nn.Module | None = None,
     device: str = "auto",
     seconds: float | None = None,
     every: float = 60.0,
@@ -286,7 +293,7 @@ def train(
     world = int(os.environ.get("WORLD_SIZE", "1"))
     picked = _join(pick_device(device)) if world > 1 else pick_device(device)
     try:
-        trainer = Trainer(recipe, picked, compiled, threads)
+        trainer = _trainer(recipe, picked, compiled, threads)
         if resume:
             trainer.resume(out)
         elif start is not None:
@@ -308,6 +315,14 @@ def train(
         if world > 1 and torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()
     return trainer
+
+
+def _trainer(recipe: Recipe, device: torch.device, compiled: bool, threads: int) -> Trainer:
+    if isinstance(recipe.model, SeededConfig):
+        from segment.neural.seeded.training import SeededTrainer
+
+        return SeededTrainer(recipe, device, compiled, threads)
+    return Trainer(recipe, device, compiled, threads)
 
 
 def _run(

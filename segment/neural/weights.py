@@ -14,8 +14,10 @@ from segment.errors import SegmentError
 from segment.neural.config import NeuralEMConfig
 from segment.neural.model import NeuralEM
 from segment.neural.recipe import RecipeError, read_config
+from segment.neural.seeded.config import SeededConfig
+from segment.neural.seeded.model import SeededEM
 
-__all__ = ["WEIGHTS", "ModelError", "load_weights", "save_weights"]
+__all__ = ["WEIGHTS", "ModelError", "build_model", "load_weights", "save_weights"]
 
 WEIGHTS = "weights.safetensors"
 FORMAT = "segment-neural-em"
@@ -26,7 +28,12 @@ class ModelError(SegmentError):
     """A model is missing, damaged, or not one of ours."""
 
 
-def save_weights(model: NeuralEM, path: str | Path) -> None:
+def build_model(config: NeuralEMConfig | SeededConfig) -> NeuralEM | SeededEM:
+    """Return a new model of a configuration, with random weights."""
+    return SeededEM(config) if isinstance(config, SeededConfig) else NeuralEM(config)
+
+
+def save_weights(model: NeuralEM | SeededEM, path: str | Path) -> None:
     """Write weights and configuration to one safetensors file, whole or not at all."""
     path = Path(path)
     metadata = {
@@ -43,7 +50,7 @@ def save_weights(model: NeuralEM, path: str | Path) -> None:
         raise ModelError(f"the weights {path} cannot be written: {error}") from None
 
 
-def load_weights(path: str | Path) -> NeuralEM:
+def load_weights(path: str | Path) -> Any:
     """Read a model back; ModelError unless the file is whole and ours."""
     path = Path(path)
     if not path.is_file():
@@ -62,8 +69,7 @@ def load_weights(path: str | Path) -> NeuralEM:
             f"the weights {path} have version {metadata.get('version')}, this Segment reads "
             f"{VERSION}; update Segment"
         )
-    config = _config(metadata.get("config", ""), path)
-    model = NeuralEM(config)
+    model = build_model(_config(metadata.get("config", ""), path))
     wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     given = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     if wanted != given:
@@ -75,7 +81,7 @@ def load_weights(path: str | Path) -> NeuralEM:
     return model.eval()
 
 
-def _config(text: str, path: Path) -> NeuralEMConfig:
+def _config(text: str, path: Path) -> NeuralEMConfig | SeededConfig:
     try:
         table: Any = json.loads(text)
         return read_config(table, "the configuration")

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["STORIES", "Crowd", "CrowdSettings", "crowd", "spoil"]
+__all__ = ["KINDS", "STORIES", "Crowd", "CrowdSettings", "crowd", "spoil"]
 
 Floats = NDArray[np.float64]
 
@@ -34,6 +34,9 @@ class CrowdSettings:
     alike : chance that all objects of a sequence share their colours.
     noise : strength of the subtractor's mistakes in the foreground, 0 none, 1 as on a hard video.
     apart : whether every object is seen by itself at first; who it is can be known only then.
+    kinds : of `KINDS`, of which the objects are.
+    shadows : chance that the objects of a sequence cast shadows that are taken for foreground.
+    spots : most small marks of another colour on an object, which move with it.
     """
 
     size: tuple[int, int] = (120, 160)
@@ -44,6 +47,9 @@ class CrowdSettings:
     alike: float = 0.15
     noise: float = 0.0
     apart: bool = True
+    kinds: tuple[str, ...] = ("person", "car", "animal")
+    shadows: float = 0.0
+    spots: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,8 @@ class Crowd:
     foreground: NDArray[np.bool_]
     """(T, H, W), what a subtractor would report; the truth's own when there is no noise."""
     story: str
+    shadows: NDArray[np.int32]
+    """(T, H, W), the object whose shadow is seen, 0 none; their pixels are foreground, too."""
 
 
 def crowd(seed: Any, settings: CrowdSettings | None = None) -> Crowd:
@@ -75,18 +83,30 @@ def crowd(seed: Any, settings: CrowdSettings | None = None) -> Crowd:
     ground = _ground(rng, settings.size)
     images = np.empty((settings.length, height, width, 3), np.uint8)
     truth = np.zeros((settings.length, height, width), np.int32)
+    shadows = np.zeros_like(truth)
+    sun = _sun(rng) if settings.shadows and rng.random() < settings.shadows else None
     for t in range(settings.length):
         picture = ground.copy()
         # The nearer stands lower in the picture, and is painted later.
-        for actor in sorted(actors, key=lambda actor: actor.depth):
-            for outline, colour in actor.outlines(t):
-                fixed = np.rint(np.clip(outline[:, ::-1], -500, 5000) * 2**_BITS).astype(np.int32)
-                cv2.fillPoly(picture, [fixed], colour, cv2.LINE_8, _BITS)
-                cv2.fillPoly(truth[t], [fixed], (actor.number,), cv2.LINE_8, _BITS)
+        queue = sorted(actors, key=lambda actor: actor.depth)
+        drawn = [(actor.number, actor.outlines(t)) for actor in queue]
+        if sun:
+            for actor, (number, parts) in zip(queue, drawn, strict=True):
+                for outline, _ in parts:
+                    cast = [_fixed(sun.cast(outline, actor.path[t, 0]))]
+                    cv2.fillPoly(shadows[t], cast, (number,), cv2.LINE_8, _BITS)
+            picture[shadows[t] > 0] = picture[shadows[t] > 0] * sun.light
+        for number, parts in drawn:
+            for outline, colour in parts:
+                fixed = [_fixed(outline)]
+                cv2.fillPoly(picture, fixed, colour, cv2.LINE_8, _BITS)
+                cv2.fillPoly(truth[t], fixed, (number,), cv2.LINE_8, _BITS)
+        shadows[t][truth[t] > 0] = 0
         grain = rng.normal(0.0, 3.0, picture.shape)
         images[t] = np.clip(cv2.GaussianBlur(picture, (3, 3), 0.6) + grain, 0, 255)
-    foreground = spoil(rng, truth, settings.noise) if settings.noise else truth > 0
-    return Crowd(images, truth, foreground, story)
+    whose = np.where(truth > 0, truth, shadows)
+    foreground = spoil(rng, whose, settings.noise) if settings.noise else whose > 0
+    return Crowd(images, truth, foreground, story, shadows)
 
 
 def spoil(
@@ -167,6 +187,7 @@ class _Actor:
     growth: float  # change of size a frame, natural logarithm
     path: Floats  # (T, 2), where it stands: row of the feet and column of the middle
     depth: float
+    spots: list[Part]
 
     def boxes(self) -> Floats:
         """First and last rows and columns in every frame, about, (T, 4)."""
@@ -185,7 +206,7 @@ class _Actor:
         way = -1.0 if pace < 0 else 1.0
         size = self.tall * math.exp(self.growth * (t - len(self.path) / 2))
         phase = self.phase + walked / self.stride
-        parts = self.draw(phase, vigour, self.colours)
+        parts = [*self.draw(phase, vigour, self.colours), *self.spots]
         return [(outline * (-size, way * size) + (row, column), c) for outline, c in parts]
 
 
@@ -253,12 +274,67 @@ def _animal(phase: float, vigour: float, colours: list[tuple[int, int, int]]) ->
     ]
 
 
+def _ball(phase: float, vigour: float, colours: list[tuple[int, int, int]]) -> list[Part]:
+    body, _, shine = colours[:3]
+    return [(_disc(0.5, 0.0, 0.5, 0.5, 24), body), (_disc(0.65, 0.12, 0.12, 0.1), shine)]
+
+
+def _box(phase: float, vigour: float, colours: list[tuple[int, int, int]]) -> list[Part]:
+    front, side, _ = colours[:3]
+    angle = 2 * math.pi * phase * 0.25
+    corners = angle + np.pi / 2 * np.arange(4) + np.pi / 4
+    face = np.stack([0.5 + 0.6 * np.sin(corners), 0.6 * np.cos(corners)], axis=1)
+    # What is seen of the side joins two corners of the face to where they are further back.
+    back = face + np.array([0.18, 0.22])
+    return [
+        (cv2.convexHull(np.concatenate([face, back]).astype(np.float32))[:, 0], side),
+        (face, front),
+    ]
+
+
 # What is drawn, how tall it is among people, pixels of a stride and width, by its height.
-_KINDS: tuple[tuple[Any, float, float, float], ...] = (
-    (_person, 1.0, 0.75, 0.35),
-    (_car, 0.62, 1.0, 2.6),
-    (_animal, 0.55, 1.1, 1.4),
-)
+_KINDS: dict[str, tuple[Any, float, float, float]] = {
+    "person": (_person, 1.0, 0.75, 0.35),
+    "car": (_car, 0.62, 1.0, 2.6),
+    "animal": (_animal, 0.55, 1.1, 1.4),
+    "ball": (_ball, 0.6, 3.0, 1.0),
+    "box": (_box, 0.6, 3.0, 1.2),
+}
+
+KINDS = tuple(_KINDS)
+"""What can be drawn; balls and boxes are compact, the others have limbs or wheels."""
+
+# Where marks lie on each of them: lowest and highest row, and greatest column.
+_SPOTS = {
+    "person": (0.5, 0.8, 0.08),
+    "car": (0.2, 0.6, 1.1),
+    "animal": (0.5, 0.7, 0.45),
+    "ball": (0.25, 0.75, 0.3),
+    "box": (0.25, 0.75, 0.3),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Sun:
+    """Where shadows fall: how far along the picture and up, of what stands 1 high."""
+
+    along: float
+    up: float
+    light: float
+
+    def cast(self, outline: Floats, ground: float) -> Floats:
+        high = ground - outline[:, 0]
+        return np.stack([ground - self.up * high, outline[:, 1] + self.along * high], axis=1)
+
+
+def _sun(rng: np.random.Generator) -> _Sun:
+    return _Sun(rng.uniform(-1.2, 1.2), rng.uniform(-0.35, 0.35), rng.uniform(0.35, 0.75))
+
+
+def _fixed(outline: Floats) -> NDArray[np.int32]:
+    """Columns and rows as cv2 wants them."""
+    fixed = np.rint(np.clip(outline[:, ::-1], -500, 5000) * 2**_BITS)
+    return np.asarray(fixed, np.int32)
 
 
 def _colours(rng: np.random.Generator) -> list[tuple[int, int, int]]:
@@ -266,6 +342,19 @@ def _colours(rng: np.random.Generator) -> list[tuple[int, int, int]]:
     if rng.random() < 0.3:  # all over about the same
         values = np.clip(values[:1] + rng.integers(-20, 21, (3, 3)), 5, 250)
     return [(int(r), int(g), int(b)) for r, g, b in values]
+
+
+def _marks(rng: np.random.Generator, kind: str, most: int) -> list[Part]:
+    if not most:
+        return []
+    low, high, aside = _SPOTS[kind]
+    spots = []
+    for _ in range(int(rng.integers(most + 1))):
+        tall, wide = rng.uniform(0.02, 0.08, 2)
+        disc = _disc(rng.uniform(low, high), rng.uniform(-aside, aside), tall, wide, 8)
+        r, g, b = rng.integers(10, 245, 3)
+        spots.append((disc, (int(r), int(g), int(b))))
+    return spots
 
 
 def _begin_apart(actors: list[_Actor], settings: CrowdSettings) -> bool:
@@ -294,7 +383,7 @@ def _cast(
     rng: np.random.Generator, settings: CrowdSettings, story: str, count: int
 ) -> list[_Actor]:
     height = settings.size[0]
-    kinds = rng.integers(len(_KINDS), size=count)
+    kinds = rng.integers(len(settings.kinds), size=count)
     if rng.random() < 0.6:  # one kind only, as on most streets
         kinds[:] = kinds[0]
     common = _colours(rng) if rng.random() < settings.alike else None
@@ -303,7 +392,8 @@ def _cast(
     turn = rng.uniform(0.35, 0.6) * settings.length
     actors = []
     for k in range(count):
-        draw, share, stride, wide = _KINDS[kinds[k]]
+        kind = settings.kinds[kinds[k]]
+        draw, share, stride, wide = _KINDS[kind]
         tall = max(8.0, base * share * rng.uniform(0.8, 1.25))
         row = float(np.clip(horizon + rng.uniform(-0.25, 0.3) * tall, tall + 2, height - 3))
         path = _way(rng, story, k, count, settings, tall * wide, row, turn)
@@ -319,6 +409,7 @@ def _cast(
                 growth=float(rng.normal(0, 0.0025)),
                 path=path,
                 depth=float(path[:, 0].mean() + 0.01 * k),
+                spots=_marks(rng, kind, settings.spots),
             )
         )
     return actors

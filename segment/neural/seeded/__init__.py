@@ -1,0 +1,1 @@
+"""Seeded EM: slots that begin at points of the foreground and find whose pixels those are."""

@@ -1,0 +1,122 @@
+"""The network of seeded EM: E-steps between slots, and a convolutional M-step."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from segment.neural.seeded.config import SeededConfig
+from segment.neural.seeded.windows import CHANNELS
+
+__all__ = ["SeededEM", "seeded_loss"]
+
+NOBODY = 0.01  # so much every pixel is nobody's: no slot need take it
+OUTSIDE = 0.1  # weight of what is not foreground in the loss
+
+
+class SeededEM(nn.Module):
+    """K slots, each with a point of the foreground, that share out a window's foreground.
+
+    A slot predicts the whole object on which its point lies: ψ, in [0, 1] for every pixel. The
+    E-step shares pixels out by the predictions, γ_k = ψ_k / Σ ψ; the M-step is a recurrent
+    convolutional network that sees the window, the slot's γ and ψ, what it remembers, and what
+    the other slots remember. Two slots on one object come to predict the same, so that the number
+    of objects is the number of different predictions.
+
+    Sources: Greff et al., Neural Expectation Maximization, arXiv:1708.03498, 2017 (the loop);
+    van Steenkiste et al., arXiv:1802.10353, 2018 (slots that see each other).
+    """
+
+    def __init__(self, config: SeededConfig) -> None:
+        super().__init__()
+        self.config = config
+        features, (a, b, c) = config.features, config.widths
+        self.describe = nn.Sequential(
+            *_layer(4 * CHANNELS, features, 3), *_layer(features, features, 3)
+        )
+        # Per slot: the description, where its point is, γ and ψ.
+        self.to_own = nn.Sequential(*_layer(features + 3 + 8, a, 3))
+        self.quarter = nn.Sequential(*_layer(a, b, 4))
+        self.eighth = nn.Sequential(*_layer(b, c, 4))
+        self.remember = nn.Sequential(*_layer(3 * c, c, 3))
+        self.to_quarter = _enlarge(c, b)
+        self.at_quarter = nn.Sequential(*_layer(2 * b, b, 3))
+        self.to_half = _enlarge(b, a)
+        self.at_half = nn.Sequential(*_layer(2 * a, a, 3))
+        self.predict = nn.Conv2d(a, 4, 3, padding=1)
+
+    def forward(self, windows: Tensor, seeds: Tensor, steps: int = 3) -> list[Tensor]:
+        """Return the logits of ψ (B, K, S, S) after every step.
+
+        windows : (B, 6, S, S) as `windows.cut` gives them.
+        seeds : (B, K, 2) row and column of every slot's point.
+        """
+        B, K = seeds.shape[:2]
+        S = self.config.size[0]
+        described = self.describe(functional.pixel_unshuffle(windows, 2))
+        described = described[:, None].expand(-1, K, -1, -1, -1)
+        foreground = windows[:, :1]
+        known = torch.cat([described, _places(seeds, S).to(described.dtype)], dim=2).flatten(0, 1)
+        psi = windows.new_zeros(B, K, S, S)
+        gamma = windows.new_full((B, K, S, S), 1 / K)
+        memory = windows.new_zeros(B * K, self.config.widths[2], S // 8, S // 8)
+        found = []
+        for _ in range(steps):
+            own = torch.stack([gamma * foreground, psi], dim=2).flatten(0, 1)  # (B K, 2, S, S)
+            half = self.to_own(torch.cat([known, functional.pixel_unshuffle(own, 2)], dim=1))
+            quarter = self.quarter(half)
+            seen = self.eighth(quarter)
+            each = memory.view(B, K, *memory.shape[1:])
+            others = (each.sum(1, keepdim=True) - each) / max(K - 1, 1)
+            memory = self.remember(torch.cat([seen, memory, others.flatten(0, 1)], dim=1))
+            up = functional.pixel_shuffle(self.to_quarter(memory), 2)
+            up = self.at_quarter(torch.cat([up, quarter], dim=1))
+            up = functional.pixel_shuffle(self.to_half(up), 2)
+            up = self.at_half(torch.cat([up, half], dim=1))
+            logits = functional.pixel_shuffle(self.predict(up), 2).view(B, K, S, S).float()
+            psi = logits.sigmoid()
+            gamma = responsibilities(psi)
+            found.append(logits)
+        return found
+
+
+def responsibilities(psi: Tensor) -> Tensor:
+    """E-step: whose a foreground pixel is, given what the slots predict; (B, K, S, S)."""
+    return psi / (psi.sum(dim=1, keepdim=True) + NOBODY)
+
+
+def seeded_loss(logits: list[Tensor], wanted: Tensor, windows: Tensor, known: Tensor) -> Tensor:
+    """Binary cross-entropy (B,) of each slot's prediction, nats a pixel; later steps count more.
+
+    wanted : (B, K, S, S), 1 where the object of the slot's point is.
+    known : (B, 1, S, S), 0 where nobody knows whose a pixel is.
+    """
+    weight = torch.where(windows[:, :1] > 0, known, OUTSIDE)
+    area = weight.sum(dim=(2, 3)).clamp_min(1)
+    total = torch.zeros((), device=wanted.device)
+    for step, ell in enumerate(logits, start=1):
+        loss = functional.binary_cross_entropy_with_logits(ell, wanted, reduction="none")
+        total = total + step * ((loss * weight).sum(dim=(2, 3)) / area).mean(dim=1)
+    return total / sum(range(1, len(logits) + 1))
+
+
+def _places(seeds: Tensor, size: int) -> Tensor:
+    """Where every pixel of the halved window lies from a slot's point, (B, K, 3, S/2, S/2)."""
+    middle = 2 * torch.arange(size // 2, device=seeds.device, dtype=torch.float32) + 0.5
+    down = (middle[:, None] - seeds[..., 0, None, None]) / size
+    right = (middle - seeds[..., 1, None, None]) / size
+    near = torch.exp(-(down**2 + right**2) * (size / 4) ** 2)
+    shape = (*near.shape,)
+    return 3 * torch.stack([down.expand(shape), right.expand(shape), near], dim=2)
+
+
+def _layer(inputs: int, outputs: int, kernel: int) -> list[nn.Module]:
+    """3×3 keeps the size, 4×4 halves it."""
+    convolution = nn.Conv2d(
+        inputs, outputs, kernel, stride=kernel // 2 if kernel == 4 else 1, padding=1
+    )
+    return [convolution, nn.GroupNorm(4, outputs), nn.ReLU()]
+
+
+def _enlarge(inputs: int, outputs: int) -> nn.Conv2d:
+    """Four values a pixel, which become four pixels."""
+    return nn.Conv2d(inputs, 4 * outputs, 3, padding=1)

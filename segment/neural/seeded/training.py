@@ -1,0 +1,117 @@
+"""Training of seeded models: the common loop on windows of drawn crowds."""
+
+import functools
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from segment.neural import measure
+from segment.neural.batches import HELD_OUT, TRAINING
+from segment.neural.evaluate import reduced_precision
+from segment.neural.seeded.model import SeededEM, seeded_loss
+from segment.neural.seeded.parting import together
+from segment.neural.seeded.scenes import (
+    UNKNOWN,
+    Drawn,
+    SeededBatch,
+    draw_windows,
+    make_seeded_batch,
+    seeds_on,
+)
+from segment.neural.train import Trainer
+
+__all__ = ["SeededTrainer", "judge"]
+
+SLOTS = 4  # a window of training has from 2 to 6 slots, about so many
+
+
+class SeededTrainer(Trainer):
+    """As `Trainer`; what the slots are to predict is told by the truth of the drawn crowds."""
+
+    def make_batch(self, update: int) -> SeededBatch:
+        settings = self.recipe.training
+        share = settings.batch // self.world
+        seed = (settings.seed, TRAINING, self.rank)
+        return make_seeded_batch(seed, update, self.recipe.model.size[0], SLOTS * share)
+
+    @functools.cached_property
+    def held_out(self) -> list[Drawn]:
+        settings, size = self.recipe.training, self.recipe.model.size[0]
+        windows: list[Drawn] = []
+        number = 0
+        while len(windows) < settings.held_out:
+            windows += draw_windows((settings.seed, HELD_OUT, number), size, count=8)
+            number += 1
+        return windows[: settings.held_out]
+
+    def _compile(self) -> None:
+        self.model.forward = torch.compile(self.model.forward, dynamic=True)
+
+    def _loss(self, batch: SeededBatch) -> Tensor:
+        logits = self.model(batch.windows, batch.seeds, self.recipe.training.steps)
+        return seeded_loss(logits, batch.wanted, batch.windows, batch.known).mean()
+
+    def _evaluate(self) -> dict[str, float]:
+        settings = self.recipe.training
+        return judge(self.averaged, self.held_out, settings.steps, settings.precision)
+
+
+@torch.no_grad()
+def judge(
+    model: SeededEM, windows: list[Drawn], steps: int, precision: str = "float32"
+) -> dict[str, float]:
+    """Score a model: `ari` and `ami` where there are several objects, and how they are counted.
+
+    `single` is the share of windows with one object that are left whole, `several` the share of
+    the others that are parted at all, `exact` how often the number is right; `loss` in nats a
+    pixel, at the model's own seeds.
+    """
+    device = next(model.parameters()).device
+    slots, size = model.config.slots, model.config.size[0]
+    truth, found, losses = [], [], []
+    for start in range(0, len(windows), 32):
+        part = windows[start : start + 32]
+        planes = np.stack([window.planes for window in part]).astype(np.float32)
+        whose = np.stack([window.whose for window in part])
+        points = np.stack([seeds_on(p[0] > 0, slots) for p in planes])
+        x, seeds = torch.from_numpy(planes).to(device), torch.from_numpy(points).float().to(device)
+        with reduced_precision(device, precision):
+            logits = model(x, seeds, steps)
+        rows = np.arange(len(part))[:, None]
+        own = whose[rows, points[..., 0], points[..., 1]][..., None, None]
+        wanted = torch.from_numpy((whose[:, None] == own).astype(np.float32)).to(device)
+        known = torch.from_numpy((whose < UNKNOWN)[:, None].astype(np.float32)).to(device)
+        # A seed on a speck has no object to find.
+        known = known * torch.from_numpy((own < UNKNOWN).all(1).astype(np.float32)).to(device)
+        losses += seeded_loss(logits, wanted, x, known).tolist()
+        psi = logits[-1].sigmoid().cpu().numpy()
+        for one, window, plane in zip(psi, whose, planes, strict=True):
+            groups = together(one, plane[0] > 0)
+            inside = (window > 0) & (window < UNKNOWN)
+            truth.append(np.where(inside, window, 0).ravel())
+            found.append(groups.argmax(0).ravel())
+    return {
+        **_scores(np.array(truth), np.array(found)),
+        "loss": float(np.mean(losses)),
+        "size": size,
+    }
+
+
+def _scores(truth: np.ndarray, found: np.ndarray) -> dict[str, float]:
+    """Scores of flat windows (B, P): objects from 1, 0 not scored; found groups from 0."""
+    objects = np.array([len(np.unique(t[t > 0])) for t in truth])
+    groups = np.array([len(np.unique(f[t > 0])) for t, f in zip(truth, found, strict=True)])
+    several = objects > 1
+    counts = measure.contingency(truth[several], found[several], int(found.max(initial=0)) + 1)
+    scores: dict[str, Any] = {
+        "ami": float(np.mean(measure.adjusted_mutual_information(counts)))
+        if several.any()
+        else 1.0,
+        "ari": float(np.mean(measure.adjusted_rand(counts))) if several.any() else 1.0,
+        "single": float(np.mean(groups[~several] == 1)) if (~several).any() else 1.0,
+        "several": float(np.mean(groups[several] > 1)) if several.any() else 1.0,
+        "exact": float(np.mean(groups == objects)),
+    }
+    return scores
