@@ -37,6 +37,7 @@ class CrowdSettings:
     kinds : of `KINDS`, of which the objects are.
     shadows : chance that the objects of a sequence cast shadows that are taken for foreground.
     spots : most small marks of another colour on an object, which move with it.
+    sizes : least and greatest size of one object as a share of what its kind has.
     """
 
     size: tuple[int, int] = (120, 160)
@@ -50,6 +51,7 @@ class CrowdSettings:
     kinds: tuple[str, ...] = ("person", "car", "animal")
     shadows: float = 0.0
     spots: int = 0
+    sizes: tuple[float, float] = (0.8, 1.25)
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,21 +277,41 @@ def _animal(phase: float, vigour: float, colours: list[tuple[int, int, int]]) ->
 
 
 def _ball(phase: float, vigour: float, colours: list[tuple[int, int, int]]) -> list[Part]:
-    body, _, shine = colours[:3]
-    return [(_disc(0.5, 0.0, 0.5, 0.5, 24), body), (_disc(0.65, 0.12, 0.12, 0.1), shine)]
+    return [
+        (_disc(0.5 + 0.3 * turn, 0.3 * turn, 0.5 - turn, 0.5 - turn, 24), _lit(colours[0], turn))
+        for turn in (0.0, 0.12, 0.24, 0.36)
+    ]
 
 
 def _box(phase: float, vigour: float, colours: list[tuple[int, int, int]]) -> list[Part]:
-    front, side, _ = colours[:3]
-    angle = 2 * math.pi * phase * 0.25
-    corners = angle + np.pi / 2 * np.arange(4) + np.pi / 4
+    corners = math.pi / 2 * (phase + np.arange(4)) + math.pi / 4
     face = np.stack([0.5 + 0.6 * np.sin(corners), 0.6 * np.cos(corners)], axis=1)
-    # What is seen of the side joins two corners of the face to where they are further back.
-    back = face + np.array([0.18, 0.22])
+    # What is seen of the sides joins the face to where it is further back.
+    sides = _hull(face, face + np.array([0.18, 0.22]))
+    return [(sides, _lit(colours[0], -0.2)), (face, colours[0])]
+
+
+def _cylinder(phase: float, vigour: float, colours: list[tuple[int, int, int]]) -> list[Part]:
+    angle = 0.5 * math.sin(2 * math.pi * phase)
+    turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+    low, high = _disc(-0.4, 0.0, 0.12, 0.4), _disc(0.4, 0.0, 0.12, 0.4)
+    outlines = [_hull(low, high), high]
+    shades = [_lit(colours[0], -0.15), _lit(colours[0], 0.15)]
     return [
-        (cv2.convexHull(np.concatenate([face, back]).astype(np.float32))[:, 0], side),
-        (face, front),
+        (o @ turn + np.array([0.5, 0.0]), shade) for o, shade in zip(outlines, shades, strict=True)
     ]
+
+
+def _hull(one: Floats, other: Floats) -> Floats:
+    """Outline around two outlines."""
+    points = np.concatenate([one, other]).astype(np.float32)
+    return np.asarray(cv2.convexHull(points)[:, 0], np.float64)
+
+
+def _lit(colour: tuple[int, int, int], by: float) -> tuple[int, int, int]:
+    """Brighter or darker by a share."""
+    r, g, b = (int(min(250, max(4, value * (1 + 1.5 * by)))) for value in colour)
+    return r, g, b
 
 
 # What is drawn, how tall it is among people, pixels of a stride and width, by its height.
@@ -299,10 +321,11 @@ _KINDS: dict[str, tuple[Any, float, float, float]] = {
     "animal": (_animal, 0.55, 1.1, 1.4),
     "ball": (_ball, 0.6, 3.0, 1.0),
     "box": (_box, 0.6, 3.0, 1.2),
+    "cylinder": (_cylinder, 0.6, 3.0, 0.9),
 }
 
 KINDS = tuple(_KINDS)
-"""What can be drawn; balls and boxes are compact, the others have limbs or wheels."""
+"""What can be drawn; balls, boxes and cylinders are compact, the others have limbs or wheels."""
 
 # Where marks lie on each of them: lowest and highest row, and greatest column.
 _SPOTS = {
@@ -311,6 +334,7 @@ _SPOTS = {
     "animal": (0.5, 0.7, 0.45),
     "ball": (0.25, 0.75, 0.3),
     "box": (0.25, 0.75, 0.3),
+    "cylinder": (0.25, 0.75, 0.2),
 }
 
 
@@ -394,7 +418,7 @@ def _cast(
     for k in range(count):
         kind = settings.kinds[kinds[k]]
         draw, share, stride, wide = _KINDS[kind]
-        tall = max(8.0, base * share * rng.uniform(0.8, 1.25))
+        tall = max(8.0, base * share * rng.uniform(*settings.sizes))
         row = float(np.clip(horizon + rng.uniform(-0.25, 0.3) * tall, tall + 2, height - 3))
         path = _way(rng, story, k, count, settings, tall * wide, row, turn)
         actors.append(

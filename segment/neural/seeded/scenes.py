@@ -24,9 +24,9 @@ _CASTS: tuple[tuple[str, ...], ...] = (
     ("person",),
     ("person", "car", "animal"),
     KINDS,
-    ("ball", "box"),
+    ("ball", "box", "cylinder"),
 )
-_CAST_CHANCES = (0.35, 0.25, 0.2, 0.2)
+_CAST_CHANCES = (0.3, 0.25, 0.15, 0.3)
 
 
 class Drawn(NamedTuple):
@@ -72,7 +72,8 @@ def draw_windows(seed: tuple[int, ...], size: int, count: int = EACH) -> list[Dr
         alike=0.25,
         kinds=_CASTS[int(rng.choice(len(_CASTS), p=_CAST_CHANCES))],
         shadows=0.35,
-        spots=int(rng.choice([0, 3, 6])),
+        spots=int(rng.choice([0, 0, 3, 6])),
+        sizes=(0.8, 1.25) if rng.random() < 0.5 else (0.5, 1.5),
     )
     drawn = crowd(rng, settings)
     cleaned = rng.random() < 0.6

@@ -82,10 +82,9 @@ def judge(
         rows = np.arange(len(part))[:, None]
         own = whose[rows, points[..., 0], points[..., 1]][..., None, None]
         wanted = torch.from_numpy((whose[:, None] == own).astype(np.float32)).to(device)
-        known = torch.from_numpy((whose < UNKNOWN)[:, None].astype(np.float32)).to(device)
         # A seed on a speck has no object to find.
-        known = known * torch.from_numpy((own < UNKNOWN).all(1).astype(np.float32)).to(device)
-        losses += seeded_loss(logits, wanted, x, known).tolist()
+        known = torch.from_numpy(((whose[:, None] < UNKNOWN) & (own < UNKNOWN)).astype(np.float32))
+        losses += seeded_loss(logits, wanted, x, known.to(device)).tolist()
         psi = logits[-1].sigmoid().cpu().numpy()
         for one, window, plane in zip(psi, whose, planes, strict=True):
             groups = together(one, plane[0] > 0)
