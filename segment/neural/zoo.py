@@ -33,7 +33,7 @@ def find(model: str | Path) -> Path:
 
 
 def load(name: str | Path, device: str = "auto") -> Any:
-    """Load a trained model, by name or folder, and return a `LoadedModel`.
+    """Load a trained model, by name or folder: a `LoadedModel`, or a `LoadedSeeded`.
 
     device : "auto" (a GPU when there is one), "cpu", "cuda" or "cuda:N".
 
@@ -41,10 +41,15 @@ def load(name: str | Path, device: str = "auto") -> Any:
     """
     from segment.neural.device import pick_device
     from segment.neural.grouping import LoadedModel
+    from segment.neural.seeded.loaded import LoadedSeeded
+    from segment.neural.seeded.model import SeededEM
 
     folder = find(name)
     network = load_weights(folder / WEIGHTS).to(pick_device(device))
     recipe = recipe_of(folder)
+    if isinstance(network, SeededEM):
+        steps = recipe.training.steps if recipe else 3
+        return LoadedSeeded(network, name=folder.name, steps=steps)
     if recipe is None:
         return LoadedModel(network, name=folder.name)
     settings = recipe.training

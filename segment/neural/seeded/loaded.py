@@ -1,0 +1,54 @@
+"""A trained seeded model at work: a window in, its objects out."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from segment.neural.seeded.parting import together
+from segment.neural.seeded.scenes import seeds_on
+
+if TYPE_CHECKING:
+    from segment.neural.seeded.model import SeededEM
+
+__all__ = ["LoadedSeeded"]
+
+
+class LoadedSeeded:
+    """A model with its weights, ready to part the foreground of windows.
+
+    Parameters
+    ----------
+    model : the network, in evaluation mode, on the device it is to run on.
+    name : what error messages call it.
+    steps : E- and M-steps that a window is given.
+    """
+
+    def __init__(self, model: "SeededEM", *, name: str = "model", steps: int = 3) -> None:
+        self.model = model.eval()
+        self.name = name
+        self.steps = steps
+
+    @property
+    def size(self) -> int:
+        """Height and width of a window, pixels."""
+        return self.model.config.size[0]
+
+    @torch.no_grad()
+    def part(self, window: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return how likely each object covers each pixel, (N, S, S) in [0, 1], N at least 1.
+
+        window : (6, S, S) float32 from `windows.cut`. The same window gives the same objects.
+        """
+        wanted = (6, self.size, self.size)
+        if window.shape != wanted:
+            raise ValueError(f"window is {window.shape}, wanted {wanted} for {self.name}")
+        foreground = window[0] > 0
+        if not foreground.any():
+            return np.ones((1, self.size, self.size), np.float32)
+        seeds = seeds_on(foreground, self.model.config.slots).astype(np.float32)
+        device = next(self.model.parameters()).device
+        x, points = (torch.from_numpy(a[None]).to(device) for a in (window, seeds))
+        psi = self.model(x, points, self.steps)[-1].sigmoid()[0].cpu().numpy()
+        return together(psi, foreground)
