@@ -22,7 +22,7 @@ LEANS_ON = {
     ),
     "mixture": ({"errors", "threads"}, {"numpy", "numba", "llvmlite", "scipy", "matplotlib"}),
     "neural": (
-        {"arrays", "errors", "threads"},
+        {"arrays", "errors", "masks", "scores", "threads"},
         {"numpy", "scipy", "cv2", "skimage", "torch", "safetensors", "matplotlib", "mlxtend"},
     ),
     "masks": ({"arrays"}, {"numpy", "cv2", "skimage", "scipy"}),

@@ -9,10 +9,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from segment.neural import measure
 from segment.neural.batches import Batch
 from segment.neural.model import NeuralEM, Objective
 from segment.neural.noise import random_responsibilities
+from segment.scores import clustering
 
 __all__ = ["Evaluation", "evaluate", "first_counted", "reduced_precision"]
 
@@ -92,11 +92,11 @@ def evaluate(
                 better = run[2][:, chosen].mean(axis=1) < losses[part][:, chosen].mean(axis=1)
                 part, run = part[better], tuple(array[better] for array in run)
             found[part], bce[part], losses[part] = run
-    counts = measure.contingency(
+    counts = clustering.contingency_of_each(
         batch.truth.reshape(B * S, -1), found.reshape(B * S, -1), batch.gamma.shape[1]
     )
-    ami = measure.adjusted_mutual_information(counts).reshape(B, S)
-    ari = measure.adjusted_rand(counts).reshape(B, S)
+    ami = clustering.adjusted_mutual_information_of_each(counts).reshape(B, S)
+    ari = clustering.adjusted_rand_of_each(counts).reshape(B, S)
     return Evaluation(ami, ari, bce, float(losses[:, chosen].mean()))
 
 
@@ -116,7 +116,7 @@ def _run(
     for target, after in steps:
         best.append(after.gamma.argmax(dim=1)[:, 0].cpu())
         expected = after.prediction.amax(dim=1)  # (B, C, H, W)
-        if model.config.pixels == "bernoulli":
+        if model.config.pixels != "gaussian":
             expected = expected.clamp(1e-6, 1 - 1e-6)
             error = -(target * expected.log() + (1 - target) * (-expected).log1p())
         else:

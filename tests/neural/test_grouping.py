@@ -178,15 +178,15 @@ def test_more_beginnings_never_have_a_higher_loss():
 
 
 def test_beginnings_help_a_shipped_model_to_tell_shapes_apart():
-    from segment.neural.measure import adjusted_rand, contingency
     from segment.neural.scenes import static_shapes
+    from segment.scores.clustering import adjusted_rand_of_each, contingency_of_each
 
     model = neural.load("rnn-em-static-shapes", device="cpu")
     assert model.objective == zoo.recipe_of(zoo.find("rnn-em-static-shapes")).training.objective
     scenes = static_shapes(np.random.default_rng(8), 40)
     ari = [
-        adjusted_rand(
-            contingency(
+        adjusted_rand_of_each(
+            contingency_of_each(
                 scenes.groups, model.group(scenes.images, restarts=n).responsibilities.argmax(2)
             )
         ).mean()

@@ -7,7 +7,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from segment.neural import measure
 from segment.neural.batches import HELD_OUT, TRAINING
 from segment.neural.evaluate import reduced_precision
 from segment.neural.seeded.model import SeededEM, seeded_loss
@@ -21,6 +20,7 @@ from segment.neural.seeded.scenes import (
     seeds_on,
 )
 from segment.neural.train import Trainer
+from segment.scores import clustering
 
 __all__ = ["SeededTrainer", "judge"]
 
@@ -103,12 +103,12 @@ def _scores(truth: np.ndarray, found: np.ndarray) -> dict[str, float]:
     objects = np.array([len(np.unique(t[t > 0])) for t in truth])
     groups = np.array([len(np.unique(f[t > 0])) for t, f in zip(truth, found, strict=True)])
     several = objects > 1
-    counts = measure.contingency(truth[several], found[several], int(found.max(initial=0)) + 1)
+    counts = clustering.contingency_of_each(truth[several], found[several])
     scores: dict[str, Any] = {
-        "ami": float(np.mean(measure.adjusted_mutual_information(counts)))
+        "ami": float(np.mean(clustering.adjusted_mutual_information_of_each(counts)))
         if several.any()
         else 1.0,
-        "ari": float(np.mean(measure.adjusted_rand(counts))) if several.any() else 1.0,
+        "ari": float(np.mean(clustering.adjusted_rand_of_each(counts))) if several.any() else 1.0,
         "single": float(np.mean(groups[~several] == 1)) if (~several).any() else 1.0,
         "several": float(np.mean(groups[several] > 1)) if several.any() else 1.0,
         "exact": float(np.mean(groups == objects)),
