@@ -136,6 +136,13 @@ def models(as_json: bool) -> None:
               help="Random beginnings; the one with the lowest loss counts.")  # fmt: skip
 @click.option("--noise", type=click.FloatRange(0, 0.5), help="Other noise than in training.")
 @click.option("--curtain", is_flag=True, help="Balls only: something stands before them.")
+@click.option("--seen", type=click.IntRange(1),
+              help="Frames shown; afterwards the model feeds on its own predictions.")  # fmt: skip
+@click.option("--against", metavar="MODEL",
+              help="Its error of prediction with one slot beside: a model trained with K = 1, or "
+                   "the same.")  # fmt: skip
+@click.option("--generalise", is_flag=True,
+              help="Other numbers of objects and slots as well, as the papers do.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def score_neural(
     model: str,
@@ -148,6 +155,9 @@ def score_neural(
     restarts: int,
     noise: float | None,
     curtain: bool,
+    seen: int | None,
+    against: str | None,
+    generalise: bool,
     as_json: bool,
 ) -> None:
     """Score MODEL, a name or a folder, on unseen scenes as the Neural EM papers do.
@@ -155,8 +165,9 @@ def score_neural(
     Background and overlaps are not scored; AMI is normalised by the larger entropy.
     """
     from segment.neural import zoo
+    from segment.neural.model import NeuralEM
     from segment.neural.recipe import RecipeError, with_scenes
-    from segment.neural.score import score
+    from segment.neural.score import others, score
 
     folder = zoo.find(model)
     recipe = zoo.recipe_of(folder)
@@ -165,26 +176,63 @@ def score_neural(
     changes = {"kind": kind, "objects": objects, "noise": noise, "curtain": curtain or None}
     scenes = with_scenes(recipe, {key: v for key, v in changes.items() if v is not None})
     network = zoo.load(folder).model
-    found = score(
-        network,
-        recipe,
-        scenes=scenes,
-        count=count,
-        seeds=seeds,
-        slots=slots,
-        steps=steps,
-        restarts=restarts,
-    )
+    rival = network if against in (model, folder.name) else None
+    if against is not None and rival is None:
+        rival = zoo.load(against).model
+    for one in (network, rival):
+        if one is not None and not isinstance(one, NeuralEM):
+            raise RecipeError(f"{model} is scored on windows of crowds, see its score.json")
+    sets = [(scenes, slots)]
+    if generalise:
+        sets += others(recipe, scenes)
+    try:
+        rows = [
+            score(
+                network,
+                recipe,
+                scenes=each,
+                count=count,
+                seeds=seeds,
+                slots=K,
+                steps=steps,
+                restarts=restarts,
+                seen=seen,
+                against=rival,
+            )
+            for each, K in sets
+        ]
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
     if as_json:
-        click.echo(json.dumps({"model": folder.name, **found}, indent=1))
+        first, *more = rows
+        found = {"model": folder.name, **first}
+        click.echo(json.dumps(found | ({"generalisation": more} if generalise else {}), indent=1))
         return
+    for row in rows:
+        _print_score(folder.name, row)
+
+
+def _print_score(name: str, row: dict[str, Any]) -> None:
+    """One set of scenes as a small table; of a roll-out, or many steps, the curve too."""
+    scenes = row["scenes"]
     click.echo(
-        f"{folder.name}: {count} scenes of {scenes.kind}, {scenes.objects} objects, "
-        f"K = {found['slots']}, {found['steps']} steps"
+        f"{name}: {row['count']} scenes of {scenes['kind']}, {scenes['objects']} objects, "
+        f"K = {row['slots']}, {row['steps']} steps"
+        + (f", {row['seen']} of them seen" if row["seen"] else "")
+        + (", a curtain" if scenes["curtain"] else "")
     )
-    for key in ("ami", "ari", "bce", "last_ami", "last_ari"):
-        spread = f" ± {found[key + '_spread']:.4f}" if len(seeds) > 1 else ""
-        click.echo(f"{key.replace('_', ' '):<9}{found[key]:9.4f}{spread}")
+    for key in ("ami", "ari", "bce", "bce_one_slot", "last_ami", "last_ari"):
+        if key in row:
+            spread = f" ± {row[key + '_spread']:.4f}" if key + "_spread" in row else ""
+            click.echo(f"{key.replace('_', ' '):<13}{row[key]:9.4f}{spread}")
+    every = max(1, row["steps"] // 8)
+    shown = range(every - 1, row["steps"], every)
+    click.echo("step         " + "".join(f"{t + 1:>8}" for t in shown))
+    for key in ("ari", "bce"):
+        curve = row[key + "_by_step"]
+        click.echo(
+            f"{key:<13}" + "".join(f"{curve[t]:>8.{3 if key == 'ari' else 1}f}" for t in shown)
+        )
 
 
 COMMANDS = (train, models, score_neural)

@@ -6,7 +6,7 @@ from typing import Literal
 __all__ = ["Cell", "NeuralEMConfig", "Pixels"]
 
 Cell = Literal["n-em", "rnn-em", "r-nem"]
-Pixels = Literal["bernoulli", "gaussian"]
+Pixels = Literal["bernoulli", "gaussian", "levels"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,8 @@ class NeuralEMConfig:
     relation, attention : r-nem only: widths of what passes between two slots.
     norm : layer normalisation before every activation but the last.
     standardise : give every slot's input zero mean and unit deviation first.
-    pixels : "bernoulli" for binary frames, "gaussian" for intensities and colours.
+    pixels : "bernoulli" for binary frames, "gaussian" for intensities and colours, "levels"
+        for intensities that are taken as probabilities of light.
     sigma : gaussian only: spread of a pixel about its prediction in the E-step, in (0, 1].
     background : one slot more, which predicts the same learned colour everywhere.
     """
@@ -52,8 +53,10 @@ class NeuralEMConfig:
                 raise ValueError(f"{name} is {getattr(self, name)}, wanted at least 1")
         if self.cell not in ("n-em", "rnn-em", "r-nem"):
             raise ValueError(f"cell is {self.cell!r}, wanted 'n-em', 'rnn-em' or 'r-nem'")
-        if self.pixels not in ("bernoulli", "gaussian"):
-            raise ValueError(f"pixels is {self.pixels!r}, wanted 'bernoulli' or 'gaussian'")
+        if self.pixels not in ("bernoulli", "gaussian", "levels"):
+            raise ValueError(
+                f"pixels is {self.pixels!r}, wanted 'bernoulli', 'gaussian' or 'levels'"
+            )
         if not 0 < self.sigma <= 1:
             raise ValueError(f"sigma is {self.sigma}, wanted in (0, 1]")
         if any(width < 1 for width in (*self.conv, *self.dense)):

@@ -15,6 +15,7 @@ __all__ = [
     "bernoulli_responsibilities",
     "gaussian_loss",
     "gaussian_responsibilities",
+    "level_responsibilities",
     "noisy_or_loss",
 ]
 
@@ -34,6 +35,17 @@ def bernoulli_responsibilities(x: Tensor, logits: Tensor) -> Tensor:
         p = p.clamp_min(FLOOR).log().sum(dim=2, keepdim=True)
         return p.softmax(dim=1)
     p = p + FLOOR
+    return p / p.sum(dim=1, keepdim=True)
+
+
+def level_responsibilities(x: Tensor, logits: Tensor) -> Tensor:
+    """E-step for grey levels that stand for probabilities: γ (B, K, 1, H, W).
+
+    p = μ^x (1 - μ)^(1 - x), so that a slot which expects the grey that is there explains it
+    best; `bernoulli_responsibilities` would give a middle grey to all slots alike, and a
+    dark one to those that expect nothing. On binary frames both are the same.
+    """
+    p = (x[:, None] * logits - functional.softplus(logits)).sum(dim=2, keepdim=True).exp() + FLOOR
     return p / p.sum(dim=1, keepdim=True)
 
 

@@ -1,5 +1,6 @@
 """Scores as the Neural EM papers take them: hard slots against objects, overlaps left out."""
 
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -10,12 +11,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from segment.neural.batches import Batch
-from segment.neural.model import NeuralEM, Objective
+from segment.neural.model import NeuralEM, Objective, State
 from segment.neural.noise import random_responsibilities
 from segment.scores import clustering
 
 __all__ = ["Evaluation", "evaluate", "first_counted", "reduced_precision"]
 
+LIT = 0.1  # what a roll-out of binary frames takes for lit, as the papers did
 TOGETHER = 50  # scenes at a time, so that a thousand need no more memory than training
 
 
@@ -66,18 +68,22 @@ def evaluate(
     objective: Objective = "two-term",
     precision: str = "float32",
     restarts: int = 1,
+    seen: int | None = None,
 ) -> Evaluation:
     """Run a model over a batch and score every step's responsibilities.
 
     With `restarts` every scene is begun so often, each time with other random
     responsibilities, and the run with the lowest loss of its own is scored: the truth
     has no say in it.
+
+    With `seen`, a model is shown the first so many frames only, and then feeds on what it
+    predicted itself; its loss is then of those frames.
     """
     device = next(model.parameters()).device
     B, S = batch.noisy.shape[:2]
     found = np.empty((B, S, *batch.noisy.shape[3:]), np.int64)
     bce, losses = np.empty((B, S)), np.empty((B, S))
-    chosen = slice(first_counted(which, S), None)
+    chosen = slice(first_counted(which, S), None) if seen is None else slice(0, seen)
     rng = np.random.default_rng(0)
     for restart in range(restarts):
         for start in range(0, B, TOGETHER):
@@ -87,7 +93,7 @@ def evaluate(
                 gamma = torch.from_numpy(random_responsibilities(rng, tuple(gamma.shape)))
             noisy, targets = batch.noisy[part], batch.targets[part]
             with reduced_precision(device, precision):
-                run = _run(model, noisy, targets, gamma, between, objective)
+                run = _run(model, noisy, targets, gamma, between, objective, seen)
             if restart:
                 better = run[2][:, chosen].mean(axis=1) < losses[part][:, chosen].mean(axis=1)
                 part, run = part[better], tuple(array[better] for array in run)
@@ -100,6 +106,29 @@ def evaluate(
     return Evaluation(ami, ari, bce, float(losses[:, chosen].mean()))
 
 
+def _rolled_out(
+    model: NeuralEM, targets: Tensor, watched: Iterator[tuple[Tensor, State]], shown: int
+) -> Iterator[tuple[Tensor, State]]:
+    """(target, state) of the steps watched, then of those that see the model's own frames.
+
+    A frame of its own is Σ γ μ; responsibilities are then of max μ, of which binary frames
+    take as lit what is above a tenth.
+    """
+    state = None
+    for target, state in watched:
+        yield target, state
+    if state is None:
+        raise ValueError("seen is 0, wanted at least 1")
+    for t in range(shown, targets.shape[1]):
+        own = (state.gamma * state.prediction).sum(dim=1)  # (B, C, H, W)
+        state = model.step(own, own, state)
+        expected = state.prediction.amax(dim=1)
+        if model.config.pixels == "bernoulli":
+            expected = (expected > LIT).to(expected.dtype)
+        state = model.judge(expected, state.logits, state.hidden)
+        yield targets[:, t], state
+
+
 def _run(
     model: NeuralEM,
     noisy: Tensor,
@@ -107,13 +136,16 @@ def _run(
     gamma: Tensor,
     between: float,
     objective: Objective,
+    seen: int | None,
 ) -> tuple[NDArray[Any], ...]:
     """Best slots (B, S, H, W), errors of prediction (B, S) and losses (B, S)."""
     device = next(model.parameters()).device
     noisy, targets = noisy.to(device), targets.to(device)
     best, errors, losses = [], [], []
-    steps = model.unroll(targets, noisy, model.begin(gamma.to(device)), "none")
-    for target, after in steps:
+    state = model.begin(gamma.to(device))
+    shown = noisy.shape[1] if seen is None else seen
+    watched = model.unroll(targets[:, :shown], noisy[:, :shown], state, "none")
+    for target, after in _rolled_out(model, targets, watched, shown):
         best.append(after.gamma.argmax(dim=1)[:, 0].cpu())
         expected = after.prediction.amax(dim=1)  # (B, C, H, W)
         if model.config.pixels != "gaussian":

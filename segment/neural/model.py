@@ -78,9 +78,14 @@ class NeuralEM(nn.Module):
 
     def judge(self, target: Tensor, logits: Tensor, hidden: Tensor) -> State:
         """The E-step: share the pixels of `target` by the predictions."""
-        if self.config.pixels == "bernoulli":
-            gamma = equations.bernoulli_responsibilities(target, logits)
-            return State(hidden, logits.sigmoid(), logits, gamma)
+        if self.config.pixels != "gaussian":
+            levels = self.config.pixels == "levels"
+            share = (
+                equations.level_responsibilities
+                if levels
+                else (equations.bernoulli_responsibilities)
+            )
+            return State(hidden, logits.sigmoid(), logits, share(target, logits))
         gamma = equations.gaussian_responsibilities(target, logits, self.config.sigma)
         return State(hidden, logits, logits, gamma)
 
@@ -93,11 +98,11 @@ class NeuralEM(nn.Module):
     ) -> Tensor:
         """The loss of one step (B,): its sum over pixels and slots, for every scene.
 
-        objective : "two-term", the paper's; "noisy-or", Bernoulli pixels only.
+        objective : "two-term", the paper's; "noisy-or", not for Gaussian pixels.
         """
         if objective == "noisy-or":
             return equations.noisy_or_loss(target, state.logits, state.gamma, between)
-        if self.config.pixels == "bernoulli":
+        if self.config.pixels != "gaussian":
             return equations.bernoulli_loss(target, state.logits, state.gamma, between)
         return equations.gaussian_loss(target, state.prediction, state.gamma, between)
 

@@ -226,8 +226,8 @@ def _check(recipe: Recipe, name: str) -> None:
             raise RecipeError(f"{name}: [scenes] speed is {scenes.speed}, wanted slowest, fastest")
         if scenes.digits < 0:
             raise RecipeError(f"{name}: [scenes] digits is {scenes.digits}, wanted at least 0")
-    if t.objective == "noisy-or" and recipe.model.pixels != "bernoulli":
-        raise RecipeError(f"{name}: [training] objective noisy-or is for bernoulli pixels only")
+    if t.objective == "noisy-or" and recipe.model.pixels == "gaussian":
+        raise RecipeError(f"{name}: [training] objective noisy-or is not for gaussian pixels")
     seeded = isinstance(recipe.model, SeededConfig)
     if seeded != (recipe.scenes.kind == "silhouettes"):
         raise RecipeError(
@@ -236,7 +236,9 @@ def _check(recipe: Recipe, name: str) -> None:
     if isinstance(recipe.model, NeuralEMConfig) and recipe.model.channels != 1:
         raise RecipeError(f"{name}: drawn scenes are grey; [model] channels must be 1")
     if recipe.model.pixels == "bernoulli" and recipe.scenes.kind == "flying-digits":
-        raise RecipeError(f'{name}: digits have grey levels; [model] pixels must be "gaussian"')
+        raise RecipeError(
+            f'{name}: digits have grey levels; [model] pixels must be "levels" or "gaussian"'
+        )
 
 
 def with_seed(recipe: Recipe, seed: int) -> Recipe:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from segment.neural.batches import TEST, make_batch
 from segment.neural.evaluate import evaluate
@@ -37,6 +38,8 @@ def score(
     slots: int | None = None,
     steps: int | None = None,
     restarts: int = 1,
+    seen: int | None = None,
+    against: NeuralEM | None = None,
 ) -> dict[str, Any]:
     """Score a model on `count` unseen scenes for every seed, in float32.
 
@@ -47,13 +50,16 @@ def score(
     slots, steps : other numbers than the recipe's.
     restarts : random beginnings of every scene, of which the one with the lowest loss is
         scored; the truth has no say in it.
+    seen : how many frames the model is shown; then it feeds on its own predictions.
+    against : a model of the same frames, which with one slot (K = 1) predicts the same
+        scenes; its error is `bce_one_slot`. The papers train one with K = 1 for this.
 
     Returns
     -------
     dict : the settings; `ami` (normalised by the larger entropy), `ari`, `bce` (nats a
         frame, of the brightest slot's prediction), means over the steps that the
         recipe counts; `last_ami` and `last_ari` after the last step; for each its
-        `_spread`, the standard deviation over seeds.
+        `_spread`, the standard deviation over seeds; `ari_by_step` and `bce_by_step`.
     """
     if restarts < 1:
         raise ValueError(f"restarts is {restarts}, wanted at least 1")
@@ -63,9 +69,16 @@ def score(
     chosen = recipe.stage_of(settings.updates - 1).scenes if scenes is None else scenes
     K = recipe.model.slots if slots is None else slots
     S = settings.steps if steps is None else steps
+    if seen is not None and not 1 <= seen <= S:
+        raise ValueError(f"seen is {seen}, wanted 1 to {S}, the number of steps")
+    for key in ("size", "channels", "pixels", "background"):
+        ours = getattr(model.config, key)
+        theirs = ours if against is None else getattr(against.config, key)
+        if theirs != ours:
+            raise ValueError(f"against has {key} {theirs}, but the model {ours}")
     began = time.perf_counter()
     means: list[dict[str, float]] = []
-    curves = []
+    curves: dict[str, list[NDArray[np.float64]]] = {"ari": [], "bce": []}
     for seed in seeds:
         parts, weights = [], []
         for start in range(0, count, CHUNK):
@@ -78,10 +91,17 @@ def score(
                 between=settings.between,
                 objective=settings.objective,
                 restarts=restarts,
+                seen=seen,
             )
             parts.append(found.at(settings.loss))
+            if against is not None:
+                alone = make_batch(recipe, chosen, (seed, TEST, start), size, slots=1, steps=S)
+                one = evaluate(against, alone, which=settings.loss, seen=seen)
+                parts[-1]["bce_one_slot"] = one.at(settings.loss)["bce"]
             weights.append(size)
-            curves.append(found.ari.mean(axis=0) * (size / count / len(seeds)))
+            share = size / count / len(seeds)
+            curves["ari"].append(found.ari.mean(axis=0) * share)
+            curves["bce"].append(found.bce.mean(axis=0) * share)
         means.append(
             {key: float(np.average([p[key] for p in parts], weights=weights)) for key in parts[0]}
         )
@@ -92,20 +112,26 @@ def score(
         "slots": K,
         "steps": S,
         "restarts": restarts,
+        "seen": seen,
     }
     for key in means[0]:
         values = [mean[key] for mean in means]
         result[key] = round(float(np.mean(values)), 4)
         if len(seeds) > 1:
             result[f"{key}_spread"] = round(float(np.std(values, ddof=1)), 4)
-    result["ari_by_step"] = [round(float(v), 4) for v in np.sum(curves, axis=0)]
+    for key, parts_of_curve in curves.items():
+        result[f"{key}_by_step"] = [round(float(v), 4) for v in np.sum(parts_of_curve, axis=0)]
     result["seconds"] = round(time.perf_counter() - began, 1)
     return result
 
 
-def others(recipe: Recipe) -> list[tuple[SceneSettings, int]]:
-    """Scenes with other numbers of objects, each with the slots to score them with."""
-    scenes = recipe.stage_of(recipe.training.updates - 1).scenes
+def others(recipe: Recipe, scenes: SceneSettings | None = None) -> list[tuple[SceneSettings, int]]:
+    """Scenes with other numbers of objects, each with the slots to score them with.
+
+    scenes : what else they are like; None for the kind the recipe ends with.
+    """
+    if scenes is None:
+        scenes = recipe.stage_of(recipe.training.updates - 1).scenes
     pairs = GENERALISATION[scenes.kind]
     return [(replace(scenes, objects=objects), slots) for objects, slots in pairs]
 

@@ -15,6 +15,12 @@ def bernoulli_responsibilities(x, logits):
     return p / p.sum(axis=1, keepdims=True)
 
 
+def level_responsibilities(x, logits):
+    mu, x = sigmoid(logits), x[:, None]
+    p = (mu**x * (1 - mu) ** (1 - x)).prod(axis=2, keepdims=True) + 1e-6
+    return p / p.sum(axis=1, keepdims=True)
+
+
 def gaussian_responsibilities(x, mu, sigma):
     density = np.exp(-((x[:, None] - mu) ** 2) / (2 * sigma**2)) / (np.sqrt(2 * np.pi) * sigma)
     p = density.prod(axis=2, keepdims=True) + 1e-6

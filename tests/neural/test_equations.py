@@ -42,6 +42,27 @@ def test_bernoulli_e_step_and_loss_are_the_equations(shape, seed, binary):
         np.testing.assert_allclose(loss, expected, rtol=1e-6)
 
 
+@given(SHAPES, SEEDS)
+@settings(deadline=None, max_examples=40)
+def test_e_step_of_grey_levels_is_the_equation_and_on_binary_frames_the_papers(shape, seed):
+    B, _, C, H, W = shape
+    rng = np.random.default_rng(seed)
+    x, logits = rng.random((B, C, H, W)), rng.normal(0, 3, shape)
+    ours = equations.level_responsibilities(*tensors(x, logits))
+    np.testing.assert_allclose(ours, reference.level_responsibilities(x, logits), rtol=1e-9)
+    x, logits = x[:, :1].round(), logits[:, :, :1]
+    ours = equations.level_responsibilities(*tensors(x, logits))
+    np.testing.assert_allclose(ours, reference.bernoulli_responsibilities(x, logits), rtol=1e-9)
+
+
+@pytest.mark.parametrize("level", [0.2, 0.5, 0.8])
+def test_who_expects_the_grey_that_is_there_explains_it_best(level):
+    x = torch.full((1, 1, 1, 1), level)
+    logits = torch.logit(torch.linspace(0.05, 0.95, 19)).view(1, -1, 1, 1, 1)
+    best = equations.level_responsibilities(x, logits).argmax(dim=1)
+    assert 0.05 * (1 + int(best)) == pytest.approx(level)
+
+
 def test_two_unsure_slots_are_charged_for_by_one_objective_only():
     """Two slots at .55 light a pixel as often as one at .8: noisy or sees no difference."""
     x = torch.tensor([1.0, 0.0], dtype=torch.float64).view(2, 1, 1, 1)

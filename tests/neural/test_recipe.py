@@ -74,7 +74,7 @@ def test_stages_follow_each_other_and_inherit():
         ({"scenes": {"kind": "flying-digits"}}, "pixels must be"),
         (
             {"model": {"pixels": "gaussian"}, "training": {"objective": "noisy-or"}},
-            "noisy-or is for bernoulli pixels only",
+            "noisy-or is not for gaussian pixels",
         ),
         ({"scenes": {"speed": [2, 1]}}, "speed is (2.0, 1.0), wanted slowest, fastest"),
         ({"scenes": {"speed": ["a", 1]}}, "wanted a list of 2 numbers"),
