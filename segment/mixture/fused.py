@@ -66,7 +66,6 @@ def sweep(samples: Samples, form: Form, precision: Precision = "auto") -> tuple[
     kind = choose_type(samples, precision)
     components, features = form.means.shape
     full = form.factors.ndim == 3
-    run = kernels.sweep_full if full else kernels.sweep_diag
     length = 1 + features + features * features if full else 1 + 2 * features
     # Small numbers round to small errors: what all constants share is added at the end.
     shared = float(form.constants.max())
@@ -81,12 +80,13 @@ def sweep(samples: Samples, form: Form, precision: Precision = "auto") -> tuple[
     totals = np.zeros((count, 1))
 
     unroll = kernels.unrolled(features, full)
+    middle = np.tile(samples.centre, 16)
 
     def work(number: int, start: int, stop: int, scratch: NDArray[Any]) -> None:
-        run(
+        kernels.sweep(
             samples.X,
             samples.weight,
-            samples.centre,
+            middle,
             means,
             factors,
             constants,
@@ -114,13 +114,11 @@ def judge(X: NDArray[Any], centre: Floats, form: Form, start: int, stop: int) ->
     from segment.mixture import kernels
 
     components, features = form.means.shape
-    full = form.factors.ndim == 3
     means, factors, constants = _typed(form, centre, np.float64)
     block = _block(components, features, np.float64)
     scratch = aligned(kernels.scratch_shape(components, features, block), np.float64)
     joint = np.empty((stop - start, components))
-    run = kernels.judge_full if full else kernels.judge_diag
-    run(X, centre, means, factors, constants, scratch, start, stop, joint)
+    kernels.judge(X, centre, means, factors, constants, scratch, start, stop, joint)
     return joint
 
 
@@ -134,9 +132,9 @@ def aligned(shape: tuple[int, ...], kind: type[np.floating[Any]]) -> NDArray[Any
 
 def _block(components: int, features: int, kind: type[np.floating[Any]]) -> int:
     """Samples of a block: long loops, but no more scratch than stays in the near caches."""
-    longest, size = (512, 4) if kind is np.float32 else (384, 8)
+    longest, size = (1024, 4) if kind is np.float32 else (512, 8)
     rows = components + 3 * features + 3
-    return max(64, min(longest, 262144 // (rows * size) // 16 * 16))
+    return max(64, min(longest, 262144 // (rows * size) // 64 * 64))
 
 
 def _typed(form: Form, centre: Floats, kind: type[np.floating[Any]]) -> Any:

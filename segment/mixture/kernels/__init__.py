@@ -1,19 +1,7 @@
 """The compiled loops of mixtures of Gaussians."""
 
-from segment.mixture.kernels.sweeps import (
-    judge_diag,
-    judge_full,
-    scratch_shape,
-    sweep_diag,
-    sweep_full,
-)
+from segment.mixture.kernels.squares import add_squares
+from segment.mixture.kernels.sweeps import judge, scratch_shape, sweep
 from segment.mixture.kernels.unrolled import unrolled
 
-__all__ = [
-    "judge_diag",
-    "judge_full",
-    "scratch_shape",
-    "sweep_diag",
-    "sweep_full",
-    "unrolled",
-]
+__all__ = ["add_squares", "judge", "scratch_shape", "sweep", "unrolled"]

@@ -21,17 +21,20 @@ __all__ = [
 # then D rows of samples, D of differences from a mean, D of those weighted (or whitened).
 SCRATCH_ROWS = 3
 
+_6, _63 = np.uint64(6), np.uint64(63)
 _0, _1, _2, _3, _4 = np.uint64(0), np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
 
 
 @compile_loop
 def gather(X, centre, begin, m, first, features, scratch):
-    """Lay out m samples feature by feature, about the centre."""
+    """Lay out m samples feature by feature, about the centre; zeros fill the last sixty-four."""
     for j in range(_0, features):
         middle = centre[j]
         row = first + j
         for b in range(_0, m):
             scratch[row, b] = X[begin + b, j] - middle
+        for b in range(m, (m + _63) >> _6 << _6):
+            scratch[row, b] = 0
 
 
 @compile_loop
@@ -159,28 +162,47 @@ def distance_diag(means, factors, constants, k, m, first, features, scratch):
 def normalise(weight, begin, m, components, scratch):
     """Turn ln joint into unnormalised responsibilities; return the sum of ln evidence.
 
-    Row `components` becomes what each responsibility is to be multiplied by.
+    Row `components` becomes what each responsibility is to be multiplied by, 0 for columns
+    after m.
     """
-    largest, evidence = components, components + _1
-    for b in range(_0, m):
-        scratch[largest, b] = scratch[_0, b]
-    for k in range(_1, components):
-        for b in range(_0, m):
-            scratch[largest, b] = max(scratch[largest, b], scratch[k, b])
-    for b in range(_0, m):
-        value = exp(scratch[_0, b] - scratch[largest, b])
-        scratch[_0, b] = value
-        scratch[evidence, b] = value
-    for k in range(_1, components):
-        for b in range(_0, m):
-            value = exp(scratch[k, b] - scratch[largest, b])
-            scratch[k, b] = value
-            scratch[evidence, b] += value
+    largest, evidence, wide = components, components + _1, (m + _63) >> _6 << _6
+    odd = components % _2
+    if odd == _1:
+        for b in range(_0, wide):
+            scratch[largest, b] = scratch[_0, b]
+    else:
+        for b in range(_0, wide):
+            scratch[largest, b] = max(scratch[_0, b], scratch[_1, b])
+    for k in range(_2 - odd, components, _2):
+        for b in range(_0, wide):
+            value = max(scratch[k, b], scratch[k + _1, b])
+            scratch[largest, b] = max(scratch[largest, b], value)
+    for k in range(_0, components):
+        for b in range(_0, wide):
+            scratch[k, b] = exp(scratch[k, b] - scratch[largest, b])
+    if odd == _1:
+        for b in range(_0, wide):
+            scratch[evidence, b] = scratch[_0, b]
+    else:
+        for b in range(_0, wide):
+            scratch[evidence, b] = scratch[_0, b] + scratch[_1, b]
+    for k in range(_2 - odd, components, _2):
+        for b in range(_0, wide):
+            scratch[evidence, b] += scratch[k, b] + scratch[k + _1, b]
+    for b in range(m, wide):
+        scratch[largest, b] = 0
+        scratch[evidence, b] = 1
     total = 0.0
     if weight.shape[0] == 0:
-        for b in range(_0, m):
-            total += np.float64(scratch[largest, b] + log(scratch[evidence, b]))
-        for b in range(_0, m):
+        for b in range(_0, wide):
+            total += np.float64(scratch[largest, b])
+        # Four evidences, each between 1 and K, have one logarithm.
+        part = wide >> _2
+        for b in range(_0, part):
+            product = scratch[evidence, b] * scratch[evidence, b + part]
+            product *= scratch[evidence, b + _2 * part] * scratch[evidence, b + _3 * part]
+            total += np.float64(log(product))
+        for b in range(_0, wide):
             scratch[largest, b] = one(scratch[evidence, b]) / scratch[evidence, b]
     else:
         for b in range(_0, m):
@@ -189,6 +211,8 @@ def normalise(weight, begin, m, components, scratch):
             total += value * weight[begin + b]
         for b in range(_0, m):
             scratch[largest, b] = weight[begin + b] / np.float64(scratch[evidence, b])
+    for b in range(m, wide):
+        scratch[largest, b] = 0
     return total
 
 
@@ -196,7 +220,7 @@ def normalise(weight, begin, m, components, scratch):
 def share(k, m, components, scratch):
     """Normalise the responsibilities of component k, and return their sum."""
     total = scratch[_0, _0] - scratch[_0, _0]
-    for b in range(_0, m):
+    for b in range(_0, (m >> _6) << _6):
         value = scratch[k, b] * scratch[components, b]
         scratch[k, b] = value
         total += value

@@ -1,8 +1,12 @@
 """The compiled loops of mixtures of Gaussians: E-step and M-step in one sweep over the samples.
 
-A block of a few hundred samples is laid out feature by feature, so that every inner
+A block of about a thousand samples is laid out feature by feature, so that every inner
 loop runs over samples with unit stride and becomes vector instructions, and what a
-block needs stays in the nearest cache. No array of (samples, components) exists.
+block needs stays in the near caches; meanwhile the next block's samples are asked for.
+No array of (samples, components) exists.
+
+Columns are filled up to a multiple of 64, which the loops know: without leftovers they
+keep everything in registers (distances of 307,200 x 5, K = 8, in 0.44 ms instead of 0.81).
 
 Distances and sums are taken about each component's own mean, so nothing large is
 ever subtracted from something large: single precision is enough for the arithmetic
@@ -15,38 +19,34 @@ keeps a loop from becoming vector instructions.
 import numpy as np
 
 from segment.mixture.kernels.elementary import compile_loop
-from segment.mixture.kernels.loops import (
-    SCRATCH_ROWS,
-    distance_diag,
-    distance_full,
-    gather,
-    normalise,
-    scatter,
-    share,
-)
-from segment.mixture.kernels.unrolled import add_diag, add_full, lay_out, measure_diag, measure_full
+from segment.mixture.kernels.loops import SCRATCH_ROWS, normalise, scatter, share
+from segment.mixture.kernels.turn import fetch
+from segment.mixture.kernels.unrolled import add, lay_out, measure
 
-__all__ = ["judge_diag", "judge_full", "scratch_shape", "sweep_diag", "sweep_full"]
+__all__ = ["judge", "scratch_shape", "sweep"]
 
-_0 = np.uint64(0)
+_0, _1, _6, _63 = np.uint64(0), np.uint64(1), np.uint64(6), np.uint64(63)
 
 
 def scratch_shape(components: int, features: int, block: int) -> tuple[int, int]:
-    """Shape of the `scratch` that a sweep over blocks of `block` samples needs."""
+    """Shape of the `scratch` that a sweep over blocks of `block` samples needs.
+
+    `block` is a multiple of 64: what is left over at the end is filled up to one, with samples
+    that count nothing.
+    """
     return components + 3 * features + SCRATCH_ROWS, block
 
 
 @compile_loop
-def sweep_full(
-    X, weight, centre, means, factors, constants, scratch, start, stop, sums, totals, unroll
-):
-    """E-step and M-step sums over samples start to stop, covariances of any shape.
+def sweep(X, weight, centre, means, factors, constants, scratch, start, stop, sums, totals, unroll):
+    """E-step and M-step sums over samples start to stop.
 
-    X (N, D); weight (N,) float64 or empty for ones; centre (D,) float64. Of the type of
-    `scratch`: means (K, D) about `centre`; factors (K, D, D), lower triangular, with
-    factors.T @ factors the precision; constants (K,), ln weight + ln det factor
-    - D/2 ln 2π. Added to: sums (K, 1 + D + D * D) float64, of each component the sums of
-    r, r d and r d d' about its mean (lower triangle), and totals (1,), the log-likelihood.
+    X (N, D); weight (N,) float64 or empty for ones; centre (16 * D,) float64, the centre
+    sixteen times. Of the type of `scratch`: means (K, D) about the centre; factors (K, D, D),
+    lower triangular, with factors.T @ factors the precision, or (K, D), its diagonal;
+    constants (K,), ln weight + ln det factor - D/2 ln 2π. Added to: sums (K, 1 + D + D * D)
+    float64, of each component the sums of r, r d and r d d' about its mean (lower triangle), or
+    (K, 1 + 2 * D), the sums of r, r d and r d²; and totals (1,), the log-likelihood.
     `unroll` is `unrolled(D)`, known to the compiler by its length.
     """
     features = np.uint64(X.shape[1])
@@ -55,68 +55,32 @@ def sweep_full(
     first = components + np.uint64(SCRATCH_ROWS)
     for begin in range(start, stop, block):
         m = np.uint64(min(block, stop - begin))
+        wide = (m + _63) >> _6 << _6
         lay_out(X, centre, np.uint64(begin), m, first, features, scratch, unroll)
+        after = np.uint64(begin) + m
+        ahead = min(np.uint64(stop) - after, np.uint64(block))
         for k in range(_0, components):
-            measure_full(means, factors, constants, k, m, first, features, scratch, unroll)
+            fetch(X, after + ahead * k // components, after + ahead * (k + _1) // components)
+            measure(means, factors, constants, k, wide, first, features, scratch, unroll)
         totals[0] += normalise(weight, np.uint64(begin), m, components, scratch)
         for k in range(_0, components):
-            count = share(k, m, components, scratch)
+            count = share(k, wide, components, scratch)
             if count > 0.0:
                 sums[k, 0] += count
-                add_full(means, k, m, components, first, features, scratch, sums, unroll)
+                add(means, factors, k, wide, components, first, features, scratch, sums, unroll)
 
 
 @compile_loop
-def sweep_diag(
-    X, weight, centre, means, factors, constants, scratch, start, stop, sums, totals, unroll
-):
-    """E-step and M-step sums over samples start to stop, covariances diagonal.
-
-    As `sweep_full`, with factors (K, D), one over the standard deviations, and
-    sums (K, 1 + 2 * D): the sums of r, r d and r d².
-    """
+def judge(X, centre, means, factors, constants, scratch, start, stop, joint):
+    """Fill joint (stop - start, K) with ln of weight times density; see `sweep`."""
     features = np.uint64(X.shape[1])
     components = np.uint64(means.shape[0])
     block = scratch.shape[1]
     first = components + np.uint64(SCRATCH_ROWS)
     for begin in range(start, stop, block):
         m = np.uint64(min(block, stop - begin))
-        lay_out(X, centre, np.uint64(begin), m, first, features, scratch, unroll)
+        wide = (m + _63) >> _6 << _6
+        lay_out(X, centre, np.uint64(begin), m, first, features, scratch, ())
         for k in range(_0, components):
-            measure_diag(means, factors, constants, k, m, first, features, scratch, unroll)
-        totals[0] += normalise(weight, np.uint64(begin), m, components, scratch)
-        for k in range(_0, components):
-            count = share(k, m, components, scratch)
-            if count > 0.0:
-                sums[k, 0] += count
-                add_diag(means, k, m, first, features, scratch, sums, unroll)
-
-
-@compile_loop
-def judge_full(X, centre, means, factors, constants, scratch, start, stop, joint):
-    """Fill joint (stop - start, K) with ln of weight times density; see `sweep_full`."""
-    features = np.uint64(X.shape[1])
-    components = np.uint64(means.shape[0])
-    block = scratch.shape[1]
-    first = components + np.uint64(SCRATCH_ROWS)
-    for begin in range(start, stop, block):
-        m = np.uint64(min(block, stop - begin))
-        gather(X, centre, np.uint64(begin), m, first, features, scratch)
-        for k in range(_0, components):
-            distance_full(means, factors, constants, k, m, first, features, scratch)
-        scatter(np.uint64(begin - start), m, components, scratch, joint)
-
-
-@compile_loop
-def judge_diag(X, centre, means, factors, constants, scratch, start, stop, joint):
-    """Fill joint (stop - start, K) with ln of weight times density; see `sweep_diag`."""
-    features = np.uint64(X.shape[1])
-    components = np.uint64(means.shape[0])
-    block = scratch.shape[1]
-    first = components + np.uint64(SCRATCH_ROWS)
-    for begin in range(start, stop, block):
-        m = np.uint64(min(block, stop - begin))
-        gather(X, centre, np.uint64(begin), m, first, features, scratch)
-        for k in range(_0, components):
-            distance_diag(means, factors, constants, k, m, first, features, scratch)
+            measure(means, factors, constants, k, wide, first, features, scratch, ())
         scatter(np.uint64(begin - start), m, components, scratch, joint)
