@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numba import njit
 
-from segment.mixture import GaussianMixture, fused
+from segment.mixture import GaussianMixture, fused, kernels
 from segment.mixture.gaussian_family import GaussianFamily, GaussianParameters
 from segment.mixture.kernels import elementary
+from segment.mixture.kernels.unrolled import lay_out
 from segment.mixture.samples import Samples
 from tests.mixture import reference
 
@@ -131,7 +133,9 @@ def test_exp_and_ln_are_right_to_the_last_bits():
     x = np.linspace(-59.9, 0, 5001)
     single = np.array([elementary._exp_single(np.float32(v)) for v in x[::10]])
     double = np.array([elementary._exp_double(v) for v in x])
-    np.testing.assert_allclose(single, np.exp(x[::10].astype(np.float32)), rtol=2e-7)
+    error = single / np.exp(x[::10].astype(np.float32).astype(np.float64)) - 1
+    assert (np.abs(error) < 2e-7 - 3e-9 * x[::10]).all()
+    assert single[-1] == 1
     np.testing.assert_allclose(double, np.exp(x), rtol=4e-16)
     assert elementary._exp_double(-61.0) == elementary._exp_single(np.float32(-61)) == 0
     y = np.geomspace(1e-30, 1e30, 5001)
@@ -149,3 +153,55 @@ def test_a_component_without_samples_changes_nothing():
     assert model.weights_ == pytest.approx([1, 0], abs=1e-12)
     assert model.collapsed_.tolist() == [False, True]
     np.testing.assert_allclose(model.means_[0], X.mean(axis=0))
+
+
+@pytest.mark.parametrize(
+    ("features", "kind", "out"),
+    [
+        (1, np.uint8, np.float32),
+        (3, np.uint8, np.float32),
+        (5, np.float64, np.float32),
+        (6, np.float32, np.float32),
+        (7, np.float64, np.float64),
+        (10, np.float32, np.float64),
+    ],
+)
+def test_samples_are_turned_into_rows_as_they_are(features, kind, out):
+    rng = np.random.default_rng(features)
+    X = rng.uniform(0, 255, (150, features)).astype(kind)
+    middle = rng.uniform(0, 255, features)
+    unroll = kernels.unrolled(features, False)
+
+    for begin, size in ((0, 128), (3, 100), (140, 10), (149, 1)):
+        scratch = np.full((2 + features, 128), np.nan, out)
+        _turned(X, np.tile(middle, 16), begin, size, scratch, unroll)
+        expected = (X[begin : begin + size] - middle).astype(out).T
+        np.testing.assert_array_equal(scratch[2:, :size], expected)
+        # A whole number of sixty-fours can be calculated with.
+        np.testing.assert_array_equal(scratch[2:, size : -(-size // 64) * 64], 0)
+
+
+@njit(**elementary.LOOP)
+def _turned(X, middle, begin, size, scratch, unroll):
+    count = np.uint64(X.shape[1])
+    lay_out(X, middle, np.uint64(begin), np.uint64(size), np.uint64(2), count, scratch, unroll)
+
+
+def test_sums_of_many_samples_are_those_of_few(monkeypatch):
+    rng = np.random.default_rng(0)
+    X = rng.normal(1e6, [1.0, 20.0, 0.0], (70_001, 3))
+    for kind in (np.float64, np.float32, np.uint8):
+        some = X.astype(kind) if kind is not np.uint8 else rng.integers(0, 255, X.shape, kind)
+        monkeypatch.setattr("segment.mixture.samples._MANY", 1)
+        many = Samples.check(some)
+        monkeypatch.setattr("segment.mixture.samples._MANY", 10**9)
+        few = Samples.check(some)
+        np.testing.assert_allclose(many.centre, few.centre, rtol=1e-13)
+        np.testing.assert_allclose(many.scale, few.scale, rtol=1e-9)
+        np.testing.assert_allclose(many.centre, some.mean(axis=0, dtype=np.float64), rtol=1e-12)
+    monkeypatch.setattr("segment.mixture.samples._MANY", 1)
+    X[69_999, 1] = np.nan
+    assert not Samples.check(X, missing=True).complete
+    X[5, 1] = np.inf
+    with pytest.raises(ValueError, match="infinity"):
+        Samples.check(X, missing=True)
