@@ -3,6 +3,8 @@
 import json
 import os
 import platform
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import torch
 
 from segment.errors import SegmentError
 from segment.neural.figure import draw_figure
+from segment.neural.recipe import Recipe
 from segment.neural.score import others, score, versions
 from segment.neural.train import Trainer
 from segment.neural.weights import WEIGHTS, load_weights
@@ -44,13 +47,11 @@ def publish(
     if not count:
         return {}
     many = max(1, count // len(seeds))
-    results = [score(model, recipe, count=many, seeds=seeds)]
-    # What more looks and more beginnings are worth.
-    looks = 2 * recipe.training.steps
-    results.append(score(model, recipe, count=many, seeds=seeds, steps=looks, restarts=5))
-    for scenes, slots in others(recipe):
-        few = max(1, count // 5)
-        results.append(score(model, recipe, scenes=scenes, slots=slots, count=few))
+    few = max(1, count // 5)
+    results = [score(model, recipe, count=many, seeds=seeds, against=model)]
+    sets = [*_more(recipe, many, few, seeds)]
+    sets += [{"scenes": scenes, "slots": K, "count": few} for scenes, K in others(recipe)]
+    results += [score(model, recipe, **settings) for settings in sets]
     document = {
         "model": folder.name,
         "command": command,
@@ -69,6 +70,22 @@ def publish(
     partial.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     os.replace(partial, folder / "score.json")
     return document
+
+
+def _more(recipe: Recipe, many: int, few: int, seeds: tuple[int, ...]) -> Iterator[dict[str, Any]]:
+    """What else a model is scored on: more looks, roll-outs, curtains."""
+    S, scenes = recipe.training.steps, recipe.stage_of(recipe.training.updates - 1).scenes
+    if scenes.kind == "static-shapes":
+        # What more looks and more beginnings are worth.
+        yield {"count": many, "seeds": seeds, "steps": 2 * S, "restarts": 5}
+        return
+    yield {"count": few, "restarts": 5}
+    if scenes.kind == "balls":
+        yield {"count": few, "steps": 40}
+        yield {"count": few, "steps": S + 20, "seen": S}
+        hidden = replace(scenes, objects=3, curtain=True)
+        yield {"count": few, "scenes": hidden, "steps": 40}
+        yield {"count": few, "scenes": hidden, "steps": S + 20, "seen": S}
 
 
 def _kept(trainer: Trainer) -> dict[str, float]:
