@@ -329,6 +329,23 @@ def test_train_score_and_list_from_the_command_line(tmp_path):
     assert set(json.loads(run("models", "--json").output)) == set(SHIPPED)
 
 
+def test_a_model_of_balls_is_published_with_roll_outs_and_curtains(tmp_path):
+    text = RECIPE.replace("[12, 14]", "[40, 40]").replace("objects", 'kind = "balls"\nobjects')
+    (tmp_path / "recipe.toml").write_text(text)
+    out = tmp_path / "balls"
+    result = run("train", tmp_path / "recipe.toml", "--out", out, "--device", "cpu", "--count", 5)
+    assert result.exit_code == 0, result.output
+    rows = json.loads((out / "score.json").read_text())["results"]
+    assert rows[0]["bce_one_slot"] > 0
+    said = [(r["scenes"]["objects"], r["scenes"]["curtain"], r["steps"], r["seen"]) for r in rows]
+    assert (2, False, 40, None) in said
+    assert (2, False, 22, 2) in said
+    assert (3, True, 40, None) in said
+    assert (3, True, 22, 2) in said
+    assert [row["slots"] for row in rows[-2:]] == [7, 9]
+    assert all(len(row["bce_by_step"]) == row["steps"] for row in rows)
+
+
 def test_a_stopped_training_goes_on_from_the_command_line(tmp_path):
     (tmp_path / "recipe.toml").write_text(RECIPE)
     line = ["train", tmp_path / "recipe.toml", "--out", tmp_path / "tiny", "--count", 0]
