@@ -202,7 +202,7 @@ def test_a_video_stream_from_standard_input(clip, tmp_path):
         ("read a.mp4 subtract read b.mp4", "read stands twice"),
         ("read a.mp4 clean subtract", "clean needs a foreground mask; put a subtract"),
         ("read a.mp4 group-components", "group-components needs a foreground mask"),
-        ("read a.mp4 subtract export out --as labels", "export needs objects; put a group-"),
+        ("read a.mp4 subtract export out --as labels", "export needs objects; put a group"),
         ("read a.mp4 subtract export out --overwrite --resume", "exclude each other"),
         ("read a.mp4 subtract export out export out", "two exports write masks into out"),
         ("read a.mp4 a.mp4 subtract", "a.mp4 is given twice"),

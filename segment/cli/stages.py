@@ -220,6 +220,43 @@ def clean(frames: "Iterator[Frame]", **options: Any) -> "Iterator[Frame]":
     return pipeline.clean(frames, **options)
 
 
+@click.command("group", cls=Stage)
+@_smallest
+@_patience(more="; ten times that when hidden")
+@click.option(
+    "--model",
+    default="seeded-em-silhouettes",
+    show_default=True,
+    metavar="NAME",
+    help="A trained model that says what is one object, or a folder with one.",
+)
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@stage(gives=("labels",))
+def group(frames: "Iterator[Frame]", **options: Any) -> "Iterator[Frame]":
+    """Tell objects apart by Neural EM, and follow them while they touch and hide each other.
+
+    A picture that stands alone has no foreground: it is grouped by group-mixture instead.
+    """
+    import itertools
+
+    from segment import pipeline
+    from segment.grouping import MixtureGrouper, NeuralGrouper
+
+    frames = iter(frames)
+    first = next(frames, None)
+    if first is None:
+        return frames
+    frames = itertools.chain([first], frames)
+    if first.foreground is None and first.sequence.length == 1:
+        keeping.log.info(
+            "%s is one picture, in which nothing moves: its groups are what looks alike and lies "
+            "together, as by group-mixture",
+            first.sequence.name,
+        )
+        return pipeline.group(frames, MixtureGrouper())
+    return pipeline.group(frames, NeuralGrouper(**options))
+
+
 @click.command("group-components", cls=Stage)
 @_smallest
 @_patience()
@@ -304,6 +341,7 @@ COMMANDS = (
     subtract_mixture,
     subtract_opencv,
     clean,
+    group,
     group_components,
     group_layers,
     group_watershed,

@@ -19,6 +19,6 @@ def labels_of(frame: Frame) -> Labels:
     """The frame's labels. Raises MissingLabels."""
     if frame.labels is None:
         raise MissingLabels(
-            f"frame {frame.index} has no objects to write; put a group-... command before export"
+            f"frame {frame.index} has no objects to write; put a group command before export"
         )
     return frame.labels

@@ -3,7 +3,8 @@
 from segment.grouping.components import ConnectedComponents
 from segment.grouping.layers import MovingLayers
 from segment.grouping.mixture import MixtureGrouper
+from segment.grouping.neural import NeuralGrouper
 from segment.grouping.watershed import Watershed
 
 # Every name here is a grouper, held to tests/contracts/test_groupers.py.
-__all__ = ["ConnectedComponents", "MixtureGrouper", "MovingLayers", "Watershed"]
+__all__ = ["ConnectedComponents", "MixtureGrouper", "MovingLayers", "NeuralGrouper", "Watershed"]

@@ -4,13 +4,13 @@ import itertools
 import operator
 
 import numpy as np
-from numpy.typing import NDArray
 
 from segment.arrays import Image, Labels, Mask, check_image, check_mask
 from segment.errors import MissingForeground
 from segment.grouping.assignment import assign
 from segment.grouping.layer import Layer, born
 from segment.grouping.mixing import Mixture, Window, mix, without
+from segment.grouping.pieces import Pieces, gap, histogram, slices
 from segment.grouping.regions import Floats, Integers
 from segment.grouping.watershed import Watershed
 
@@ -54,6 +54,8 @@ class MovingLayers:
     masks, by EM); Dempster, Laird & Rubin, JRSS B 39, 1977.
     """
 
+    _command = "group-layers"  # what messages call it
+
     def __init__(self, smallest: int = 0, *, patience: int = 25) -> None:
         self.smallest = _whole(smallest, "smallest", "pixels")
         self.patience = _whole(patience, "patience", "frames")
@@ -69,7 +71,7 @@ class MovingLayers:
         """
         if foreground is None:
             raise MissingForeground(
-                "group-layers needs a foreground mask; put a subtract-... command before it"
+                f"{self._command} needs a foreground mask; put a subtract-... command before it"
             )
         check_image(image)
         check_mask(foreground, image.shape[:2], "foreground")
@@ -80,7 +82,7 @@ class MovingLayers:
                 f"image is {image.shape}, but the frames before were {self._shape}; begin a new "
                 "sequence with a new object"
             )
-        frame = _Frame(np.ascontiguousarray(image), foreground, self.smallest)
+        frame = Pieces(np.ascontiguousarray(image), foreground, self.smallest)
         for layer in self.layers:
             layer.predict()
         self._newborn: list[Layer] = []
@@ -93,7 +95,7 @@ class MovingLayers:
 
     # --- which layers share which pieces ------------------------------------------------
 
-    def _clusters(self, frame: "_Frame") -> list[tuple[list[Layer], list[int]]]:
+    def _clusters(self, frame: Pieces) -> list[tuple[list[Layer], list[int]]]:
         """Sort layers and pieces into clusters that have to do with each other."""
         from scipy.sparse import coo_array
         from scipy.sparse.csgraph import connected_components
@@ -114,7 +116,7 @@ class MovingLayers:
         members.sort(key=lambda cluster: cluster[1][0] if cluster[1] else count)
         return members
 
-    def _links(self, frame: "_Frame") -> tuple[Integers, Integers]:
+    def _links(self, frame: Pieces) -> tuple[Integers, Integers]:
         """Return which layer lies on which piece: positions (P,) and pieces (P,)."""
         none = np.empty(0, np.intp)
         if not self.layers or not frame.count:
@@ -144,7 +146,7 @@ class MovingLayers:
             blob = np.append(blob, [b for _, b in back])
         return layer, blob
 
-    def _reunite(self, layers: list[Layer], blobs: Integers, frame: "_Frame") -> list[int]:
+    def _reunite(self, layers: list[Layer], blobs: Integers, frame: Pieces) -> list[int]:
         """Return for each layer which of `blobs` it is likely to be, -1 for none."""
         from scipy.spatial import cKDTree
 
@@ -175,7 +177,7 @@ class MovingLayers:
                 layers[i].centre = None
         return taken
 
-    def _difference(self, layer: Layer, blob: int, distance: float, frame: "_Frame") -> float:
+    def _difference(self, layer: Layer, blob: int, distance: float, frame: Pieces) -> float:
         """How unlike a layer a piece is: below 1 it may be the same object."""
         gone = min(25, max(layer.lost, layer.hidden))
         reach = 2.0 + layer.size * (0.75 + 0.75 * (layer.age < _YOUNG) + 0.06 * gone)
@@ -190,7 +192,7 @@ class MovingLayers:
 
     # --- what becomes of a cluster ------------------------------------------------------
 
-    def _settle(self, layers: list[Layer], blobs: list[int], frame: "_Frame") -> None:
+    def _settle(self, layers: list[Layer], blobs: list[int], frame: Pieces) -> None:
         if not blobs:
             for layer in layers:
                 layer.lost += 1
@@ -207,7 +209,7 @@ class MovingLayers:
             else:
                 self._together(layers, blobs, frame)
 
-    def _bear_all(self, frame: "_Frame") -> None:
+    def _bear_all(self, frame: Pieces) -> None:
         """Let what belongs to nobody be born, but for the crumbs of those who are near."""
         if not frame.births:
             return
@@ -247,7 +249,7 @@ class MovingLayers:
                 number = int(found[0]) if found[0] else next(self._ids)
             frame.labels[part][mask] = number
 
-    def _bear(self, blob: int, frame: "_Frame") -> list[Layer]:
+    def _bear(self, blob: int, frame: Pieces) -> list[Layer]:
         """Begin a layer for a piece, or several where it is parted by narrow waists."""
         top, left, bottom, right = frame.box(blob)
         mask = frame.pieces[top:bottom, left:right] == blob + 1
@@ -279,7 +281,7 @@ class MovingLayers:
                 break
         return parts
 
-    def _begin(self, mask: Mask, corner: tuple[int, int], frame: "_Frame") -> Layer:
+    def _begin(self, mask: Mask, corner: tuple[int, int], frame: Pieces) -> Layer:
         height, width = mask.shape
         part = np.s_[corner[0] : corner[0] + height, corner[1] : corner[1] + width]
         layer = born(next(self._ids), np.ascontiguousarray(mask), corner, frame.image[part])
@@ -288,7 +290,7 @@ class MovingLayers:
         return layer
 
     def _one_to_one(
-        self, layers: list[Layer], blobs: list[int], frame: "_Frame"
+        self, layers: list[Layer], blobs: list[int], frame: Pieces
     ) -> list[tuple[Layer, int]]:
         """Pair layers and pieces off where every layer has a piece of its place and size."""
         if len(layers) != len(blobs):
@@ -305,7 +307,7 @@ class MovingLayers:
             return []
         return [(layer, blobs[j]) for layer, j in zip(layers, chosen.tolist(), strict=True)]
 
-    def _alone(self, layer: Layer, blob: int, frame: "_Frame") -> None:
+    def _alone(self, layer: Layer, blob: int, frame: Pieces) -> None:
         """Let a layer follow a piece that is all its own."""
         centre, area = frame.centre[blob], frame.area[blob]
         box = frame.box(blob)
@@ -323,7 +325,7 @@ class MovingLayers:
             max(box[3], layer.box[3]),
         )
         window, state = frame.window(reach)
-        own = frame.pieces[_slices(reach, frame)] == blob + 1
+        own = frame.pieces[slices(reach, frame)] == blob + 1
         if area >= _TINY:
             layer.corner = _fit(layer, window, own, layer.centre is None)
         layer.move(layer.corner, 1.0)
@@ -337,9 +339,9 @@ class MovingLayers:
         layer.lost = layer.hidden = layer.parted = layer.nested = 0
         layer.solo += 1
         layer.visible = 1.0
-        frame.labels[_slices(reach, frame)][own] = layer.id
+        frame.labels[slices(reach, frame)][own] = layer.id
 
-    def _together(self, layers: list[Layer], blobs: list[int], frame: "_Frame") -> None:
+    def _together(self, layers: list[Layer], blobs: list[int], frame: Pieces) -> None:
         """Share several pieces, or one, among several layers, or one."""
         boxes = [frame.box(blob) for blob in blobs] + [layer.box for layer in layers]
         around = (
@@ -348,7 +350,7 @@ class MovingLayers:
             max(box[2] for box in boxes) + 1,
             max(box[3] for box in boxes) + 1,
         )
-        part = _slices(around, frame)
+        part = slices(around, frame)
         numbers = np.zeros(frame.count + 1, bool)
         numbers[np.array(blobs) + 1] = True
         inside = numbers[frame.pieces[part]]
@@ -369,7 +371,7 @@ class MovingLayers:
         self._note_strays(layers, mixture, inside, window, frame)
 
     def _unite(
-        self, layers: list[Layer], mixture: Mixture, frame: "_Frame", window: Window
+        self, layers: list[Layer], mixture: Mixture, frame: Pieces, window: Window
     ) -> list[Layer]:
         """Make one again of those who came apart, or came in apart, and have moved as one since."""
         y, x = window.corner
@@ -469,7 +471,7 @@ class MovingLayers:
         layer.learn(window.image, state, window.corner, 0.05)
 
     def _nearest(
-        self, layers: list[Layer], inside: Mask, part: tuple[slice, slice], frame: "_Frame"
+        self, layers: list[Layer], inside: Mask, part: tuple[slice, slice], frame: Pieces
     ) -> None:
         """Give every pixel to the nearest middle of a layer: for crowds too large to be parted."""
         from scipy.spatial import cKDTree
@@ -486,7 +488,7 @@ class MovingLayers:
     # --- parts that go apart, and what nobody explains ----------------------------------
 
     def _part_ways(
-        self, layers: list[Layer], mixture: Mixture, window: Window, frame: "_Frame"
+        self, layers: list[Layer], mixture: Mixture, window: Window, frame: Pieces
     ) -> None:
         """Let pieces go that have come off a layer for good."""
         y, x = window.corner
@@ -504,8 +506,8 @@ class MovingLayers:
                 if number == numbers[main] or area < max(_TINY, 0.2 * areas[main]):
                     continue
                 # A piece of several is no fragment of this one.
-                gap = _gap(frame.box(numbers[main] - 1), frame.box(number - 1))
-                away = gap / (1.0 + 1.13 * np.sqrt(area))
+                far = gap(frame.box(numbers[main] - 1), frame.box(number - 1))
+                away = far / (1.0 + 1.13 * np.sqrt(area))
                 parted = True
                 # What is above one another is more often one than what is side by side.
                 patient = 25 if _stacked(frame.box(numbers[main] - 1), frame.box(number - 1)) else 4
@@ -513,10 +515,15 @@ class MovingLayers:
                 if away < 0.3 and layer.parted < patient:
                     continue
                 piece = own & (pieces == number)
-                self._leave(layer, piece, window, frame)
+                if self._goes(layer, piece, own, window, frame):
+                    self._leave(layer, piece, window, frame)
             layer.parted = layer.parted + 1 if parted else 0
 
-    def _leave(self, layer: Layer, piece: Mask, window: Window, frame: "_Frame") -> None:
+    def _goes(self, layer: Layer, piece: Mask, own: Mask, window: Window, frame: Pieces) -> bool:
+        """Whether a piece that is away from the rest of a layer is an object of its own."""
+        return True
+
+    def _leave(self, layer: Layer, piece: Mask, window: Window, frame: Pieces) -> None:
         """Make a piece that a layer holds an object of its own."""
         rows, columns = np.flatnonzero(piece.any(1)), np.flatnonzero(piece.any(0))
         box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
@@ -541,7 +548,7 @@ class MovingLayers:
         mixture: Mixture,
         inside: Mask,
         window: Window,
-        frame: "_Frame",
+        frame: Pieces,
     ) -> None:
         """Remember large parts of the foreground that no layer explains."""
         import cv2
@@ -555,7 +562,7 @@ class MovingLayers:
             if stats[n, cv2.CC_STAT_AREA] >= least:
                 frame.strays.append((pieces == n, window, layers))
 
-    def _claim_strays(self, frame: "_Frame") -> None:
+    def _claim_strays(self, frame: Pieces) -> None:
         """Give what nobody explains to those who are hidden or lost, or to somebody new."""
         gone = [layer for layer in self.layers if layer.lost or layer.hidden > 1]
         for mask, window, layers in frame.strays:
@@ -567,7 +574,7 @@ class MovingLayers:
                 corner[0] : corner[0] + piece.shape[0], corner[1] : corner[1] + piece.shape[1]
             ]
             centre = np.array(corner) + np.argwhere(piece).mean(0)
-            colours = _histogram(frame.image[part][piece])
+            colours = histogram(frame.image[part][piece])
             best, least = None, 0.8
             for layer in gone:
                 far = float(np.sqrt(((layer.expected - centre) ** 2).sum()))
@@ -593,7 +600,7 @@ class MovingLayers:
             layer.excess = layer.excess + 1 if layer.stray else 0
             layer.stray = False
 
-    def _bury(self, frame: "_Frame") -> None:
+    def _bury(self, frame: Pieces) -> None:
         alive = []
         for layer in self.layers:
             top, left, bottom, right = layer.box
@@ -604,84 +611,6 @@ class MovingLayers:
                 continue
             alive.append(layer)
         self.layers = alive + self._newborn
-
-
-class _Frame:
-    """One frame and its pieces of foreground, N of them, numbered from 0 in reading order."""
-
-    def __init__(self, image: Image, foreground: Mask, smallest: int) -> None:
-        import cv2
-
-        self.image = image
-        self.foreground = np.ascontiguousarray(foreground)
-        self.height, self.width = foreground.shape
-        count, pieces, stats, _ = cv2.connectedComponentsWithStats(
-            self.foreground.view(np.uint8), connectivity=8
-        )
-        area = stats[1:, cv2.CC_STAT_AREA]
-        if smallest > 1 and (area < smallest).any():
-            self.foreground = np.concatenate([[False], area >= smallest])[pieces]
-            count, pieces, stats, _ = cv2.connectedComponentsWithStats(
-                self.foreground.view(np.uint8), connectivity=8
-            )
-        self.count = count - 1
-        self.pieces = pieces
-        left, top, width, height, size = stats[1:].T
-        self.area = size.astype(np.float64)
-        self.boxes = np.stack([top, left, top + height, left + width], axis=1).astype(np.intp)
-        self.centre = self._centres()
-        self.labels: Labels = np.zeros(foreground.shape, np.int32)
-        self.strays: list[tuple[Mask, Window, list[Layer]]] = []
-        self.births: list[int] = []
-
-    def _centres(self) -> Floats:
-        where = np.flatnonzero(self.foreground)
-        rows, columns = np.divmod(where, self.width)
-        piece = self.pieces.reshape(-1)[where] - 1
-        corner = self.boxes[:, :2]
-        # Measured from the box, a centre does not depend on where in the picture it lies.
-        down = np.bincount(piece, rows - corner[piece, 0], self.count)
-        right = np.bincount(piece, columns - corner[piece, 1], self.count)
-        centres: Floats = corner + np.stack([down, right], axis=1) / self.area[:, None]
-        return centres
-
-    def box(self, blob: int) -> tuple[int, int, int, int]:
-        """First row and column, last row and column + 1."""
-        top, left, bottom, right = self.boxes[blob].tolist()
-        return top, left, bottom, right
-
-    def hits(self, owner: Integers, places: Integers) -> tuple[Integers, Integers]:
-        """Codes (owner * N + piece) of which place lies on which piece, and how many do."""
-        rows, columns = places[:, 0], places[:, 1]
-        on = (rows >= 0) & (rows < self.height) & (columns >= 0) & (columns < self.width)
-        owner = owner[on]
-        piece = self.pieces[rows[on], columns[on]].astype(np.intp) - 1
-        hit = piece >= 0
-        codes, number = np.unique(owner[hit] * self.count + piece[hit], return_counts=True)
-        return codes, number
-
-    def window(self, box: tuple[int, int, int, int]) -> tuple[Window, NDArray[np.uint8]]:
-        """The part of the frame inside a box, and a state for it: 2 where foreground is."""
-        part = _slices(box, self)
-        inside = np.ascontiguousarray(self.foreground[part])
-        image = np.ascontiguousarray(self.image[part])
-        corner = (part[0].start, part[1].start)
-        return Window(image, inside, corner), inside.view(np.uint8) * np.uint8(2)
-
-    def histogram(self, blob: int) -> Floats:
-        """Count the colours of a piece, (B,)."""
-        top, left, bottom, right = self.box(blob)
-        own = self.pieces[top:bottom, left:right] == blob + 1
-        return _histogram(self.image[top:bottom, left:right][own])
-
-
-def _histogram(colours: NDArray[np.uint8]) -> Floats:
-    """Count colours (P, C) in the bins of a layer's histogram."""
-    pixels = colours.astype(np.intp)
-    if pixels.shape[1] == 1:
-        return np.bincount(pixels[:, 0] >> 3, minlength=32).astype(np.float64)
-    bins = (pixels[:, 0] >> 5 << 6) | (pixels[:, 1] >> 5 << 3) | (pixels[:, 2] >> 5)
-    return np.bincount(bins, minlength=512).astype(np.float64)
 
 
 def _fit(layer: Layer, window: Window, own: Mask, wide: bool) -> Integers:
@@ -741,13 +670,6 @@ def _likeness(one: Floats, other: Floats) -> float:
     return float(np.sqrt(one * other).sum() / np.sqrt(total)) if total > 0 else 0.0
 
 
-def _gap(one: tuple[int, int, int, int], other: tuple[int, int, int, int]) -> float:
-    """How far two boxes are apart, pixels; 0 when they overlap."""
-    down = max(one[0] - other[2], other[0] - one[2], 0)
-    right = max(one[1] - other[3], other[1] - one[3], 0)
-    return float(np.hypot(down, right))
-
-
 def _inside(one: Layer, other: Layer) -> float:
     """Share of a layer's probes that another's template covers."""
     places = one.probes + (one.corner - other.corner)
@@ -761,13 +683,6 @@ def _stacked(one: tuple[int, int, int, int], other: tuple[int, int, int, int]) -
     """Whether of two boxes the one is above the other, rather than beside it."""
     common = min(one[3], other[3]) - max(one[1], other[1])
     return common > 0.5 * min(one[3] - one[1], other[3] - other[1])
-
-
-def _slices(box: tuple[int, int, int, int], frame: _Frame) -> tuple[slice, slice]:
-    return (
-        slice(max(0, box[0]), min(frame.height, box[2])),
-        slice(max(0, box[1]), min(frame.width, box[3])),
-    )
 
 
 def _whole(value: int, name: str, unit: str) -> int:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from segment.arrays import Image, Mask
 
-__all__ = ["CHANNELS", "Square", "around", "cut", "resized"]
+__all__ = ["CHANNELS", "Square", "around", "cut", "enlarged", "resized"]
 
 CHANNELS = 6
 """Planes of a window: foreground, three of colour, two of motion (down, right)."""
@@ -83,3 +83,22 @@ def resized(plane: NDArray[Any], square: Square, size: int) -> NDArray[np.float3
 def _grey(picture: NDArray[np.float32]) -> NDArray[np.uint8]:
     flat = picture if picture.ndim == 2 else picture.mean(2)
     return np.rint(np.clip(flat, 0, 255)).astype(np.uint8)
+
+
+def enlarged(
+    planes: NDArray[np.float32], square: Square, box: tuple[int, int, int, int]
+) -> NDArray[np.float32]:
+    """Bring planes (N, S, S) of a window back to the frame's size, the part inside a box."""
+    import cv2
+
+    top, left, bottom, right = box
+    y, x = top - square.top, left - square.left
+    size = (square.side, square.side)
+    return np.stack(
+        [
+            cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR)[
+                y : y + bottom - top, x : x + right - left
+            ]
+            for plane in planes
+        ]
+    )

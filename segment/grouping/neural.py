@@ -1,0 +1,243 @@
+"""Objects by Neural EM: a network says which pieces of foreground are one object, or several."""
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segment.arrays import Image, Labels, Mask
+from segment.grouping.layer import Layer, born
+from segment.grouping.layers import MovingLayers
+from segment.grouping.mixing import Window
+from segment.grouping.pieces import Pieces, gap
+from segment.grouping.regions import Integers
+from segment.neural.seeded.windows import around, cut, enlarged
+
+if TYPE_CHECKING:
+    from segment.neural.seeded.loaded import LoadedSeeded
+
+__all__ = ["NeuralGrouper"]
+
+MODEL = "seeded-em-silhouettes"
+
+_CRUMB = 24  # pixels below which a piece is too small to be looked at
+_NEAR = 0.25  # of its size: how far from an object its fragments lie
+_BACK = 4  # frames over which motion is measured
+_AGAIN = 6  # frames until a layer's fragments are asked about again
+_YOUNG = 10  # frames in which a layer is made anew when a fragment is added to it
+
+Box = tuple[int, int, int, int]
+
+
+class NeuralGrouper(MovingLayers):
+    """Moving layers that ask a trained network where to begin and what to let go.
+
+    Objects are followed as in `MovingLayers`. What new foreground is, is not judged by its
+    outline: seeded EM, trained on drawn crowds, looks at a window on it and what is near, with
+    its colours and its motion, and parts it into objects: several new ones, one, or a fragment of
+    one that is known. It is asked again before a fragment leaves its object. Foreground that is
+    one object's alone, or shared by known ones, is not looked at, so that it costs nothing.
+
+    Parameters
+    ----------
+    smallest, patience : as of `MovingLayers`.
+    model : a name of `segment.neural.names()`, or a folder that holds the weights.
+    device : where the network runs: "auto", "cpu", "cuda" or "cuda:N".
+
+    Ids and memory are as of `MovingLayers`; four pictures are kept, too. The same input gives
+    the same ids on one machine. Raises `segment.errors.SegmentError` for a model that is not
+    there or of another kind, with the first frame that needs it.
+    """
+
+    _command = "group"
+
+    def __init__(
+        self,
+        smallest: int = 0,
+        *,
+        patience: int = 25,
+        model: str = MODEL,
+        device: str = "auto",
+    ) -> None:
+        super().__init__(smallest, patience=patience)
+        self.model = model
+        self.device = device
+        self._network: LoadedSeeded | None = None
+        self._past: deque[Image] = deque(maxlen=_BACK)
+        self._asked: dict[int, int] = {}
+        self._frames = 0
+
+    def group(self, image: Image, foreground: Mask | None) -> Labels:
+        """Return labels (H, W) int32 of the next frame, 0 outside `foreground`.
+
+        Raises MissingForeground without a mask, and ValueError for one of another size.
+        """
+        labels = super().group(image, foreground)
+        self._past.append(image)
+        self._frames += 1
+        return labels
+
+    # --- births --------------------------------------------------------------------------
+
+    def _bear_all(self, frame: Pieces) -> None:
+        """Part what belongs to nobody: new objects, and fragments of those who are near."""
+        crumbs = [blob for blob in frame.births if frame.area[blob] < _CRUMB]
+        for blobs in self._crowds([b for b in frame.births if frame.area[b] >= _CRUMB], frame):
+            near = self._beside(blobs, frame)
+            self._bear_crowd(blobs, near, frame)
+        frame.births = [blob for blob in crumbs if not self._swept(blob, frame)]
+        super()._bear_all(frame)
+
+    def _crowds(self, blobs: list[int], frame: Pieces) -> list[list[int]]:
+        """Gather new pieces that lie near each other."""
+        left = list(blobs)
+        crowds = []
+        while left:
+            crowd, waiting = [], [left.pop(0)]
+            while waiting:
+                blob = waiting.pop()
+                crowd.append(blob)
+                box, area = frame.box(blob), frame.area[blob]
+                close = [
+                    other
+                    for other in left
+                    if gap(box, frame.box(other)) <= _reach(max(area, frame.area[other]))
+                ]
+                left = [other for other in left if other not in close]
+                waiting += close
+            crowds.append(sorted(crowd))
+        return crowds
+
+    def _beside(self, blobs: list[int], frame: Pieces) -> list[Layer]:
+        """Layers that are seen beside some new pieces."""
+        boxes = [frame.box(blob) for blob in blobs]
+        return [
+            layer
+            for layer in self.layers
+            if not layer.lost and any(gap(layer.box, box) <= _reach(layer.area) for box in boxes)
+        ]
+
+    def _bear_crowd(self, blobs: list[int], near: list[Layer], frame: Pieces) -> None:
+        new = np.zeros(frame.count + 1, bool)
+        new[np.array(blobs) + 1] = True
+        fresh = new[frame.pieces]
+        shown = fresh | np.isin(frame.labels, [layer.id for layer in near])
+        box, owner, count = self._look(shown, frame)
+        part = np.s_[box[0] : box[2], box[1] : box[3]]
+        fresh = fresh[part]
+        for k in range(count):
+            mine = fresh & (owner == k)
+            if not mine.any():
+                continue
+            holder = _holder(near, frame.labels[part], owner == k)
+            if holder is None:
+                rows, columns = np.flatnonzero(mine.any(1)), np.flatnonzero(mine.any(0))
+                inner = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+                corner = (box[0] + int(rows[0]), box[1] + int(columns[0]))
+                self._begin(np.ascontiguousarray(mine[inner]), corner, frame)
+            else:
+                frame.labels[part][mine] = holder.id
+                if holder.age < _YOUNG:
+                    near = [
+                        self._anew(layer, frame) if layer is holder else layer for layer in near
+                    ]
+
+    def _anew(self, layer: Layer, frame: Pieces) -> Layer:
+        """Make a young layer's template anew from what is labelled as its own."""
+        own = frame.labels == layer.id
+        rows, columns = np.flatnonzero(own.any(1)), np.flatnonzero(own.any(0))
+        inner = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        corner = (int(rows[0]), int(columns[0]))
+        image = np.ascontiguousarray(frame.image[inner])
+        fresh = born(layer.id, np.ascontiguousarray(own[inner]), corner, image)
+        fresh.velocity, fresh.over = layer.velocity, layer.over
+        fresh.origin, fresh.offset = layer.origin, layer.offset
+        fresh.age = max(1, layer.age)
+        self.layers = [fresh if one is layer else one for one in self.layers]
+        return fresh
+
+    def _swept(self, blob: int, frame: Pieces) -> bool:
+        """Give a crumb to the nearest object that is larger, if one is near."""
+        box = frame.box(blob)
+        near = [
+            (gap(layer.box, box), layer.id)
+            for layer in [*self.layers, *self._newborn]
+            if not layer.lost
+            and layer.area >= 2 * frame.area[blob]
+            and gap(layer.box, box) <= _reach(layer.area)
+        ]
+        if near:
+            part = np.s_[box[0] : box[2], box[1] : box[3]]
+            frame.labels[part][frame.pieces[part] == blob + 1] = min(near)[1]
+        return bool(near)
+
+    # --- fragments -----------------------------------------------------------------------
+
+    def _goes(self, layer: Layer, piece: Mask, own: Mask, window: Window, frame: Pieces) -> bool:
+        """Whether a piece that is away from the rest of a layer is an object of its own."""
+        if self._frames - self._asked.get(layer.id, -_AGAIN) < _AGAIN:
+            return False
+        self._asked[layer.id] = self._frames
+        shown, apart = np.zeros((2, *frame.labels.shape), bool)
+        y, x = window.corner
+        part = np.s_[y : y + own.shape[0], x : x + own.shape[1]]
+        shown[part], apart[part] = own, piece
+        box, owner, count = self._look(shown, frame)
+        part = np.s_[box[0] : box[2], box[1] : box[3]]
+        away, rest = apart[part], shown[part] & ~apart[part]
+        return _common(owner[away], owner[rest], count) < 0.5
+
+    def _bury(self, frame: Pieces) -> None:
+        super()._bury(frame)
+        alive = {layer.id for layer in self.layers}
+        self._asked = {number: at for number, at in self._asked.items() if number in alive}
+
+    # --- the network ---------------------------------------------------------------------
+
+    def _look(self, shown: Mask, frame: Pieces) -> tuple[Box, Integers, int]:
+        """Part some foreground: its box, whose each pixel of the box is, and how many there are."""
+        if self._network is None:
+            self._network = _load(self.model, self.device)
+        size = self._network.size
+        rows, columns = np.flatnonzero(shown.any(1)), np.flatnonzero(shown.any(0))
+        box = int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
+        square = around(np.array([box]))
+        before = self._past[0] if self._past else frame.image
+        objects = self._network.part(cut(frame.image, before, shown, square, size))
+        owner: Integers = enlarged(objects, square, box).argmax(0)
+        return box, owner, len(objects)
+
+
+def _load(model: str, device: str) -> "LoadedSeeded":
+    from segment import neural
+    from segment.neural.seeded.loaded import LoadedSeeded
+    from segment.neural.weights import ModelError
+
+    loaded = neural.load(model, device)
+    if not isinstance(loaded, LoadedSeeded):
+        raise ModelError(f"the model {model} groups toy scenes; wanted a seeded one, as {MODEL}")
+    return loaded
+
+
+def _holder(near: list[Layer], labels: Labels, own: NDArray[np.bool_]) -> Layer | None:
+    """Return the layer of which an object holds most, if that is more than half of it."""
+    best, most = None, 0.5
+    for layer in near:
+        whole = labels == layer.id
+        area = int(np.count_nonzero(whole))
+        share = int(np.count_nonzero(whole & own)) / max(1, area)
+        if share > most:
+            best, most = layer, share
+    return best
+
+
+def _common(one: Integers, other: Integers, count: int) -> float:
+    """How far two sets of pixels have the same owners, of `count`: 1 the same, 0 none in common."""
+    first, second = (np.bincount(owners, minlength=count) for owners in (one, other))
+    return float(np.minimum(first / max(1, one.size), second / max(1, other.size)).sum())
+
+
+def _reach(area: float) -> float:
+    """How far from something of this area its fragments lie, pixels."""
+    return 2 + _NEAR * 1.13 * float(np.sqrt(max(area, 1.0)))
