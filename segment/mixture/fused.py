@@ -16,7 +16,7 @@ Precision = Literal["auto", "single", "double"]
 _MANY = 65536
 
 # Nanoseconds of one core below which a second thread costs more than it brings.
-_WORTH = 1.5e6
+_WORTH = 0.6e6
 
 
 class Form(NamedTuple):
@@ -74,15 +74,15 @@ def sweep(samples: Samples, form: Form, precision: Precision = "auto") -> tuple[
 
     block = _block(components, features, kind)
     most = max(1, min(128, 4_000_000 // (8 * components * length)))
-    chunk = max(32 * block, -(-len(samples) // (most * block)) * block)
+    chunk = max(8 * block, -(-len(samples) // (most * block)) * block)
     count = -(-len(samples) // chunk)
     sums = np.zeros((count, components, length))
-    totals = np.zeros((count, 1))
+    totals = np.zeros(count)
 
     unroll = kernels.unrolled(features, full)
     middle = np.tile(samples.centre, 16)
 
-    def work(number: int, start: int, stop: int, scratch: NDArray[Any]) -> None:
+    def work(begin: int, end: int, scratch: NDArray[Any]) -> None:
         kernels.sweep(
             samples.X,
             samples.weight,
@@ -91,18 +91,20 @@ def sweep(samples: Samples, form: Form, precision: Precision = "auto") -> tuple[
             factors,
             constants,
             scratch,
-            start,
-            stop,
-            sums[number],
-            totals[number],
+            chunk,
+            begin,
+            end,
+            sums,
+            totals,
             unroll,
         )
 
     def scratch() -> NDArray[Any]:
         return aligned(kernels.scratch_shape(components, features, block), kind)
 
-    cost = len(samples) * components * (features + (features**2 if full else features)) * 0.05
-    over_chunks(work, len(samples), chunk, samples.threads if cost > _WORTH else 1, scratch)
+    each = 15 + 2 * features + (features**2 / 2 if full else 0)
+    cost = 0.02 * len(samples) * components * each
+    over_chunks(work, count, samples.threads if cost > _WORTH else 1, scratch)
     # The rounded means are what distances were taken from.
     used = samples.centre + means.astype(np.float64)
     total = float(totals.sum()) + shared * samples.total
@@ -157,7 +159,9 @@ def _moments(sums: Floats, reference: Floats, full: bool) -> Moments:
     if not full:
         scatters = np.maximum(second - counts[:, None] * shift**2, 0.0)
         return Moments(counts, reference + shift, scatters)
-    lower = np.tril(second.reshape(-1, features, features))
-    scatters = lower + np.tril(lower, -1).transpose(0, 2, 1)
+    # Above the diagonal nothing was summed.
+    lower = second.reshape(-1, features, features)
+    scatters = lower + lower.transpose(0, 2, 1)
+    scatters[:, range(features), range(features)] *= 0.5
     scatters -= counts[:, None, None] * shift[:, :, None] * shift[:, None, :]
     return Moments(counts, reference + shift, scatters)

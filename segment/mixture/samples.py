@@ -1,6 +1,6 @@
 """The samples of one fit: checked once, then gone over in chunks by as many threads as help."""
 
-import itertools
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -197,23 +197,28 @@ def _sums_of_known(
 
 
 def over_chunks(
-    work: Callable[[int, int, int, Any], None],
-    total: int,
-    chunk: int,
+    work: Callable[[int, int, Any], None],
+    count: int,
     threads: int,
     make_scratch: Callable[[], Any],
 ) -> None:
-    """Call work(number, start, stop, scratch) for every chunk of `total`, whoever is free next.
+    """Call work(begin, end, scratch) until all of `count` chunks are done, whoever is free next.
 
-    Chunks do not depend on the number of threads, so neither do sums over them. A thread
-    that the machine keeps busy with something else takes fewer of them.
+    Many chunks at first and fewer towards the end: a call takes the interpreter's lock, and a
+    thread that the machine keeps busy with something else shall not be waited for. Chunks do
+    not depend on the number of threads, so neither do sums over them.
     """
-    numbers = itertools.count()
-    count = -(-total // chunk)
+    lock, done = threading.Lock(), 0
 
     def take(_start: int, _stop: int) -> None:
+        nonlocal done
         scratch = make_scratch()
-        while (number := next(numbers)) < count:
-            work(number, number * chunk, min(total, (number + 1) * chunk), scratch)
+        while True:
+            with lock:
+                begin, end = done, done + -(-(count - done) // (2 * threads - 1))
+                done = end
+            if begin == count:
+                return
+            work(begin, end, scratch)
 
     over_rows(take, threads, threads)

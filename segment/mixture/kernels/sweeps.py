@@ -38,36 +38,43 @@ def scratch_shape(components: int, features: int, block: int) -> tuple[int, int]
 
 
 @compile_loop
-def sweep(X, weight, centre, means, factors, constants, scratch, start, stop, sums, totals, unroll):
-    """E-step and M-step sums over samples start to stop.
+def sweep(
+    X, weight, centre, means, factors, constants, scratch, chunk, begin, end, sums, totals, unroll
+):
+    """E-step and M-step sums over chunks begin to end, of `chunk` samples each.
 
     X (N, D); weight (N,) float64 or empty for ones; centre (16 * D,) float64, the centre
     sixteen times. Of the type of `scratch`: means (K, D) about the centre; factors (K, D, D),
     lower triangular, with factors.T @ factors the precision, or (K, D), its diagonal;
-    constants (K,), ln weight + ln det factor - D/2 ln 2π. Added to: sums (K, 1 + D + D * D)
-    float64, of each component the sums of r, r d and r d d' about its mean (lower triangle), or
-    (K, 1 + 2 * D), the sums of r, r d and r d²; and totals (1,), the log-likelihood.
-    `unroll` is `unrolled(D)`, known to the compiler by its length.
+    constants (K,), ln weight + ln det factor - D/2 ln 2π. Added to, for each chunk: sums
+    (chunks, K, 1 + D + D * D) float64, of each component the sums of r, r d and r d d' about
+    its mean (lower triangle), or (chunks, K, 1 + 2 * D), the sums of r, r d and r d²; and
+    totals (chunks,), the log-likelihood. `unroll` is `unrolled(D)`, known to the compiler by
+    its length.
     """
     features = np.uint64(X.shape[1])
     components = np.uint64(means.shape[0])
     block = scratch.shape[1]
     first = components + np.uint64(SCRATCH_ROWS)
-    for begin in range(start, stop, block):
-        m = np.uint64(min(block, stop - begin))
-        wide = (m + _63) >> _6 << _6
-        lay_out(X, centre, np.uint64(begin), m, first, features, scratch, unroll)
-        after = np.uint64(begin) + m
-        ahead = min(np.uint64(stop) - after, np.uint64(block))
-        for k in range(_0, components):
-            fetch(X, after + ahead * k // components, after + ahead * (k + _1) // components)
-            measure(means, factors, constants, k, wide, first, features, scratch, unroll)
-        totals[0] += normalise(weight, np.uint64(begin), m, components, scratch)
-        for k in range(_0, components):
-            count = share(k, wide, components, scratch)
-            if count > 0.0:
-                sums[k, 0] += count
-                add(means, factors, k, wide, components, first, features, scratch, sums, unroll)
+    last = min(X.shape[0], end * chunk)
+    for number in range(begin, end):
+        own = sums[number]
+        for at in range(number * chunk, min(last, (number + 1) * chunk), block):
+            start = np.uint64(at)
+            m = np.uint64(min(block, min(last, (number + 1) * chunk) - at))
+            wide = (m + _63) >> _6 << _6
+            lay_out(X, centre, start, m, first, features, scratch, unroll)
+            after = start + m
+            ahead = min(np.uint64(last) - after, np.uint64(block))
+            for k in range(_0, components):
+                fetch(X, after + ahead * k // components, after + ahead * (k + _1) // components)
+                measure(means, factors, constants, k, wide, first, features, scratch, unroll)
+            totals[number] += normalise(weight, start, m, components, scratch)
+            for k in range(_0, components):
+                count = share(k, wide, components, scratch)
+                if count > 0.0:
+                    own[k, 0] += count
+                    add(means, factors, k, wide, components, first, features, scratch, own, unroll)
 
 
 @compile_loop
