@@ -12,7 +12,7 @@ from torch import Tensor
 
 from segment.neural.batches import Batch
 from segment.neural.model import NeuralEM, Objective, State
-from segment.neural.noise import random_responsibilities
+from segment.neural.noise import add_noise, random_responsibilities
 from segment.scores import clustering
 
 __all__ = ["Evaluation", "evaluate", "first_counted", "reduced_precision"]
@@ -69,6 +69,7 @@ def evaluate(
     precision: str = "float32",
     restarts: int = 1,
     seen: int | None = None,
+    noise: float = 0.0,
 ) -> Evaluation:
     """Run a model over a batch and score every step's responsibilities.
 
@@ -77,7 +78,8 @@ def evaluate(
     has no say in it.
 
     With `seen`, a model is shown the first so many frames only, and then feeds on what it
-    predicted itself; its loss is then of those frames.
+    predicted itself, with as much `noise` as it was trained with; its loss is then of the
+    frames it saw.
     """
     device = next(model.parameters()).device
     B, S = batch.noisy.shape[:2]
@@ -93,7 +95,7 @@ def evaluate(
                 gamma = torch.from_numpy(random_responsibilities(rng, tuple(gamma.shape)))
             noisy, targets = batch.noisy[part], batch.targets[part]
             with reduced_precision(device, precision):
-                run = _run(model, noisy, targets, gamma, between, objective, seen)
+                run = _run(model, noisy, targets, gamma, between, objective, seen, noise)
             if restart:
                 better = run[2][:, chosen].mean(axis=1) < losses[part][:, chosen].mean(axis=1)
                 part, run = part[better], tuple(array[better] for array in run)
@@ -107,23 +109,32 @@ def evaluate(
 
 
 def _rolled_out(
-    model: NeuralEM, targets: Tensor, watched: Iterator[tuple[Tensor, State]], shown: int
+    model: NeuralEM,
+    targets: Tensor,
+    watched: Iterator[tuple[Tensor, State]],
+    shown: int,
+    noise: float,
 ) -> Iterator[tuple[Tensor, State]]:
     """(target, state) of the steps watched, then of those that see the model's own frames.
 
-    A frame of its own is Σ γ μ; responsibilities are then of max μ, of which binary frames
-    take as lit what is above a tenth.
+    A frame of its own is Σ γ μ, binary and noisy if those it learned from were;
+    responsibilities are then of max μ, of which binary frames take as lit what is above a
+    tenth.
     """
+    binary = model.config.pixels == "bernoulli"
+    rng = np.random.Generator(np.random.SFC64(0))
     state = None
     for target, state in watched:
         yield target, state
     if state is None:
         raise ValueError("seen is 0, wanted at least 1")
     for t in range(shown, targets.shape[1]):
-        own = (state.gamma * state.prediction).sum(dim=1)  # (B, C, H, W)
-        state = model.step(own, own, state)
+        own = (state.gamma * state.prediction).sum(dim=1).cpu().numpy()  # (B, C, H, W)
+        own = add_noise(rng, (own > 0.5).astype(own.dtype) if binary else own, noise, binary)
+        frame = torch.from_numpy(own).to(targets)
+        state = model.step(frame, frame, state)
         expected = state.prediction.amax(dim=1)
-        if model.config.pixels == "bernoulli":
+        if binary:
             expected = (expected > LIT).to(expected.dtype)
         state = model.judge(expected, state.logits, state.hidden)
         yield targets[:, t], state
@@ -137,6 +148,7 @@ def _run(
     between: float,
     objective: Objective,
     seen: int | None,
+    noise: float,
 ) -> tuple[NDArray[Any], ...]:
     """Best slots (B, S, H, W), errors of prediction (B, S) and losses (B, S)."""
     device = next(model.parameters()).device
@@ -145,7 +157,7 @@ def _run(
     state = model.begin(gamma.to(device))
     shown = noisy.shape[1] if seen is None else seen
     watched = model.unroll(targets[:, :shown], noisy[:, :shown], state, "none")
-    for target, after in _rolled_out(model, targets, watched, shown):
+    for target, after in _rolled_out(model, targets, watched, shown, noise):
         best.append(after.gamma.argmax(dim=1)[:, 0].cpu())
         expected = after.prediction.amax(dim=1)  # (B, C, H, W)
         if model.config.pixels != "gaussian":

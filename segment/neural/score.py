@@ -92,11 +92,12 @@ def score(
                 objective=settings.objective,
                 restarts=restarts,
                 seen=seen,
+                noise=chosen.noise,
             )
             parts.append(found.at(settings.loss))
             if against is not None:
                 alone = make_batch(recipe, chosen, (seed, TEST, start), size, slots=1, steps=S)
-                one = evaluate(against, alone, which=settings.loss, seen=seen)
+                one = evaluate(against, alone, which=settings.loss, seen=seen, noise=chosen.noise)
                 parts[-1]["bce_one_slot"] = one.at(settings.loss)["bce"]
             weights.append(size)
             share = size / count / len(seeds)

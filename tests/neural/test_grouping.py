@@ -246,7 +246,8 @@ def test_a_roll_out_sees_nothing_more_of_the_frames():
     state = model.begin(batch.gamma)
     with torch.no_grad():
         for t in range(3):
-            frame = batch.noisy[:, t] if t < 2 else (state.gamma * state.prediction).sum(dim=1)
+            own = (state.gamma * state.prediction).sum(dim=1)
+            frame = batch.noisy[:, t] if t < 2 else (own > 0.5).float()
             state = model.step(frame, batch.targets[:, t], state)
         mu = state.prediction.amax(dim=1)
         error = torch.nn.functional.binary_cross_entropy(mu, batch.targets[:, 2], reduction="none")
