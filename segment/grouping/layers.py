@@ -14,7 +14,7 @@ from segment.grouping.pieces import Pieces, gap, histogram, slices
 from segment.grouping.regions import Floats, Integers
 from segment.grouping.watershed import Watershed
 
-__all__ = ["MovingLayers"]
+__all__ = ["MovingLayers", "is_compact"]
 
 _YOUNG = 5  # frames before an object counts as more than a speck or a fragment
 _TINY = 16  # pixels below which there is no shape to speak of
@@ -271,15 +271,21 @@ class MovingLayers:
         """
         if area < 3 * _TINY:
             return [mask]
-        parts = [mask]
-        for cut, compact in ((self._slight, True), (self._strong, False)):
-            if compact and entering:
-                continue
-            bulges = cut.bulges(mask, int(area))
-            parts = [mask & (bulges == n) for n in range(1, int(bulges.max()) + 1)]
-            if len(parts) < 2 or not compact or all(_compact(part) for part in parts):
-                break
-        return parts
+        if not entering:
+            parts = self._compact_parts(mask, area)
+            if len(parts) > 1:
+                return parts
+        return self._cut(self._strong, mask, area)
+
+    def _compact_parts(self, mask: Mask, area: float) -> list[Mask]:
+        """Part a piece at slight waists, if all the parts are compact; else it stays whole."""
+        parts = self._cut(self._slight, mask, area)
+        return parts if all(is_compact(part) for part in parts) else [mask]
+
+    @staticmethod
+    def _cut(watershed: Watershed, mask: Mask, area: float) -> list[Mask]:
+        bulges = watershed.bulges(mask, int(area))
+        return [mask & (bulges == n) for n in range(1, int(bulges.max()) + 1)]
 
     def _begin(self, mask: Mask, corner: tuple[int, int], frame: Pieces) -> Layer:
         height, width = mask.shape
@@ -648,7 +654,8 @@ def _fit(layer: Layer, window: Window, own: Mask, wide: bool) -> Integers:
     return corner
 
 
-def _compact(part: Mask) -> bool:
+def is_compact(part: Mask) -> bool:
+    """Whether a mask fills nine tenths of its convex hull, as balls and boxes do."""
     import cv2
 
     points = np.argwhere(part)[:, ::-1]

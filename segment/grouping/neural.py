@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from segment.arrays import Image, Labels, Mask
 from segment.grouping.layer import Layer, born
-from segment.grouping.layers import MovingLayers
+from segment.grouping.layers import MovingLayers, is_compact
 from segment.grouping.mixing import Window
 from segment.grouping.pieces import Pieces, gap
 from segment.grouping.regions import Integers
@@ -26,6 +26,10 @@ _NEAR = 0.25  # of its size: how far from an object its fragments lie
 _BACK = 4  # frames over which motion is measured
 _AGAIN = 6  # frames until a layer's fragments are asked about again
 _YOUNG = 10  # frames in which a layer is made anew when a fragment is added to it
+_SOON, _LATE = 4, 128  # frames until a layer is asked about again, while in doubt and if not
+_SURE = 3  # times that the network must say the same, more than the contrary
+_PART = 0.2  # least share of a piece that makes an object in it
+_KNOWN = 15  # frames alone after which a layer is somebody for certain
 
 Box = tuple[int, int, int, int]
 
@@ -66,6 +70,9 @@ class NeuralGrouper(MovingLayers):
         self._network: LoadedSeeded | None = None
         self._past: deque[Image] = deque(maxlen=_BACK)
         self._asked: dict[int, int] = {}
+        self._next: dict[int, tuple[int, int]] = {}
+        self._doubts: dict[int, int] = {}
+        self._bonds: dict[tuple[int, int], float] = {}
         self._frames = 0
 
     def group(self, image: Image, foreground: Mask | None) -> Labels:
@@ -83,11 +90,24 @@ class NeuralGrouper(MovingLayers):
     def _bear_all(self, frame: Pieces) -> None:
         """Part what belongs to nobody: new objects, and fragments of those who are near."""
         crumbs = [blob for blob in frame.births if frame.area[blob] < _CRUMB]
-        for blobs in self._crowds([b for b in frame.births if frame.area[b] >= _CRUMB], frame):
+        large = [blob for blob in frame.births if frame.area[blob] >= _CRUMB]
+        large = [blob for blob in large if not self._bear_compact(blob, frame)]
+        for blobs in self._crowds(large, frame):
             near = self._beside(blobs, frame)
             self._bear_crowd(blobs, near, frame)
         frame.births = [blob for blob in crumbs if not self._swept(blob, frame)]
         super()._bear_all(frame)
+
+    def _bear_compact(self, blob: int, frame: Pieces) -> bool:
+        """Part a new piece that is nothing but compact things, which needs no network."""
+        box = frame.box(blob)
+        part = np.s_[box[0] : box[2], box[1] : box[3]]
+        parts = self._compact_parts(frame.pieces[part] == blob + 1, frame.area[blob])
+        if len(parts) < 2 or _at_border(box, frame):
+            return False
+        for piece in parts:
+            self._begin_part(piece, box, frame)
+        return True
 
     def _crowds(self, blobs: list[int], frame: Pieces) -> list[list[int]]:
         """Gather new pieces that lie near each other."""
@@ -132,16 +152,20 @@ class NeuralGrouper(MovingLayers):
                 continue
             holder = _holder(near, frame.labels[part], owner == k)
             if holder is None:
-                rows, columns = np.flatnonzero(mine.any(1)), np.flatnonzero(mine.any(0))
-                inner = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-                corner = (box[0] + int(rows[0]), box[1] + int(columns[0]))
-                self._begin(np.ascontiguousarray(mine[inner]), corner, frame)
+                self._begin_part(mine, box, frame)
             else:
                 frame.labels[part][mine] = holder.id
                 if holder.age < _YOUNG:
                     near = [
                         self._anew(layer, frame) if layer is holder else layer for layer in near
                     ]
+
+    def _begin_part(self, mask: Mask, box: Box, frame: Pieces) -> Layer:
+        """Begin a layer for some pixels (h, w) of a box."""
+        rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+        inner = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        corner = (box[0] + int(rows[0]), box[1] + int(columns[0]))
+        return self._begin(np.ascontiguousarray(mask[inner]), corner, frame)
 
     def _anew(self, layer: Layer, frame: Pieces) -> Layer:
         """Make a young layer's template anew from what is labelled as its own."""
@@ -176,6 +200,8 @@ class NeuralGrouper(MovingLayers):
 
     def _goes(self, layer: Layer, piece: Mask, own: Mask, window: Window, frame: Pieces) -> bool:
         """Whether a piece that is away from the rest of a layer is an object of its own."""
+        if is_compact(piece) and is_compact(own & ~piece):
+            return True
         if self._frames - self._asked.get(layer.id, -_AGAIN) < _AGAIN:
             return False
         self._asked[layer.id] = self._frames
@@ -191,7 +217,99 @@ class NeuralGrouper(MovingLayers):
     def _bury(self, frame: Pieces) -> None:
         super()._bury(frame)
         alive = {layer.id for layer in self.layers}
-        self._asked = {number: at for number, at in self._asked.items() if number in alive}
+        for memory in (self._asked, self._next, self._doubts):
+            for number in memory.keys() - alive:
+                del memory[number]
+        self._bonds = {pair: bond for pair, bond in self._bonds.items() if alive.issuperset(pair)}
+
+    # --- second thoughts -----------------------------------------------------------------
+
+    def _alone(self, layer: Layer, blob: int, frame: Pieces) -> None:
+        """Let a layer follow its piece; now and then ask whether that is one object."""
+        super()._alone(layer, blob, frame)
+        if layer.area < 3 * _CRUMB or not self._due([layer]):
+            return
+        box, owner, count = self._look(frame.pieces == blob + 1, frame)
+        part = np.s_[box[0] : box[2], box[1] : box[3]]
+        mine = frame.pieces[part] == blob + 1
+        sizes = np.bincount(owner[mine], minlength=count)
+        several = int(np.count_nonzero(sizes >= max(_CRUMB, _PART * sizes.sum()))) > 1
+        doubt = self._doubts.get(layer.id, 0)
+        self._doubts[layer.id] = doubt = doubt + 1 if several else max(0, doubt - 1)
+        self._plan([layer], soon=several or doubt > 0)
+        if doubt >= _SURE:
+            self._split(layer, mine, owner, sizes, box, frame)
+
+    def _split(
+        self, layer: Layer, mine: Mask, owner: Integers, sizes: Integers, box: Box, frame: Pieces
+    ) -> None:
+        """Make the smaller of the objects that a layer holds layers of their own."""
+        part = np.s_[box[0] : box[2], box[1] : box[3]]
+        small = sizes < max(_CRUMB, _PART * sizes.sum())
+        largest = int(sizes.argmax())
+        for k in np.flatnonzero(~small).tolist():
+            if k == largest:
+                continue
+            own = mine & (owner == k)
+            child = self._begin_part(own, box, frame)
+            child.velocity = layer.velocity.copy()
+            frame.labels[part][own] = child.id
+        self._anew(layer, frame)
+        self._doubts[layer.id] = 0
+
+    def _together(self, layers: list[Layer], blobs: list[int], frame: Pieces) -> None:
+        """Share pieces among layers; now and then ask whether two of them are one object."""
+        super()._together(layers, blobs, frame)
+        numbers = {layer.id for layer in layers}
+        layers = [layer for layer in self.layers if layer.id in numbers]
+        if len(layers) < 2 or not self._due(layers):
+            return
+        self._plan(layers, soon=True)
+        shown = np.isin(frame.labels, [layer.id for layer in layers])
+        if np.count_nonzero(shown) < _CRUMB:
+            return
+        box, owner, count = self._look(shown, frame)
+        labels = frame.labels[box[0] : box[2], box[1] : box[3]]
+        seen = [(layer, owner[labels == layer.id]) for layer in layers]
+        seen = [(layer, pixels) for layer, pixels in seen if pixels.size >= _CRUMB // 2]
+        for j, (one, mine) in enumerate(seen):
+            for other, theirs in seen[j + 1 :]:
+                if one not in self.layers or other not in self.layers:
+                    continue
+                pair = min(one.id, other.id), max(one.id, other.id)
+                bond = self._bonds.get(pair, 0.0) + 2 * _common(mine, theirs, count) - 1
+                self._bonds[pair] = bond = float(np.clip(bond, -_SURE, 2 * _SURE))
+                known = min(one.solo, other.solo) >= _KNOWN
+                if bond >= (2 * _SURE if known else _SURE):
+                    self._become_one(one, other, known, frame)
+
+    def _become_one(self, one: Layer, other: Layer, known: bool, frame: Pieces) -> None:
+        """Give the pixels of two layers to the one that has more of them, or is older.
+
+        If both have been seen alone for long, the other is somebody who has gone unseen.
+        """
+        areas = [np.count_nonzero(frame.labels == layer.id) for layer in (one, other)]
+        keep, go = (one, other) if areas[0] >= areas[1] else (other, one)
+        if not known:
+            keep, go = (one, other) if one.id < other.id else (other, one)
+        frame.labels[frame.labels == go.id] = keep.id
+        if known:
+            go.lost, go.centre = 1, None
+        else:
+            self.layers = [layer for layer in self.layers if layer is not go]
+        self._anew(keep, frame)
+        self._bonds = {pair: b for pair, b in self._bonds.items() if go.id not in pair}
+
+    def _due(self, layers: list[Layer]) -> bool:
+        """Whether it is time to ask about layers again."""
+        return self._frames >= min(self._next.get(layer.id, (0, 0))[0] for layer in layers)
+
+    def _plan(self, layers: list[Layer], soon: bool) -> None:
+        """Ask again soon, or after twice as long as the last time."""
+        for layer in layers:
+            wait = self._next.get(layer.id, (0, _SOON))[1]
+            wait = _SOON if soon else min(2 * wait, _LATE)
+            self._next[layer.id] = self._frames + wait, wait
 
     # --- the network ---------------------------------------------------------------------
 
@@ -230,6 +348,11 @@ def _holder(near: list[Layer], labels: Labels, own: NDArray[np.bool_]) -> Layer 
         if share > most:
             best, most = layer, share
     return best
+
+
+def _at_border(box: Box, frame: Pieces) -> bool:
+    top, left, bottom, right = box
+    return top == 0 or left == 0 or bottom == frame.height or right == frame.width
 
 
 def _common(one: Integers, other: Integers, count: int) -> float:
