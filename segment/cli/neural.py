@@ -168,6 +168,7 @@ def score_neural(
     from segment.neural.model import NeuralEM
     from segment.neural.recipe import RecipeError, with_scenes
     from segment.neural.score import others, score
+    from segment.neural.seeded.config import SeededConfig
 
     folder = zoo.find(model)
     recipe = zoo.recipe_of(folder)
@@ -176,12 +177,15 @@ def score_neural(
     changes = {"kind": kind, "objects": objects, "noise": noise, "curtain": curtain or None}
     scenes = with_scenes(recipe, {key: v for key, v in changes.items() if v is not None})
     network = zoo.load(folder).model
+    if isinstance(recipe.model, SeededConfig):
+        _score_seeded(folder, network, recipe, count, seeds, steps, as_json)
+        return
     rival = network if against in (model, folder.name) else None
     if against is not None and rival is None:
         rival = zoo.load(against).model
     for one in (network, rival):
         if one is not None and not isinstance(one, NeuralEM):
-            raise RecipeError(f"{model} is scored on windows of crowds, see its score.json")
+            raise RecipeError(f"{against} parts windows of crowds and predicts no frames")
     sets = [(scenes, slots)]
     if generalise:
         sets += others(recipe, scenes)
@@ -210,6 +214,37 @@ def score_neural(
         return
     for row in rows:
         _print_score(folder.name, row)
+
+
+def _score_seeded(
+    folder: Path,
+    network: Any,
+    recipe: Any,
+    count: int,
+    seeds: tuple[int, ...],
+    steps: int | None,
+    as_json: bool,
+) -> None:
+    """Seeded EM is scored on windows of drawn crowds."""
+    from segment.neural.seeded.score import score_windows
+
+    found = score_windows(network, recipe, count=count, seeds=seeds, steps=steps)
+    if as_json:
+        click.echo(json.dumps({"model": folder.name, **found}, indent=1))
+        return
+    click.echo(
+        f"{folder.name}: {count} windows of drawn crowds, {found['scenes']['objects']} objects"
+    )
+    told = {
+        "ami": "AMI, several objects",
+        "ari": "ARI, several objects",
+        "single": "one object left whole",
+        "several": "several parted",
+        "exact": "number right",
+    }
+    for key, words in told.items():
+        spread = f" ± {found[key + '_spread']:.4f}" if len(seeds) > 1 else ""
+        click.echo(f"{words:<22}{found[key]:9.4f}{spread}")
 
 
 def _print_score(name: str, row: dict[str, Any]) -> None:

@@ -14,6 +14,8 @@ from segment.errors import SegmentError
 from segment.neural.figure import draw_figure
 from segment.neural.recipe import Recipe
 from segment.neural.score import others, score, versions
+from segment.neural.seeded.config import SeededConfig
+from segment.neural.seeded.score import draw_windows_figure, score_windows
 from segment.neural.train import Trainer
 from segment.neural.weights import WEIGHTS, load_weights
 
@@ -39,8 +41,10 @@ def publish(
     model = load_weights(folder / WEIGHTS).to(trainer.device)
     (folder / "recipe.toml").write_text(recipe_text, encoding="utf-8")
     (folder / WEIGHTS).chmod(0o644)
+    seeded = isinstance(recipe.model, SeededConfig)
     try:
-        draw_figure(model, recipe, trainer.curve, folder / "figure.png")
+        draw = draw_windows_figure if seeded else draw_figure
+        draw(model, recipe, trainer.curve, folder / "figure.png")
     except SegmentError as error:
         if "matplotlib" not in str(error):
             raise
@@ -48,10 +52,13 @@ def publish(
         return {}
     many = max(1, count // len(seeds))
     few = max(1, count // 5)
-    results = [score(model, recipe, count=many, seeds=seeds, against=model)]
-    sets = [*_more(recipe, many, few, seeds)]
-    sets += [{"scenes": scenes, "slots": K, "count": few} for scenes, K in others(recipe)]
-    results += [score(model, recipe, **settings) for settings in sets]
+    if seeded:
+        results = [score_windows(model, recipe, count=many, seeds=seeds)]
+    else:
+        results = [score(model, recipe, count=many, seeds=seeds, against=model)]
+        sets = [*_more(recipe, many, few, seeds)]
+        sets += [{"scenes": scenes, "slots": K, "count": few} for scenes, K in others(recipe)]
+        results += [score(model, recipe, **settings) for settings in sets]
     document = {
         "model": folder.name,
         "command": command,
