@@ -1,9 +1,11 @@
 """The online mixture of every pixel: E-step and M-step of 16 neighbours at once.
 
-A block is 16 neighbours of a row, one to a lane. Two paths, the same results bit for bit:
+A block is 16 neighbours of a row, one to a lane. Three paths, the same results bit for bit:
 
-- all of a block's pixels are near their heaviest mode, as in most of a still scene: only that
-  mode is read and moved, and the weights if any of the pixels has another mode;
+- a run of blocks whose pixels have one mode each and are near it, as most of a still scene: a
+  short loop, everything in registers, that reads and moves the modes and nothing else;
+- all of a block's pixels are near their heaviest mode: only that mode is read and moved, and
+  the weights if any of the pixels has another mode;
 - the whole E- and M-step, without a branch that depends on a single pixel: all lanes do the
   same, and `select` keeps what must not change.
 
@@ -128,11 +130,33 @@ def update_mixture(
     prior = rate * settings[7]
     # The weight of an only mode is 1.
     only = min(one, rate / (decay - prior + rate))
+    whole = np.uint64(width) // _W
+    in_runs = guide is None and odds.size == 0 and shadow.size == 0 and rate > zero
     for y in range(np.uint64(start), np.uint64(stop)):
         for i in range(rest * channels):
             edge[i] = pixels[y * row_step + (np.uint64(width) - rest) * channels + i]
-        for x in range(blocks):
+        x = _0
+        while x < blocks:
+            if in_runs:
+                x += _follow_run(
+                    which,
+                    pixels,
+                    y * row_step + x * _W * channels,
+                    modes,
+                    count,
+                    foreground,
+                    y * np.uint64(width) + x * _W,
+                    scratch,
+                    settings,
+                    y * blocks + x,
+                    whole - min(x, whole),
+                    near,
+                    only,
+                )
+                if x == blocks:
+                    break
             block = y * blocks + x
+            x += _1
             first = block * stride
             for i in range(channels + _1):
                 prefetch(modes, min(first + _AHEAD * stride, others - stride) + i * _W)
@@ -143,12 +167,13 @@ def update_mixture(
                 begin = others + soon * (most - _1) * stride
                 for i in range((np.uint64(count[soon]) - _1) * (channels + _1)):
                     prefetch(modes, begin + i * _W)
-            if rest > _0 and x == blocks - _1:
+            if x > whole:
                 unpack(edge, _0, which, levels, scratch)
                 mask, place = edge_mask, _0
             else:
-                unpack(pixels, y * row_step + x * _W * channels, which, levels, scratch)
-                mask, place = foreground, y * np.uint64(width) + x * _W
+                column = (x - _1) * _W
+                unpack(pixels, y * row_step + column * channels, which, levels, scratch)
+                mask, place = foreground, y * np.uint64(width) + column
             if guide is None and odds.size == 0:
                 variance = load(modes, first)
                 squared = _measure(which, modes, first, scratch) * share
@@ -188,6 +213,54 @@ def update_mixture(
             )
         for i in range(rest):
             foreground[(y + _1) * np.uint64(width) - rest + i] = edge_mask[i]
+
+
+@inline
+def _follow_run(
+    which,
+    pixels,
+    pixel,
+    modes,
+    count,
+    foreground,
+    place,
+    scratch,
+    settings,
+    block,
+    length,
+    near,
+    only,
+):
+    """Do blocks from `block` on, `length` at most, while their pixels are near their only modes.
+
+    Return how many were done.
+    """
+    channels = np.uint64(len(which))
+    stride = (channels + _1) * _W
+    smallest = settings[4]
+    largest = settings[5]
+    done = _0
+    while done < length:
+        first = (block + done) * stride
+        # Beyond these modes lie others, or nothing; to ask for that does no harm.
+        for i in range(channels + _1):
+            prefetch(modes, first + _AHEAD * stride + i * _W)
+        unpack(pixels, pixel + done * _W * channels, which, settings[9], scratch)
+        variance = load(modes, first)
+        squared = _measure(which, modes, first, scratch) * settings[8]
+        close = squared < near * variance
+        if count[block + done] != _1 or not every(close):
+            break
+        store_answers(foreground, place + done * _W, ~close)
+        moved = variance + only * (squared - variance)
+        moved = select(moved > smallest, moved, smallest)
+        store(modes, first, select(moved < largest, moved, largest))
+        for c in range(channels):
+            mean = load(modes, first + (c + _1) * _W)
+            mean += only * (load(scratch, c * _W) - mean)
+            store(modes, first + (c + _1) * _W, mean)
+        done += _1
+    return done
 
 
 @inline
