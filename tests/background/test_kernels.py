@@ -186,28 +186,37 @@ def follow_pixel(frames, settings, which, modes, weights, count, masks):
         masks[n] = foreground[0]
 
 
+def follow_long(frames, dtype):
+    """Return the masks of frames of one pixel, and its modes' weights, variances and means."""
+    subtractor = GaussianMixtureSubtractor(dtype=dtype)
+    subtractor.apply(frames[:1].reshape(1, 1, 1))
+    masks = np.zeros(len(frames), bool)
+    follow_pixel(
+        frames[1:],
+        subtractor._settings(1 / 200),
+        (0,),
+        subtractor._modes,
+        subtractor._weights,
+        subtractor._count.reshape(-1),
+        masks[1:].view(np.uint8),
+    )
+    weight, variance, mean, count = state_of(subtractor)
+    return masks, np.array([weight, variance, mean[:, 0]])[:, : count[0, 0], 0, 0].T
+
+
 def test_a_million_frames_do_not_drift():
     rng = np.random.default_rng(11)
     levels = np.array([90, 140, 30, 220])[rng.choice(4, 1_000_000, p=[0.65, 0.3, 0.045, 0.005])]
     frames = (levels + rng.normal(0, 2, len(levels))).round().clip(0, 255).astype(np.uint8)
-    masks, states = [], []
-    for dtype in (np.float32, np.float64):
-        subtractor = GaussianMixtureSubtractor(dtype=dtype)
-        subtractor.apply(frames[:1].reshape(1, 1, 1))
-        masks.append(np.zeros(len(frames), bool))
-        follow_pixel(
-            frames,
-            subtractor._settings(1 / 200),
-            (0,),
-            subtractor._modes,
-            subtractor._weights,
-            subtractor._count.reshape(-1),
-            masks[-1].view(np.uint8),
-        )
-        states.append([array[:2].ravel() for array in state_of(subtractor)[:3]])
-    assert 0.04 < masks[1].mean() < 0.06
-    # A distance within rounding of a threshold may fall to either side, and be forgotten.
-    assert (masks[0] != masks[1]).mean() < 2e-3
-    assert (masks[0] != masks[1])[-100_000:].mean() < 2e-3
-    for single, double in zip(*states, strict=True):
-        np.testing.assert_allclose(single, double, rtol=2e-3)
+    single, single_modes = follow_long(frames, np.float32)
+    double, double_modes = follow_long(frames, np.float64)
+    plain, plain_modes = reference.follow_pixel(frames, rate=1 / 200)
+    assert 0.04 < double.mean() < 0.06
+    # In doubles the kernel says what the equations say, all along and at the end.
+    assert (double != plain).sum() <= 2
+    np.testing.assert_allclose(double_modes, plain_modes, rtol=1e-9)
+    # In single precision a distance within rounding of a threshold may fall to either side, and
+    # be forgotten; no part of the million frames has more of these than another.
+    apart = (single != plain).reshape(10, -1).mean(axis=1)
+    assert apart.max() < 2e-3
+    np.testing.assert_allclose(single_modes[:2], plain_modes[:2], rtol=2e-3)

@@ -94,3 +94,53 @@ def update_mixture(
         for new, old in zip((weight, variance, mean), before, strict=True)
     )
     return ~explained, weight, variance, mean, (weight > 0).sum(axis=0).astype(np.uint8)
+
+
+def follow_pixel(
+    levels,
+    *,
+    rate,
+    components=5,
+    threshold=16.0,
+    match_threshold=9.0,
+    background_weight=0.8,
+    complexity=0.1,
+    initial_variance=4.0,
+    smallest_variance=1.5,
+    largest_variance=16.0,
+):
+    """Follow one grey pixel in doubles, one number after the other; the first level is learned.
+
+    Returns whether each level is foreground, and the modes (weight, variance, mean) at the end.
+    """
+    modes = [(1.0, initial_variance, float(levels[0]))]
+    foreground = [False]
+    for level in map(float, levels[1:]):
+        own, explained, heavier = None, False, 0.0
+        for k, (weight, variance, mean) in enumerate(modes):
+            squared = (level - mean) ** 2
+            explained |= heavier < background_weight and squared < threshold * variance
+            heavier += weight
+            if squared < match_threshold * variance:
+                own = k
+                break
+        foreground.append(not explained)
+        moved = []
+        for k, (weight, variance, mean) in enumerate(modes):
+            weight = (1 - rate) * weight - rate * complexity
+            if k == own:
+                weight += rate
+                step = min(1.0, rate / weight)
+                squared = (level - mean) ** 2
+                mean += step * (level - mean)
+                variance += step * (squared - variance)
+                variance = min(max(variance, smallest_variance), largest_variance)
+            if weight > 0:
+                moved.append((weight, variance, mean))
+        if own is None:
+            del moved[components - 1 :]
+            moved.append((rate, initial_variance, level))
+        total = sum(weight for weight, _, _ in moved)
+        moved.sort(key=lambda mode: -mode[0])
+        modes = [(weight / total, variance, mean) for weight, variance, mean in moved]
+    return foreground, modes
