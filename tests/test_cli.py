@@ -868,3 +868,40 @@ def test_run_raises_what_the_command_prints(clip, tmp_path, capfd):
     with pytest.raises(OutputExists):
         segment.run(f"read {clip} subtract export {tmp_path / 'out'}")
     assert capfd.readouterr() == ("", "")
+
+
+# --- group ----------------------------------------------------------------------------------
+
+
+def test_group_gives_one_picture_to_the_mixture_and_says_so(tmp_path):
+    images, _ = moving_square(8)
+    cv2.imwrite(str(tmp_path / "photo.png"), images[-1])
+
+    result = call("read", tmp_path / "photo.png", "group export", tmp_path / "out", "--as labels")
+
+    assert result.exit_code == 0, result.stderr
+    assert "as by group-mixture" in result.stderr
+    assert len(files(tmp_path / "out" / "photo" / "labels")) == 1
+
+
+def test_group_wants_a_mask_for_a_video(tmp_path):
+    images, _ = moving_square(8)
+    write_video(tmp_path / "clip.mkv", images)
+
+    result = call("read", tmp_path / "clip.mkv", "group export", tmp_path / "out", "--as labels")
+
+    assert result.exit_code != 0
+    assert "group needs a foreground mask" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_group_follows_what_moves(tmp_path):
+    images, _ = moving_square(24)
+    write_video(tmp_path / "clip.mkv", images)
+
+    line = "subtract-mixture clean group --smallest 20 --device cpu export"
+    result = call("read", tmp_path / "clip.mkv", line, tmp_path / "out", "--as mot")
+
+    assert result.exit_code == 0, result.stderr
+    rows = (tmp_path / "out" / "clip" / "mot.txt").read_text().split()
+    assert {row.split(",")[1] for row in rows[-5:]} == {rows[-1].split(",")[1]}

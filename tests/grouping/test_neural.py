@@ -1,0 +1,51 @@
+"""Objects by Neural EM: better than what it is built on, where it is meant to be."""
+
+import numpy as np
+import pytest
+
+from segment.errors import MissingForeground, SegmentError
+from segment.grouping import MovingLayers, NeuralGrouper
+from segment.masks import clean
+from segment.neural.scenes.silhouettes import CrowdSettings, crowd
+from segment.scores.tracks import TrackScore
+
+
+def follow(grouper, drawn, masks):
+    score = TrackScore()
+    for image, mask, truth in zip(drawn.images, masks, drawn.truth, strict=True):
+        score.count(grouper.group(image, mask), truth, mask)
+    return score
+
+
+def test_spoiled_masks_are_grouped_better_than_without_the_network():
+    ours, theirs = [], []
+    for seed in range(3000, 3006):
+        drawn = crowd(seed, CrowdSettings(noise=1.0, length=40))
+        masks = [clean(mask) for mask in drawn.foreground]
+        ours.append(follow(NeuralGrouper(device="cpu"), drawn, masks))
+        theirs.append(follow(MovingLayers(), drawn, masks))
+    ari = [np.mean([one.sequence_ari for one in scores]) for scores in (ours, theirs)]
+    wrong = [np.mean([one.count_error for one in scores]) for scores in (ours, theirs)]
+    assert ari[0] > 0.8
+    assert ari[0] > ari[1]
+    assert wrong[0] < wrong[1]
+
+
+def test_a_model_that_is_not_there_is_named():
+    masks = np.ones((1, 40, 40), bool)
+    grouper = NeuralGrouper(model="nobody")
+    with pytest.raises(SegmentError, match="nobody"):
+        grouper.group(np.zeros((40, 40, 3), np.uint8), masks[0])
+
+
+def test_a_model_of_another_kind_is_refused():
+    image, mask = np.zeros((40, 40, 3), np.uint8), np.ones((40, 40), bool)
+    mask[3:9, 5:20] = mask[20:22, 30:39] = False  # nothing compact
+    grouper = NeuralGrouper(model="rnn-em-static-shapes", device="cpu")
+    with pytest.raises(SegmentError, match="wanted a seeded one"):
+        grouper.group(image, mask)
+
+
+def test_a_mask_is_needed():
+    with pytest.raises(MissingForeground, match="^group needs"):
+        NeuralGrouper().group(np.zeros((4, 4, 3), np.uint8), None)
