@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 @click.option(
     "--objects",
     is_flag=True,
-    help="MASKS are folders of labels, TRUTH the same, or grey videos of ids.",
+    help="MASKS are folders of labels, TRUTH the same, or grey videos of ids, or MOT text.",
 )
 def score(masks: Path, truth: Path, as_json: bool, skip: int, groups: bool, objects: bool) -> None:
     """Measure MASKS against TRUTH as CDnet does, or --groups of pixels, or --objects over time.

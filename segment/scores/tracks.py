@@ -1,4 +1,4 @@
-"""How well objects are found and keep their identities, against a truth of labels."""
+"""How well objects are found and keep their identities, against a truth of labels or boxes."""
 
 import math
 from collections import defaultdict
@@ -51,10 +51,11 @@ class _Frame:
 class TrackScore:
     """Labels of one sequence against its truth, frame by frame; measures at the end.
 
-    Objects are compared by the overlap of their masks. Of the clustering measures only pixels
-    of true objects are asked (foreground ARI), and what is labelled 0 there is a group of its
-    own; an object of another number of the same mask costs nothing in a frame, and everything
-    over the sequence.
+    Objects are compared by the overlap of their masks, or of their boxes where the truth has no
+    more (`count_boxes`); then the clustering measures are nan. Of these only pixels of true
+    objects are asked (foreground ARI), and what is labelled 0 there is a group of its own; an
+    object of another number of the same mask costs nothing in a frame, and everything over the
+    sequence.
 
     Sources: ARI, AMI: see `segment.scores.clustering`; MOTA and switches: Bernardin &
     Stiefelhagen, EURASIP JIVP 2008; IDF1: Ristani et al., ECCV workshops 2016; HOTA: Luiten et
@@ -87,6 +88,39 @@ class TrackScore:
         for i, j in zip(*np.nonzero(table), strict=True):
             self._shared[int(numbers[0][i]), int(numbers[1][j])] += int(table[i, j])
 
+    def count_boxes(
+        self,
+        numbers: NDArray[np.int64],
+        boxes: NDArray[np.float64],
+        true_numbers: NDArray[np.int64],
+        true_boxes: NDArray[np.float64],
+        ignored: Mask | None = None,
+    ) -> None:
+        """Add a frame of which boxes are known: what was found, and what is true.
+
+        Numbers (N,) and (T,), no two of a side the same; boxes (N, 4) and (T, 4): left, top,
+        right, bottom, the last two exclusive. True boxes that are `ignored` (T,) bool need not
+        be found, and what is found there, at half an overlap or more, is not false: it does not
+        count at all. So the MOT challenges have it. Raises ValueError for other shapes.
+        """
+        for given, places in ((numbers, boxes), (true_numbers, true_boxes)):
+            if places.shape != (len(given), 4):
+                raise ValueError(f"boxes are {places.shape}, wanted ({len(given)}, 4)")
+            if len(np.unique(given)) != len(given):
+                raise ValueError(f"an object has two boxes in a frame: {sorted(given.tolist())}")
+        overlaps = _box_overlaps(true_boxes, boxes)
+        if ignored is not None and ignored.any():
+            if ignored.shape != true_numbers.shape:
+                raise ValueError(f"ignored is {ignored.shape}, wanted {true_numbers.shape}")
+            # Who is matched with an ignored one, where all may be matched, is let go.
+            worth = np.where(overlaps >= _FOUND - _ROUNDING, overlaps, 0.0)
+            rows, columns = linear_sum_assignment(-worth)
+            let_go = columns[(worth[rows, columns] > 0) & ignored[rows]]
+            kept = np.setdiff1d(np.arange(len(numbers)), let_go)
+            true_numbers, numbers = true_numbers[~ignored], numbers[kept]
+            overlaps = overlaps[~ignored][:, kept]
+        self._frames.append(_Frame(true_numbers, numbers, overlaps))
+
     @property
     def frames(self) -> int:
         return len(self._frames)
@@ -118,7 +152,7 @@ class TrackScore:
         """Share of objects-in-frames that the best one-to-one mapping of identities explains."""
         together: dict[_Pair, int] = defaultdict(int)
         for frame in self._frames:
-            for i, j in zip(*np.nonzero(frame.overlaps >= _FOUND), strict=True):
+            for i, j in zip(*np.nonzero(frame.overlaps >= _FOUND - _ROUNDING), strict=True):
                 together[int(frame.truth[i]), int(frame.found[j])] += 1
         total = sum(len(frame.truth) + len(frame.found) for frame in self._frames)
         if not total:
@@ -235,6 +269,16 @@ class TrackScore:
             association.append(quality / hits if hits else 0.0)
         both = np.sqrt(np.multiply(detection, association))
         return float(both.mean()), float(np.mean(detection)), float(np.mean(association))
+
+
+def _box_overlaps(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Intersection over union of every box (T, 4) with every other (N, 4), (T, N)."""
+    begin = np.maximum(one[:, None, :2], other[None, :, :2])
+    end = np.minimum(one[:, None, 2:], other[None, :, 2:])
+    common = np.clip(end - begin, 0, None).prod(axis=2)
+    area, area_other = ((boxes[:, 2:] - boxes[:, :2]).prod(axis=1) for boxes in (one, other))
+    overlaps: NDArray[np.float64] = common / (area[:, None] + area_other - common)
+    return overlaps
 
 
 def _compare(labels: Labels, truth: Labels) -> _Frame:

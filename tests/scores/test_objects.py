@@ -12,6 +12,7 @@ from segment.cli import main
 from segment.errors import NoFrames, UnreadableInput
 from segment.scores.objects import score_objects
 from segment.video import open_frames
+from tests.conftest import as_frames
 
 
 def labels_of(shift, numbers=(1, 2)):
@@ -87,3 +88,101 @@ def test_the_command_prints_a_table_and_json(tmp_path):
     assert row["mota"] == 1
     refused = CliRunner().invoke(main, [*line, "--groups"])
     assert refused.exit_code == 2
+
+
+def boxes_text(path, frames, numbers=(1, 2), tail=",1,1,1"):
+    """MOT text of `labels_of` at these frames."""
+    lines = []
+    for t in frames:
+        lines.append(f"{t + 1},{numbers[0]},{3 + t},6,6,5{tail}")
+        lines.append(f"{t + 1},{numbers[1]},{19 - t},13,6,6{tail}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(lines) + "\n", encoding="ascii")
+    return path
+
+
+def test_labels_against_boxes_of_mot(tmp_path):
+    truth = boxes_text(tmp_path / "truth.txt", range(2, 6))
+    write(tmp_path / "out" / "walk" / "labels", [labels_of(t, (700, 3)) for t in range(8)])
+    (found,) = score_objects(tmp_path / "out", truth)
+    values = found.as_dict()
+    assert found.name == "walk"
+    assert values["frames"] == 4
+    assert values["idf1"] == values["hota"] == values["mota"] == 1
+    assert values["frame_ari"] is None
+    assert score_objects(tmp_path / "out", truth, skip=4)[0].score.frames == 2
+    with pytest.raises(NoFrames, match="from frame 6 on"):
+        score_objects(tmp_path / "out", truth, skip=6)
+
+
+def test_mot_text_against_boxes_of_mot(tmp_path):
+    truth = boxes_text(tmp_path / "truth.txt", range(2, 6))
+    # The frames 4 and 5 are not in it: nothing was found there.
+    found = boxes_text(tmp_path / "walk" / "mot.txt", range(4), (9, 5), ",1,-1,-1,-1")
+    for path in (found, found.parent):
+        (one,) = score_objects(path, truth)
+        assert one.name == "walk"
+        assert one.score.frames == 4
+        assert one.score.mota == pytest.approx(0.5)
+        assert one.score.switches == 0
+    # Pictures beside it that are no labels do not matter; labels do.
+    write(found.parent / "masks", [labels_of(t) for t in range(8)])
+    assert score_objects(found.parent, truth)[0].score.mota == pytest.approx(0.5)
+    write(found.parent / "labels", [labels_of(t) for t in range(8)])
+    assert score_objects(found.parent, truth)[0].score.mota == 1
+
+
+def test_a_truth_of_boxes_is_of_one_sequence(tmp_path):
+    truth = boxes_text(tmp_path / "truth.txt", range(3))
+    for name in "ab":
+        boxes_text(tmp_path / "out" / name / "mot.txt", range(3))
+    with pytest.raises(UnreadableInput, match="holds 2 sequences"):
+        score_objects(tmp_path / "out", truth)
+    assert score_objects(tmp_path / "out" / "b", truth)[0].score.mota == 1
+
+
+def test_what_need_not_be_found_is_flagged(tmp_path):
+    truth = boxes_text(tmp_path / "truth.txt", range(3), tail=",0,1,.2")
+    with_one = truth.read_text(encoding="ascii") + "1,8,1,1,3,3,1,1,1\n"
+    truth.write_text(with_one, encoding="ascii")
+    found = boxes_text(tmp_path / "mot.txt", range(3), tail=",0,-1,-1,-1")
+    (one,) = score_objects(found, truth)
+    assert one.score.mota == 0  # only number 8 counts, and it is missed
+    assert one.score.count_error == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["0,1,1,1,5,5", "1,1,1,1,0,5", "1,1,1,1,5", "1,1.5,1,1,5,5", "1,x,1,1,5,5", "1,1,nan,1,5,5"],
+)
+def test_lines_that_are_no_boxes_are_named(tmp_path, line):
+    path = tmp_path / "mot.txt"
+    path.write_text(f"1,2,1,1,5,5\n\n{line}\n", encoding="ascii")
+    with pytest.raises(UnreadableInput, match=r"line 3 is .*wanted frame,id,left,top"):
+        score_objects(path, path)
+
+
+def test_one_object_has_one_box_in_a_frame(tmp_path):
+    path = tmp_path / "mot.txt"
+    path.write_text("1,2,1,1,5,5\n1,2,3,3,5,5\n", encoding="ascii")
+    with pytest.raises(UnreadableInput, match="line 2: frame 1 has 2 twice"):
+        score_objects(path, path)
+    with pytest.raises(UnreadableInput, match="cannot be read as text"):
+        score_objects(path, tmp_path / "nothing.txt")
+
+
+def test_what_the_sink_writes_is_what_labels_hold(tmp_path):
+    from segment.export.mot import MotText
+    from segment.scores.objects import boxes_of, read_boxes
+
+    labels = np.stack([labels_of(t, (700, 3)) for t in range(4)]).astype(np.int32)
+    with MotText(tmp_path) as sink:
+        for frame in as_frames(np.zeros((4, 20, 30, 3), np.uint8), labels=labels):
+            sink.write(frame)
+    found = read_boxes(next(tmp_path.rglob("mot.txt")))
+    assert list(found) == [0, 1, 2, 3]
+    for t, boxes in found.items():
+        expected = boxes_of(labels[t])
+        np.testing.assert_array_equal(boxes.numbers, expected.numbers)
+        np.testing.assert_array_equal(boxes.places, expected.places)
+        assert not boxes.ignored.any()

@@ -154,3 +154,71 @@ def test_numbers_do_not_matter_and_measures_have_their_bounds(seed):
         assert other[name] == pytest.approx(value), name
         if name not in ("switches", "count_error"):
             assert value <= 1
+
+
+def box(*sides):
+    return np.array(sides, np.float64).reshape(-1, 4)
+
+
+def test_boxes_are_compared_by_their_overlap():
+    result = TrackScore()
+    true = box((0, 0, 10, 20), (30, 5, 40, 25))
+    # Shifted by a third of the width: 2/3 of 4/3; the other by half of it: 1/2 of 3/2.
+    found = box((10 / 3, 0, 40 / 3, 20), (35, 5, 45, 25))
+    result.count_boxes(np.array([7, 8]), found, np.array([1, 2]), true)
+    assert result.mota == pytest.approx(1 - 2 / 2)  # one is missed, one is false
+    assert result.idf1 == pytest.approx(2 * 1 / 4)
+    assert result.count_error == 0
+    assert math.isnan(result.frame_ari)
+    assert math.isnan(result.sequence_ari)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 1000))
+def test_boxes_score_as_masks_that_fill_them(seed):
+    generator = np.random.default_rng(seed)
+    masks, boxes = TrackScore(), TrackScore()
+    for _ in range(4):
+        sides = []
+        for _ in "ab":
+            # Two boxes a side that do not overlap, so that labels can draw them.
+            top = generator.integers(0, 6, 2)
+            left = np.array([0, 12]) + generator.integers(0, 6, 2)
+            extent = generator.integers(1, 6, (2, 2))
+            sides.append(np.stack([left, top, left + extent[0], top + extent[1]], axis=1))
+        pictures = np.zeros((2, 12, 24), np.int32)
+        for picture, places in zip(pictures, sides, strict=True):
+            for number, (x0, y0, x1, y1) in enumerate(places.tolist(), 1):
+                picture[y0:y1, x0:x1] = number
+        masks.count(pictures[0], pictures[1])
+        one, other = (places.astype(np.float64) for places in sides)
+        boxes.count_boxes(np.array([1, 2]), one, np.array([1, 2]), other)
+    for name in ("idf1", "hota", "mota", "switches", "count_error"):
+        assert getattr(boxes, name) == pytest.approx(getattr(masks, name)), name
+
+
+def test_who_may_be_ignored_is_neither_missed_nor_false():
+    true = box((0, 0, 10, 20), (30, 5, 40, 25))
+    ignored = np.array([False, True])
+    for found, mota in (
+        (true, 1.0),  # found all the same
+        (true[:1], 1.0),  # not found
+        (box((0, 0, 10, 20), (60, 5, 70, 25)), 0.0),  # false, and elsewhere
+        (true[1:], 0.0),  # the other one is missed
+    ):
+        result = TrackScore()
+        result.count_boxes(np.arange(len(found)), found, np.array([1, 2]), true, ignored)
+        assert result.mota == pytest.approx(mota)
+
+
+def test_boxes_that_make_no_sense_are_refused():
+    with pytest.raises(ValueError, match=r"boxes are \(1, 4\), wanted \(2, 4\)"):
+        TrackScore().count_boxes(np.array([1, 2]), box((0, 0, 1, 1)), np.array([]), box())
+    with pytest.raises(ValueError, match=r"two boxes in a frame: \[3, 3\]"):
+        TrackScore().count_boxes(
+            np.array([3, 3]), box((0, 0, 1, 1), (2, 2, 3, 3)), np.array([]), box()
+        )
+    with pytest.raises(ValueError, match=r"ignored is \(2,\), wanted \(1,\)"):
+        TrackScore().count_boxes(
+            np.array([]), box(), np.array([1]), box((0, 0, 1, 1)), np.ones(2, bool)
+        )
