@@ -1,6 +1,7 @@
 """What a grouper is worth: frames, identities and counts, against exact truth.
 
     python benchmarks/objects.py [--movi DATA] [--groupers NAME ...] [--sequences 40] [--seed 1000]
+    python benchmarks/objects.py --vtest DIR [--groupers NAME ...]
 
 Drawn crowds: people, cars and animals that cross, meet, queue, overtake and wander, seeds that
 nothing was chosen by; with their exact foreground and with a subtractor's mistakes (holes, ragged
@@ -8,34 +9,54 @@ edges, missing parts), as they are and after `clean`. Where pixels of an object 
 foreground, nobody can label them: they do not count. DATA is a folder of MOVi clips (npz with
 `video` and `segmentations`), whose foreground is the truth's. Milliseconds are processor time a
 frame.
+
+With `--vtest` nothing but real video: `vtest.avi` in DIR from its first frame, subtracted and
+cleaned in three ways, against the boxes by hand of tests/vtest (40 frames).
 """
 
 import argparse
 import inspect
 import time
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from segment import grouping
+from segment.background import GaussianMixtureSubtractor, PosteriorSubtractor
 from segment.masks import clean
 from segment.neural.scenes.silhouettes import STORIES, CrowdSettings, crowd
+from segment.protocols import Subtractor
+from segment.scores.objects import boxes_of, read_boxes
 from segment.scores.tracks import TrackScore
+from segment.video import open_frames
 
 COLUMNS = ("frame_ari", "sequence_ari", "idf1", "hota", "switches", "count_error")
+WITH_BOXES = ("idf1", "hota", "mota", "switches", "count_error")
+# What stands before the grouper on the command line, the subtractor, and the opening of `clean`.
+CHAINS = (
+    ("subtract clean", PosteriorSubtractor, 0),
+    ("subtract clean --opening 5", PosteriorSubtractor, 5),
+    ("subtract-mixture clean", GaussianMixtureSubtractor, 0),
+)
+VTEST = Path(__file__).parents[1] / "tests" / "vtest" / "truth.txt"
 Clip = tuple[str, np.ndarray, np.ndarray, np.ndarray]  # name, images, foreground, truth
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--movi", type=Path, help="folder of npz clips")
+    parser.add_argument("--vtest", type=Path, help="folder of vtest.avi; score on it alone")
     parser.add_argument("--groupers", nargs="+", choices=grouping.__all__, default=None)
     parser.add_argument("--sequences", type=int, default=40, help="drawn sequences")
     parser.add_argument("--seed", type=int, default=1000, help="of the first drawn sequence")
     parser.add_argument("--each", action="store_true", help="a line for every clip, too")
     options = parser.parse_args()
     names = options.groupers or [name for name in grouping.__all__ if needs_mask(name)]
+    if options.vtest:
+        vtest(options.vtest / "vtest.avi", names)
+        return
     sets: dict[str, list[Clip]] = {
         "drawn": list(drawn(options.seed, options.sequences, noise=0.0)),
         "drawn, noisy": list(drawn(options.seed, options.sequences, noise=1.0)),
@@ -81,6 +102,39 @@ def movi(folder: Path) -> Iterator[Clip]:
             video = held["video"]
             truth = held["segmentations"].reshape(video.shape[:3]).astype(np.int32)
         yield path.stem, video, truth > 0, truth
+
+
+def vtest(path: Path, names: list[str]) -> None:
+    """Print what each grouper makes of real video, the whole chain before it."""
+    truth = read_boxes(VTEST)
+    for title, kind, opening in CHAINS:
+        images, masks = seen(path, max(truth) + 1, kind(), opening)
+        print(f"\n{title:50}" + "".join(f"{c:>13}" for c in WITH_BOXES) + "     ms")
+        for name in names:
+            grouper, score, seconds = getattr(grouping, name)(), TrackScore(), 0.0
+            for index, (image, mask) in enumerate(zip(images, masks, strict=True)):
+                begun = time.process_time()
+                labels = grouper.group(image, mask)
+                seconds += time.process_time() - begun
+                if index in truth:
+                    found, true = boxes_of(labels), truth[index]
+                    score.count_boxes(
+                        found.numbers, found.places, true.numbers, true.places, true.ignored
+                    )
+            values = "".join(f"{getattr(score, column):13.3f}" for column in WITH_BOXES)
+            print(f"{name:50}{values}{1e3 * seconds / len(images):7.2f}", flush=True)
+
+
+def seen(
+    path: Path, length: int, subtractor: Subtractor, opening: int
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Return the first frames of a video and their foreground."""
+    images, masks = [], []
+    with open_frames(path) as frames:
+        for frame in islice(frames, length):
+            images.append(frame.image)
+            masks.append(clean(subtractor.apply(frame.image), opening=opening))
+    return images, masks
 
 
 def judge(
