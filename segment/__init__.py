@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from segment import pipeline
     from segment.background.compat import createBackgroundSubtractor
     from segment.cli import run
+    from segment.detections import to_detections
     from segment.errors import SegmentError
     from segment.frame import Frame, SequenceInfo
     from segment.protocols import Damage, FrameSource, Grouper, Sink, Subtractor
@@ -38,6 +39,7 @@ __all__ = [
     "open_frames",
     "pipeline",
     "run",
+    "to_detections",
 ]
 
 # A library prints nothing; who wants its messages gives the logger "segment" a handler.
@@ -57,6 +59,7 @@ _HOMES = {
     "createBackgroundSubtractor": "background.compat",
     "open_frames": "video",
     "run": "cli",
+    "to_detections": "detections",
 }
 
 

@@ -40,6 +40,7 @@ LEANS_ON = {
         {"arrays", "errors", "frame", "protocols", "video"},
         {"numpy", "numba", "cv2", "scipy", "skimage"},
     ),
+    "detections": ({"errors", "frame"}, {"numpy", "supervision"}),
     "pipeline": ({"arrays", "errors", "frame", "masks", "protocols"}, set()),
     "cli": (None, {"click", "rich"}),
 }
