@@ -133,7 +133,7 @@ def test_unknown_models_are_named(tmp_path):
 
 @pytest.mark.parametrize("name", [name for name in SHIPPED if not is_seeded(name)])
 def test_shipped_weights_are_as_good_as_they_say(name):
-    """A hundred of the scenes that the score was taken on, the very same ones."""
+    """A hundred of the scenes that the score was taken on, fewer where they are long."""
     folder = zoo.find(name)
     recipe = zoo.recipe_of(folder)
     document = zoo.read_score(folder)
@@ -144,7 +144,8 @@ def test_shipped_weights_are_as_good_as_they_say(name):
     assert (folder / "weights.safetensors").stat().st_size < 8e6
     model = neural.load(name, device="cpu").model
     assert model.config == recipe.model
-    found = score(model, recipe, count=100)
+    # Sequences of balls take long, and their scores spread little.
+    found = score(model, recipe, count=25 if recipe.scenes.kind == "balls" else 100)
     # Three standard errors of a hundred scenes, whose own scores spread by some 0.2.
     assert found["ami"] == pytest.approx(said["ami"], abs=0.06)
     assert found["ari"] == pytest.approx(said["ari"], abs=0.06)
