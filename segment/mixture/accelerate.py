@@ -20,9 +20,11 @@ from segment.mixture.samples import Floats
 __all__ = ["aitken", "anderson", "conjugate_gradient", "squarem"]
 
 # EM's last two steps must be that parallel, and the last gain that small (nats a sample),
-# before a path is extrapolated: before, it still chooses between valleys.
+# before a path is extrapolated: before, it still chooses between valleys. From 1e-2 on, five of
+# 171 fits of pictures' colours ended in a lower valley than EM's; from 1e-3 on three, and seven
+# in a higher one.
 _PARALLEL = 0.5
-_SMALL_GAIN = 1e-2
+_SMALL_GAIN = 1e-3
 
 _ANDERSON_MEMORY = 8
 _MOST_STEPS = 1000.0
@@ -79,7 +81,7 @@ def _extrapolate(problem: Problem, start: Point, guess: object) -> Iterator[tupl
             longest = max(2.0, longest / 4)
             there = problem.visit(after)
         else:
-            longest = min(longest * 4, _MOST_STEPS)
+            longest = min(longest * 2, _MOST_STEPS)
         yield there, False
         # One more step of EM smooths what the guess has roughened.
         point = problem.visit(problem.map(there))

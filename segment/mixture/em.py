@@ -126,7 +126,8 @@ def run(
         callback(previous)
     reached = point.objective
     converged, reason = False, f"max_iter={max_iter} was reached"
-    best = point
+    best = top = point
+    kept = len(history)
     ways = method(problem, point)
     while problem.passes <= max_iter:
         try:
@@ -142,13 +143,16 @@ def run(
             break
         fall = (best.objective - point.objective) / total
         rounding = 1e-7 * max(1.0, abs(best.objective) / total)
-        # Whoever asks for tol=0 wants all iterations, and knows that rounding is left.
-        if monotone and fall > (rounding if tol == 0 else 0.0):
-            converged = fall <= max(tol, rounding)
+        # Rounding and regularisation lower a step a little, mostly the one after a guess; that
+        # is no end, which had left SQUAREM below plain EM.
+        if monotone and fall > rounding:
+            converged = fall <= tol
             reason = f"the objective fell by {fall:.3g} nats a sample: rounding or regularisation"
             break
         before, best = best, point
         history.append(step)
+        if point.objective >= top.objective:
+            top, kept = point, len(history)
         if callback is not None:
             callback(step)
         if monotone and checkpoint:
@@ -160,6 +164,8 @@ def run(
                 converged, reason = True, f"gained {gain:.3g} < tol={tol:g} nats a sample"
                 break
             reached = point.objective
+    if monotone and tol > 0:
+        best, history = top, history[:kept]
     if not monotone:
         converged = problem.passes > max_iter
         reason = f"its {max_iter} iterations are done" if converged else reason

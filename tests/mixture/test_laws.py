@@ -19,7 +19,9 @@ from segment.mixture import (
     SoftKMeans,
     StudentMixture,
 )
+from segment.mixture.em import Problem, run
 from segment.mixture.family import Family
+from segment.mixture.gaussian_family import GaussianFamily, GaussianParameters
 from segment.mixture.samples import Samples
 
 RNG = np.random.default_rng(0)
@@ -313,3 +315,26 @@ def test_without_gaps_both_ways_are_one():
     whole.set_params(**begin).fit(BLOBS)
     np.testing.assert_allclose(holed.means_, whole.means_, rtol=1e-9)
     np.testing.assert_allclose(holed.covariances_, whole.covariances_, rtol=1e-8)
+
+
+def test_a_fall_within_rounding_is_no_end_and_not_where_a_fit_ends():
+    rng = np.random.default_rng(0)
+    X = np.concatenate([rng.normal(size=(100, 2)), rng.normal(2, 2, (100, 2))])
+    samples = Samples.check(X, threads=1)
+    family = GaussianFamily(2, "full", reg_covar=0, scale=samples.scale)
+    start = GaussianParameters(np.full(2, 0.5), X[[0, 150]], np.tile(np.eye(2), (2, 1, 1)))
+    # The regularisation of variances lowers the step after a guess like that.
+    slip = 3e-8 * len(X)
+
+    def stumble(problem, point):
+        for number in range(6):
+            point = problem.visit(problem.map(point))
+            yield point, False
+            lower = point.objective - slip
+            yield point._replace(objective=lower, log_likelihood=lower), number == 5
+
+    fit = run(Problem(family, samples, rng), start, stumble, tol=1e-9, max_iter=50)
+
+    objectives = [step.objective for step in fit.history]
+    assert fit.passes == 7
+    assert objectives[-1] == max(objectives) == pytest.approx(fit.point.objective / len(X))
