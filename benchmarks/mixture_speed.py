@@ -2,16 +2,16 @@
 
 Same samples, same start, same iterations, one process, taken in turn; medians.
 `OMP_NUM_THREADS=1 python benchmarks/mixture_speed.py [--quick] [--memory] [--threads]`
+`--size 1080p --iterations 3 --rounds 1` is for those who cannot wait an hour for the peers.
 """
 
 import argparse
-import resource
 import time
+import tracemalloc
 import warnings
 
 import numpy as np
 
-ITERATIONS = 10
 SIZES = {"640x480": 307_200, "1080p": 2_073_600}
 
 
@@ -97,25 +97,29 @@ def seconds(function, iterations, clock=time.process_time):
     return (clock() - begin) / iterations
 
 
-def row(size, features, components, covariance, rounds, with_pomegranate):
+def row(size, features, components, covariance, rounds, iterations, with_pomegranate):
     X64 = samples(SIZES[size], features, components)
     X32 = X64.astype(np.float32)
+    X8 = np.clip(X64, 0, 255).astype(np.uint8)
     begin = start(X64, components, covariance)
     case = (components, covariance, begin)
     runs = {
         "segment f32": lambda n: ours(X32, *case, n),
         "segment f64": lambda n: ours(X64, *case, n),
+        "segment u8": lambda n: ours(X8, *case, n),
         "segment f64 double": lambda n: ours(X64, *case, n, precision="double"),
         "sklearn f64": lambda n: theirs(X64, *case, n),
         "sklearn f32": lambda n: theirs(X32, *case, n),
     }
     if with_pomegranate:
         runs["pomegranate"] = lambda n: pomegranate(X32, *case, n)
-    ours(X32, *case, 1), ours(X64, *case, 1), ours(X64, *case, 1, precision="double")
+    for X in (X32, X64, X8):
+        ours(X, *case, 1)  # kernels are compiled now
+    ours(X64, *case, 1, precision="double")
     times = {name: [] for name in runs}
     for _ in range(rounds):
         for name, function in runs.items():
-            times[name].append(seconds(function, ITERATIONS))
+            times[name].append(seconds(function, iterations))
     medians = {name: float(np.median(values)) for name, values in times.items()}
     reference = theirs(X64, *case, 3).score(X64)
     print(f"{size} x {features}, K={components}, {covariance}")
@@ -155,15 +159,19 @@ def threads_table():
 
 
 def memory_table():
-    X = samples(SIZES["1080p"], 5, 8).astype(np.float32)
-    for covariance in ("full", "diag"):
-        begin = start(X, 8, covariance)
-        ours(X[:6400], 8, covariance, begin, 2, 2, precision="single")
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        # Fill what the process has once used and freed, so that every new page counts.
-        ours(X, 8, covariance, begin, 5, 2)
-        after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        print(f"  1080p x 5, K=8, {covariance}: {(after - before) / 1024:.1f} MB more at the peak")
+    drawn = samples(SIZES["1080p"], 5, 8)
+    for kind in (np.float64, np.float32, np.uint8):
+        X = np.clip(drawn, 0, 255).astype(kind)
+        for covariance in ("full", "diag"):
+            begin = start(X, 8, covariance)
+            ours(X[:6400], 8, covariance, begin, 2, 2, precision="single")
+            tracemalloc.start()
+            ours(X, 8, covariance, begin, 5, 2)
+            peak = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+            print(
+                f"  1080p x 5, K=8, {covariance}, {X.dtype}: {peak / 1e6:.1f} MB beyond the samples"
+            )
 
 
 def main():
@@ -174,6 +182,7 @@ def main():
     parser.add_argument("--threads", action="store_true", help="wall time of two threads only")
     parser.add_argument("--size", choices=SIZES, help="one size only")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--iterations", type=int, default=10)
     options = parser.parse_args()
     if options.memory:
         memory_table()
@@ -185,7 +194,15 @@ def main():
                 [(5, 8)] if options.quick else [(3, 5), (3, 8), (5, 5), (5, 8)]
             ):
                 for covariance in ("full", "diag"):
-                    row(size, features, components, covariance, options.rounds, options.pomegranate)
+                    row(
+                        size,
+                        features,
+                        components,
+                        covariance,
+                        options.rounds,
+                        options.iterations,
+                        options.pomegranate,
+                    )
             if options.quick and not options.size:
                 break
 
