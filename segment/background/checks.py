@@ -1,33 +1,60 @@
-"""Checks at the door that every subtractor shares."""
+"""Checks of parameters that every subtractor shares; what goes in with a frame: see `inputs`."""
 
-from collections.abc import Collection
+import math
 from typing import Any
 
-import numpy as np
+__all__ = [
+    "check_above_0",
+    "check_complexity",
+    "check_components",
+    "check_history",
+    "check_rate",
+    "check_share",
+    "check_variances",
+]
 
-__all__ = ["check_pixels", "check_same_shape"]
+
+def check_components(components: int, name: str = "components") -> None:
+    """Raise ValueError unless a pixel can have so many modes, 1 to 255."""
+    if not 1 <= components <= 255:
+        raise ValueError(f"{name} is {components}, wanted 1 to 255 modes")
 
 
-def check_pixels(image: Any, channels: Collection[int]) -> None:
-    """Raise unless `image` is a numpy array (H, W, C) uint8, not empty, C one of `channels`."""
-    if not isinstance(image, np.ndarray):
-        raise TypeError(f"image is a {type(image).__name__}, wanted a numpy array of uint8")
-    if image.dtype != np.uint8:
-        raise TypeError(f"image is {image.dtype}, wanted uint8; convert it before the call")
-    if image.ndim != 3 or image.shape[2] not in channels:
-        known = ", ".join(map(str, channels))
+def check_history(history: float) -> None:
+    """Raise ValueError unless `history` is at least 1 frame."""
+    if not history >= 1:
+        raise ValueError(f"history is {history}, wanted at least 1 frame")
+
+
+def check_above_0(name: str, value: Any, *, finite: bool = False) -> None:
+    """Raise ValueError unless `value` is above 0, and finite where that is asked for."""
+    if not value > 0 or (finite and not math.isfinite(value)):
+        wanted = "a finite number above 0" if finite else "more than 0"
+        raise ValueError(f"{name} is {value}, wanted {wanted}")
+
+
+def check_share(name: str, value: float) -> None:
+    """Raise ValueError unless `value` is in (0, 1]."""
+    if not 0 < value <= 1:
+        raise ValueError(f"{name} is {value}, wanted more than 0, at most 1")
+
+
+def check_complexity(name: str, value: float) -> None:
+    """Raise ValueError unless `value`, the strength of a prior, is in [0, 1)."""
+    if not 0 <= value < 1:
+        raise ValueError(f"{name} is {value}, wanted at least 0, less than 1")
+
+
+def check_rate(rate: float) -> None:
+    """Raise ValueError unless a learning rate is in [0, 1]."""
+    if not 0 <= rate <= 1:
+        raise ValueError(f"learning_rate is {rate}, wanted a number in [0, 1] or None")
+
+
+def check_variances(low: float, first: float, high: float) -> None:
+    """Raise ValueError unless 0 < low <= first <= high, all finite."""
+    if not 0 < low <= first <= high < math.inf:
         raise ValueError(
-            f"image is {image.shape}, wanted (height, width, channels) with channels one of "
-            f"{known}; a grey picture gets its axis by image[:, :, None]"
-        )
-    if image.size == 0:
-        raise ValueError(f"image is {image.shape} and holds no pixel")
-
-
-def check_same_shape(image: Any, shape: tuple[int, ...] | None, name: str) -> None:
-    """Raise ValueError if a background of another `shape` has been learned already."""
-    if shape is not None and image.shape != shape:
-        raise ValueError(
-            f"image is {image.shape}, but the background learned so far is {shape}; "
-            f"begin a new sequence with a new {name}"
+            f"smallest, initial and largest variance are {low}, {first} and {high}, "
+            "wanted them above 0 and in this order"
         )

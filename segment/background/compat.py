@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.arrays import Mask
+from segment.background import checks
 from segment.background.inputs import check_image
 from segment.background.posterior import PosteriorSubtractor
 
@@ -173,8 +174,7 @@ class CompatibleSubtractor:
     def setHistory(self, history: int) -> None:
         """Frames that are remembered, from 1."""
         history = operator.index(history)
-        if history < 1:
-            raise ValueError(f"history is {history}, wanted at least 1 frame")
+        checks.check_history(history)
         self._history = history
 
     def getNMixtures(self) -> int:
@@ -183,8 +183,7 @@ class CompatibleSubtractor:
     def setNMixtures(self, nmixtures: int) -> None:
         """Most modes of a pixel, 1 to 255. Another number begins anew with the next frame."""
         nmixtures = operator.index(nmixtures)
-        if not 1 <= nmixtures <= 255:
-            raise ValueError(f"nmixtures is {nmixtures}, wanted 1 to 255 modes")
+        checks.check_components(nmixtures, "nmixtures")
         if nmixtures != self._modes:
             self._modes = nmixtures
             self.clear()
@@ -194,8 +193,7 @@ class CompatibleSubtractor:
 
     def setBackgroundRatio(self, ratio: float) -> None:
         """Share of the past, in (0, 1], that the background modes explain."""
-        if not 0 < ratio <= 1:
-            raise ValueError(f"ratio is {ratio}, wanted more than 0, at most 1")
+        checks.check_share("ratio", ratio)
         self._background_ratio = float(ratio)
 
     def getVarThreshold(self) -> float:
@@ -238,8 +236,7 @@ class CompatibleSubtractor:
 
     def setComplexityReductionThreshold(self, ct: float) -> None:
         """Strength of the prior against modes, in [0, 1)."""
-        if not 0 <= ct < 1:
-            raise ValueError(f"ct is {ct}, wanted at least 0, less than 1")
+        checks.check_complexity("ct", ct)
         self._complexity = float(ct)
 
     def getDetectShadows(self) -> bool:
@@ -266,8 +263,7 @@ class CompatibleSubtractor:
 
     def setShadowThreshold(self, threshold: float) -> None:
         """Brightness, in (0, 1], that the deepest shadow leaves."""
-        if not 0 < threshold <= 1:
-            raise ValueError(f"threshold is {threshold}, wanted more than 0, at most 1")
+        checks.check_share("threshold", threshold)
         self._darkest = float(threshold)
 
     # --- the engine ---
@@ -313,6 +309,5 @@ def _as_plane(known: NDArray[Any] | None) -> Mask | None:
 
 
 def _above_0(name: str, value: float) -> float:
-    if not 0 < value < float("inf"):
-        raise ValueError(f"{name} is {value}, wanted a finite number above 0")
+    checks.check_above_0(name, value, finite=True)
     return float(value)

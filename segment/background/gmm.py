@@ -9,7 +9,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from segment import threads as rows
 from segment.arrays import Mask
-from segment.background import kernels
+from segment.background import checks, kernels
 from segment.background.inputs import (
     Guided,
     Invalid,
@@ -448,24 +448,14 @@ class GaussianMixtureSubtractor(Guided, Saved):
     def _check_parameters(self) -> None:
         if self.dtype not in (np.float32, np.float64):
             raise ValueError(f"dtype is {self.dtype}, wanted float32 or float64")
-        if not 1 <= self.components <= 255:
-            raise ValueError(f"components is {self.components}, wanted 1 to 255 modes")
-        if not self.history >= 1:
-            raise ValueError(f"history is {self.history}, wanted at least 1 frame")
+        checks.check_components(self.components)
+        checks.check_history(self.history)
         for name in ("threshold", "match_threshold"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} is {getattr(self, name)}, wanted more than 0")
+            checks.check_above_0(name, getattr(self, name))
         for name in ("background_weight", "darkest_shadow"):
-            if not 0 < getattr(self, name) <= 1:
-                raise ValueError(f"{name} is {getattr(self, name)}, wanted more than 0, at most 1")
-        if not 0 <= self.complexity < 1:
-            raise ValueError(f"complexity is {self.complexity}, wanted at least 0, less than 1")
-        low, first, high = self.smallest_variance, self.initial_variance, self.largest_variance
-        if not 0 < low <= first <= high < float("inf"):
-            raise ValueError(
-                f"smallest, initial and largest variance are {low}, {first} and {high}, "
-                "wanted them above 0 and in this order"
-            )
+            checks.check_share(name, getattr(self, name))
+        checks.check_complexity("complexity", self.complexity)
+        checks.check_variances(self.smallest_variance, self.initial_variance, self.largest_variance)
         rows.count_threads(self.threads)
 
 

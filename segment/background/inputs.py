@@ -16,6 +16,7 @@ invalid : what to do about NaN and infinity in an image, "raise" or take the pix
     "unknown": background in this frame, and nothing learned from it.
 """
 
+from collections.abc import Collection
 from typing import Any, Literal
 
 import numpy as np
@@ -53,21 +54,28 @@ _OVERSHOOT = 0.25
 _LEVELS = {"uint8": 1.0, "uint16": 1 / 257, "float32": 255.0, "float64": 255.0}
 
 
-def check_image(image: Any) -> None:
+def check_image(
+    image: Any, *, channels: Collection[int] | None = None, dtypes: Collection[str] | None = None
+) -> None:
     """Raise unless `image` is (H, W, C) of a known type, not empty, C from 1 to 8.
 
-    Values are not looked at: `find_invalid` does that.
+    A subtractor that takes less names its `channels` and `dtypes`. Values are not looked at:
+    `find_invalid` does that.
     """
     if not isinstance(image, np.ndarray):
-        raise TypeError(
-            f"image is a {type(image).__name__}, wanted a numpy array of uint8, uint16, "
-            "float32 or float64"
-        )
-    grey_levels(image.dtype)
-    if image.ndim != 3 or not 1 <= image.shape[2] <= MOST_CHANNELS:
+        types = "uint8, uint16, float32 or float64" if dtypes is None else " or ".join(dtypes)
+        raise TypeError(f"image is a {type(image).__name__}, wanted a numpy array of {types}")
+    if dtypes is None:
+        grey_levels(image.dtype)
+    elif image.dtype.name not in dtypes:
+        wanted = " or ".join(dtypes)
+        raise TypeError(f"image is {image.dtype}, wanted {wanted}; convert it before the call")
+    known = range(1, MOST_CHANNELS + 1) if channels is None else channels
+    if image.ndim != 3 or image.shape[2] not in known:
+        some = f"1 to {MOST_CHANNELS}" if channels is None else " or ".join(map(str, channels))
         raise ValueError(
-            f"image is {image.shape}, wanted (height, width, channels) with 1 to "
-            f"{MOST_CHANNELS} channels; a grey picture gets its axis by image[:, :, None]"
+            f"image is {image.shape}, wanted (height, width, channels) with {some} channels; "
+            "a grey picture gets its axis by image[:, :, None]"
         )
     if image.size == 0:
         raise ValueError(f"image is {image.shape} and holds no pixel")

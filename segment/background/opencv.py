@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 
 from segment.arrays import Image, Mask
-from segment.background.checks import check_pixels, check_same_shape
+from segment.background import checks
+from segment.background.inputs import check_image, check_like_before
 
 __all__ = ["OpenCVSubtractor"]
 
@@ -39,16 +40,16 @@ class OpenCVSubtractor:
     ) -> None:
         if method not in ("mog2", "knn"):
             raise ValueError(f'method is {method!r}, wanted "mog2" or "knn"')
-        if history < 1:
-            raise ValueError(f"history is {history}, wanted at least 1 frame")
-        if threshold is not None and not threshold > 0:
-            raise ValueError(f"threshold is {threshold}, wanted more than 0")
+        checks.check_history(history)
+        if threshold is not None:
+            checks.check_above_0("threshold", threshold)
         self.method = method
         self.history = history
         self.threshold = threshold
         self.detect_shadows = detect_shadows
         self._peer: Any = None
         self._shape: tuple[int, ...] | None = None
+        self._labels: Any = None
 
     def apply(self, image: Image, learning_rate: float | None = None) -> Mask:
         """Return the foreground mask (H, W) of the next frame, and learn from it.
@@ -56,10 +57,10 @@ class OpenCVSubtractor:
         `learning_rate` in [0, 1] is the share of the frame that is learned; None leaves
         it to OpenCV. Raises ValueError when the size or the channels change.
         """
-        check_pixels(image, (1, 3))
-        check_same_shape(image, self._shape, type(self).__name__)
-        if learning_rate is not None and not 0 <= learning_rate <= 1:
-            raise ValueError(f"learning_rate is {learning_rate}, wanted a number in [0, 1] or None")
+        check_image(image, channels=(1, 3), dtypes=("uint8",))
+        check_like_before(image, self._shape, None, type(self).__name__)
+        if learning_rate is not None:
+            checks.check_rate(learning_rate)
         first = self._shape is None
         if first:
             self._begin(image)
@@ -68,9 +69,20 @@ class OpenCVSubtractor:
             # With rate 0 OpenCV would learn nothing at all, and have no background to show.
             self._peer.apply(image, learningRate=-1.0)
             return np.zeros(image.shape[:2], np.bool_)
+        self._labels = self._peer.apply(image, learningRate=rate)
         # 127 is shadow, which is background.
-        foreground: Mask = self._peer.apply(image, learningRate=rate) == 255
+        foreground: Mask = self._labels == 255
         return foreground
+
+    def shadows(self) -> Mask:
+        """Return where the last frame showed a shadow on the background, (H, W) bool.
+
+        Raises ValueError unless `detect_shadows` is set, and before the second frame.
+        """
+        if not self.detect_shadows or self._labels is None:
+            raise ValueError("there are no shadows before detect_shadows is set and a second frame")
+        shadow: Mask = self._labels == 127
+        return shadow
 
     def background(self) -> Image:
         """Return the background picture learned so far, (H, W, C) uint8.
