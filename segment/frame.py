@@ -38,6 +38,8 @@ class Frame:
     region : (H, W) bool, where to look; None is everywhere.
     foreground : (H, W) bool, None before a subtractor.
     labels : (H, W) int32, 0 is background, None before a grouper.
+    shadow : (H, W) bool, shadows on the background, None unless they were asked for. What a
+        later stage makes foreground is foreground, whatever stands here.
     """
 
     image: Image
@@ -47,3 +49,4 @@ class Frame:
     region: Mask | None = None
     foreground: Mask | None = None
     labels: Labels | None = None
+    shadow: Mask | None = None

@@ -24,12 +24,34 @@ from segment.protocols import Grouper, Sink, Subtractor
 __all__ = ["clean", "export", "group", "read_ahead", "subtract"]
 
 
-def subtract(frames: Iterable[Frame], subtractor: Subtractor) -> Iterator[Frame]:
-    """Give every frame its foreground mask; nothing outside `frame.region` is foreground."""
+def subtract(
+    frames: Iterable[Frame], subtractor: Subtractor, *, shadows: bool = False
+) -> Iterator[Frame]:
+    """Give every frame its foreground mask; nothing outside `frame.region` is foreground.
+
+    With `shadows` also where the subtractor's `shadows()` sees a shadow on the background;
+    ValueError when it does not look for any.
+    """
+    if shadows and getattr(subtractor, "detect_shadows", True) is False:
+        raise ValueError(
+            f"shadows are asked for, but {type(subtractor).__name__} has detect_shadows=False; "
+            "set it to True"
+        )
     with _closing(frames):
         for frame in frames:
             foreground = subtractor.apply(frame.image)
-            yield replace(frame, foreground=_within(foreground, frame.region))
+            shadow = _within(_shadows(subtractor, foreground), frame.region) if shadows else None
+            foreground = _within(foreground, frame.region)
+            yield replace(frame, foreground=foreground, shadow=shadow)
+
+
+def _shadows(subtractor: Any, foreground: Mask) -> Mask:
+    try:
+        found: Mask = subtractor.shadows()
+    except ValueError:
+        # A first frame is the background: there is nothing yet to see a shadow on.
+        return foreground & ~foreground
+    return found & ~foreground
 
 
 def clean(frames: Iterable[Frame], **settings: Any) -> Iterator[Frame]:

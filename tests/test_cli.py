@@ -588,7 +588,7 @@ def test_defaults_on_the_line_are_those_of_the_library():
             for key, parameter in inspect.signature(function).parameters.items()
         }
         for option in main.commands[name].params:
-            if option.name in {"state", "state_every", "region", "ignore"}:
+            if option.name in {"state", "state_every", "region", "ignore", "shadows"}:
                 continue  # the line's own
             assert option.name in defaults, f"{name} has no parameter {option.name}"
             if isinstance(option.default, (str, int, float)):

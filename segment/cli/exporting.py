@@ -78,7 +78,8 @@ def export(out: Path, formats: tuple[str, ...], overwrite: bool, resume: bool) -
     """Write what was found below OUT, in a folder for each sequence.
 
     \b
-    masks    masks/000000.png    foreground masks, 8-bit, 0 and 255, named by frame number
+    masks    masks/000000.png    foreground masks, 8-bit, 0 and 255 (127: shadow, if asked for),
+                                 named by frame number
     video    masks.mkv           the same as lossless video (FFV1)
     labels   labels/000000.png   object ids, 16-bit, 0 is background
     coco     objects.json        COCO with RLE, bbox, area and track_id

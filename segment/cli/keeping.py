@@ -50,11 +50,13 @@ def subtract(
     state_every: float,
     region: str | None,
     ignore: str | None,
+    shadows: bool = False,
     **options: Any,
 ) -> "Iterator[Frame]":
     """Subtract by a `kind` with `options`, which begins with `state` and is kept there.
 
-    `region` and `ignore` are mask pictures. Raises BadState, UnreadableInput, OutputError.
+    `region` and `ignore` are mask pictures; `shadows` get a label of their own. Raises
+    BadState, UnreadableInput, OutputError.
     """
     from segment import pipeline
     from segment.background.inputs import Guided
@@ -73,8 +75,8 @@ def subtract(
         # What is measured on the picture as a whole is measured there.
         subtractor.region = where
     if path is None:
-        return pipeline.subtract(frames, subtractor)  # type: ignore[arg-type]
-    return _kept(frames, subtractor, path, 60 * state_every)
+        return pipeline.subtract(frames, subtractor, shadows=shadows)  # type: ignore[arg-type]
+    return _kept(frames, subtractor, path, 60 * state_every, shadows)
 
 
 def state_path(given: str, name: str) -> Path:
@@ -169,13 +171,17 @@ class _Sound:
         self.sound = True
         return mask
 
+    def shadows(self) -> "Mask":
+        shadow: Mask = self._subtractor.shadows()
+        return shadow
+
     def background(self) -> "Image":
         picture: Image = self._subtractor.background()
         return picture
 
 
 def _kept(
-    frames: "Iterator[Frame]", subtractor: "Saved", path: Path, every: float
+    frames: "Iterator[Frame]", subtractor: "Saved", path: Path, every: float, shadows: bool
 ) -> "Iterator[Frame]":
     """Subtract, and keep what is learned every so many seconds (0 is never) and at the end.
 
@@ -193,7 +199,7 @@ def _kept(
             log.warning("%s", error)
 
     try:
-        for frame in pipeline.subtract(frames, sound):
+        for frame in pipeline.subtract(frames, sound, shadows=shadows):
             yield frame
             if every and time.monotonic() - saved >= every:
                 try_to_save()  # a full disk is no reason to be blind

@@ -61,6 +61,13 @@ def _patience(what: str = "an object", more: str = "") -> Decorator:
     )
 
 
+_shadows: Decorator = click.option(
+    "--shadows",
+    is_flag=True,
+    help="Give shadows a label of their own: 127 in masks, violet in the overlay.",
+)
+
+
 def _kept_and_guided(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option(
@@ -117,6 +124,7 @@ def _kept_and_guided(command: Callable[..., Any]) -> Callable[..., Any]:
     show_default=True,
     help="Begin anew when the whole scene has changed at once, as when a light is switched.",
 )
+@_shadows
 @_kept_and_guided
 @_threads
 @stage(gives=("foreground",))
@@ -142,6 +150,7 @@ def subtract(frames: "Iterator[Frame]", **options: Any) -> "Iterator[Frame]":
 )
 @_components(5)
 @click.option("--detect-shadows", is_flag=True, help="Take shadows out of the foreground.")
+@_shadows
 @_kept_and_guided
 @_threads
 @stage(gives=("foreground",))
@@ -149,6 +158,8 @@ def subtract_mixture(frames: "Iterator[Frame]", **options: Any) -> "Iterator[Fra
     """Mark foreground by the plain mixture of the literature, pixel by pixel: the fastest."""
     from segment.background import GaussianMixtureSubtractor
 
+    # What is to be told apart must be looked for.
+    options["detect_shadows"] |= options["shadows"]
     return keeping.subtract(frames, GaussianMixtureSubtractor, **options)
 
 
@@ -171,13 +182,15 @@ def subtract_mixture(frames: "Iterator[Frame]", **options: Any) -> "Iterator[Fra
     is_flag=True,
     help="Take shadows out of the foreground. OpenCV's own default; slower, and less exact.",
 )
+@_shadows
 @stage(gives=("foreground",))
-def subtract_opencv(frames: "Iterator[Frame]", **options: Any) -> "Iterator[Frame]":
+def subtract_opencv(frames: "Iterator[Frame]", shadows: bool, **options: Any) -> "Iterator[Frame]":
     """Mark foreground by OpenCV's MOG2 or KNN, to compare with."""
     from segment import pipeline
     from segment.background import OpenCVSubtractor
 
-    return pipeline.subtract(frames, OpenCVSubtractor(**options))
+    options["detect_shadows"] |= shadows
+    return pipeline.subtract(frames, OpenCVSubtractor(**options), shadows=shadows)
 
 
 @click.command(cls=Stage)

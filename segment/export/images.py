@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from segment.errors import OutputError
 from segment.export.files import Mode, Needs, make_folder, sweep, told, write_whole
-from segment.export.need import foreground_of, labels_of
+from segment.export.need import grey_of, labels_of
 from segment.frame import Frame
 
 LARGEST_ID = 65535
@@ -80,7 +80,7 @@ def numbered(folder: Path) -> list[Path]:
 
 
 class MaskImages(_Images):
-    """`masks/000000.png` ...: 8-bit, 255 where there is foreground, 0 elsewhere."""
+    """`masks/000000.png` ...: 8-bit, 255 foreground, 127 shadow if asked for, 0 elsewhere."""
 
     output = "masks"
     needs: ClassVar[Needs] = "foreground"
@@ -88,7 +88,7 @@ class MaskImages(_Images):
     _options = _filter("NONE")
 
     def _picture(self, frame: Frame) -> NDArray[np.uint8]:
-        return foreground_of(frame).view(np.uint8) * np.uint8(255)
+        return grey_of(frame)
 
 
 class LabelImages(_Images):

@@ -1,8 +1,14 @@
 """What a sink takes from a frame, or the line that says what is missing."""
 
+import numpy as np
+from numpy.typing import NDArray
+
 from segment.arrays import Labels, Mask
 from segment.errors import MissingForeground, MissingLabels
 from segment.frame import Frame
+
+SHADOW = 127
+"""Grey value of shadows in masks, as in OpenCV's; `segment score` takes it for background."""
 
 
 def foreground_of(frame: Frame) -> Mask:
@@ -13,6 +19,17 @@ def foreground_of(frame: Frame) -> Mask:
             "put a subtract-... command before export"
         )
     return frame.foreground
+
+
+def grey_of(frame: Frame) -> NDArray[np.uint8]:
+    """The frame's mask as it is written: 255 foreground, 127 shadow if asked for, 0 elsewhere.
+
+    Raises MissingForeground.
+    """
+    picture = foreground_of(frame).view(np.uint8) * np.uint8(255)
+    if frame.shadow is not None:
+        picture[frame.shadow & (picture == 0)] = SHADOW
+    return picture
 
 
 def labels_of(frame: Frame) -> Labels:

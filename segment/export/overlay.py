@@ -15,6 +15,7 @@ Colour = tuple[int, int, int]
 
 FILL = 0.30  # share of the object's colour inside it
 _LONE: Colour = (255, 196, 0)  # foreground that belongs to no object
+_SHADE: Colour = (132, 94, 255)  # shadows
 _INK = np.array([245.0, 246.0, 248.0])
 _PLATE = np.array([16.0, 18.0, 22.0])
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
@@ -24,20 +25,26 @@ _CELL = 8  # tags keep out of each other's way on a grid of so many pixels
 
 
 def draw_overlay(
-    image: Image, foreground: Mask | None, labels: Labels | None, time: float
+    image: Image,
+    foreground: Mask | None,
+    labels: Labels | None,
+    time: float,
+    shadow: Mask | None = None,
 ) -> Image:
     """Return a copy of `image` as (H, W, 3) RGB with the findings drawn on it.
 
     Every object is filled lightly and outlined in the colour of its id, which is the
     same in every frame, and carries its id; foreground that belongs to no object is
-    tinted in amber, and outlined, too, where there are no labels. `time`, seconds,
-    stands in the corner. Lines and letters grow with the picture; what has no room in a
-    tiny one is left out.
+    tinted in amber, and outlined, too, where there are no labels; `shadow` that is not
+    foreground is tinted in violet. `time`, seconds, stands in the corner. Lines and letters
+    grow with the picture; what has no room in a tiny one is left out.
     """
     picture: Image = np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image.copy()
     scale = max(0.6, min(picture.shape[:2]) / 540)
     thickness = max(1, round(1.6 * scale))
     letters = max(10, round(13 * scale**0.8))
+    if shadow is not None:
+        _tint(picture, shadow if foreground is None else shadow & ~foreground, _SHADE, FILL)
     if foreground is not None:
         lone = foreground if labels is None else foreground & (labels == 0)
         _tint(picture, lone, _LONE, FILL)

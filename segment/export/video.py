@@ -10,7 +10,7 @@ from av.video.reformatter import ColorRange
 from numpy.typing import NDArray
 
 from segment.export.files import FileSink, Mode, Needs
-from segment.export.need import foreground_of
+from segment.export.need import grey_of
 from segment.export.overlay import draw_overlay
 from segment.frame import Frame
 
@@ -79,7 +79,7 @@ class _Video(FileSink):
 
 
 class MaskVideo(_Video):
-    """`masks.mkv`: FFV1, 8-bit grey, 255 where there is foreground; comes back exactly."""
+    """`masks.mkv`: FFV1, 8-bit grey, the values of `masks/`; comes back exactly."""
 
     output = "masks.mkv"
     needs: ClassVar[Needs] = "foreground"
@@ -90,8 +90,7 @@ class MaskVideo(_Video):
     options: ClassVar[dict[str, str]] = {"level": "3", "slicecrc": "1"}
 
     def _frame(self, frame: Frame) -> av.VideoFrame:
-        picture = foreground_of(frame).view(np.uint8) * np.uint8(255)
-        return av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="gray")
+        return av.VideoFrame.from_ndarray(np.ascontiguousarray(grey_of(frame)), format="gray")
 
 
 class OverlayVideo(_Video):
@@ -123,7 +122,7 @@ class OverlayVideo(_Video):
 
     def _frame(self, frame: Frame) -> av.VideoFrame:
         drawn: NDArray[np.uint8] = draw_overlay(
-            frame.image, frame.foreground, frame.labels, frame.time
+            frame.image, frame.foreground, frame.labels, frame.time, frame.shadow
         )
         height, width = drawn.shape[:2]
         if height % 2 or width % 2:
