@@ -1,5 +1,7 @@
 """A trained seeded model at work: a window in, its objects out."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -50,5 +52,20 @@ class LoadedSeeded:
         seeds = seeds_on(foreground, self.model.config.slots).astype(np.float32)
         device = next(self.model.parameters()).device
         x, points = (torch.from_numpy(a[None]).to(device) for a in (window, seeds))
-        psi = self.model(x, points, self.steps)[-1].sigmoid()[0].cpu().numpy()
+        with _one_thread():
+            psi = self.model(x, points, self.steps)[-1].sigmoid()[0].cpu().numpy()
         return together(psi, foreground)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Compute on this thread alone: a window is small, and the others have stages of their own.
+
+    Torch's threads wait for each other busily, which takes seconds where processors are taken.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
