@@ -15,7 +15,7 @@ def main() -> None:
     """Write docs/overlay.jpg."""
     with tempfile.TemporaryDirectory() as out:
         clip = HERE.parent / "videos" / "street.mp4"
-        segment.run(f"read '{clip}' subtract clean group-components export '{out}' --as overlay")
+        segment.run(f"read '{clip}' subtract clean group export '{out}' --as overlay")
         with segment.open_frames(Path(out) / "street" / "overlay.mp4") as frames:
             image = next(frame.image for frame in frames if frame.index == FRAME)
     cv2.imwrite(str(HERE / "overlay.jpg"), image[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])
