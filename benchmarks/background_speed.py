@@ -4,8 +4,8 @@
 
 Both take the same frames in turn, in the same process, with the same number of threads and
 the same parameters; the figure is the median of the paired ratios, so that a machine with
-other work to do slows both. The floor is the time to change, once each, as many bytes of
-memory as the model of the median frame needs.
+other work to do slows both. The floor is the time in which as many threads change, once each,
+as many bytes of memory as the model of the median frame needs.
 """
 
 import argparse
@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 
 from segment.background import GaussianMixtureSubtractor
+from segment.threads import over_rows
 
 SIZES = ("320x240", "640x480", "1920x1080", "3840x2160")
 WARM = 60  # frames, so that what the first ones brought has settled
@@ -100,7 +101,7 @@ def compare(images: list, threads: int, frames: int) -> dict:
         times.append((between - begin, end - between))
         same.append(float((mask == (theirs > 0)).mean()))
     peers, own = 1000 * np.array(times).T
-    floor = copying(touched(ours, images[0]), frames)
+    floor = copying(touched(ours, images[0]), frames, threads)
     return {
         "mog2_ms": float(np.median(peers)),
         "ours_ms": float(np.median(own)),
@@ -129,16 +130,20 @@ def touched(subtractor: GaussianMixtureSubtractor, image: np.ndarray) -> int:
     return int(4 * numbers + (image.size + 2 * count.size) / 2)
 
 
-def copying(size: int, times: int) -> float:
-    """Milliseconds to read and write `size` bytes that no cache holds, in place, in one thread."""
+def copying(size: int, times: int, threads: int) -> float:
+    """Milliseconds to read and write `size` bytes that no cache holds, in place."""
     parts = max(2, -(-COLD // size))
     memory = np.zeros((parts, size // 4), np.float32)
     memory += 1
     taken = []
     for n in range(times):
         part = memory[n % parts]
+
+        def change(start: int, stop: int, part: np.ndarray = part) -> None:
+            np.add(part[start:stop], 1, out=part[start:stop])
+
         begin = time.perf_counter()
-        np.add(part, 1, out=part)
+        over_rows(change, len(part), threads)
         taken.append(time.perf_counter() - begin)
     return 1000 * float(np.median(taken))
 
