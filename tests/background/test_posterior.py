@@ -1,6 +1,8 @@
 """The posterior subtractor against its equations, its laws, and sequences with known truth."""
 
+import contextlib
 import copy
+import itertools
 import logging
 import pickle
 from types import SimpleNamespace
@@ -10,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segment.background.posterior import PosteriorSubtractor, learned
+from segment.background.posterior import PosteriorSubtractor, learned, sharing
+from segment.background.posterior import subtractor as room
 from segment.background.posterior.kernels import settings as places
 from segment.scores.change import ChangeScore
 from tests.background.test_kernels import restless
@@ -59,7 +62,18 @@ def all_of(s):
     return {
         name: value.tobytes() if isinstance(value, np.ndarray) else value
         for name, value in vars(s).items()
+        if name not in s._SCRATCH
     }
+
+
+@contextlib.contextmanager
+def one_in(every):
+    """Let one in so many strips of rows learn with a frame from the second frame on."""
+    usual, room._LEARNING = room._LEARNING, ((every, 2),)
+    try:
+        yield
+    finally:
+        room._LEARNING = usual
 
 
 def lit(images, rng):
@@ -77,10 +91,11 @@ def lit(images, rng):
     majority=st.sampled_from([1, 3, 7]),
     closing=st.sampled_from([1, 5, 9]),
     threads=st.integers(1, 4),
+    every=st.sampled_from([1, 2, 4]),
 )
 @settings(deadline=None, max_examples=40)  # the first call compiles
 def test_a_frame_does_what_the_equations_say(
-    shape, seed, components, rate, majority, closing, threads
+    shape, seed, components, rate, majority, closing, threads, every
 ):
     rng = np.random.default_rng(seed)
     subtractor = PosteriorSubtractor(
@@ -103,9 +118,10 @@ def test_a_frame_does_what_the_equations_say(
         if rate != 0:
             before._choose_softness()  # as `apply` begins: the equations begin after it
         old = state_of(before)
-        mask = subtractor.apply(image, rate)
+        with one_in(every):
+            mask = subtractor.apply(image, rate)
+            numbers = numbers_of(before, subtractor, rate)
         new = state_of(subtractor)
-        numbers = numbers_of(before, subtractor, rate)
         planes = np.moveaxis(before._soften(image), 2, 0)
 
         # While young, the change in time is known before the frame is judged.
@@ -178,8 +194,9 @@ def test_masks_and_state_do_not_depend_on_threads(shape, seed):
     one, many = PosteriorSubtractor(threads=1), PosteriorSubtractor(threads=3)
     least, learned._PIXELS_WORTH_A_THREAD = learned._PIXELS_WORTH_A_THREAD, 1
     try:
-        for image in images:
-            np.testing.assert_array_equal(one.apply(image), many.apply(image))
+        with one_in(2):
+            for image in images:
+                np.testing.assert_array_equal(one.apply(image), many.apply(image))
     finally:
         learned._PIXELS_WORTH_A_THREAD = least
     many.threads = 1
@@ -192,8 +209,36 @@ def test_bands_of_several_threads_are_really_bands(monkeypatch):
     s = PosteriorSubtractor(threads=3)
     s.apply(np.zeros((50, 9, 3), np.uint8))
     bands = []
-    s._over(lambda start, stop: bands.append((start, stop)))
-    assert sorted(bands) == [(0, 16), (16, 32), (32, 50)]
+    s._share("test").over(lambda band, start, stop: bands.append((band, start, stop)))
+    assert sorted(bands) == [(0, 0, 16), (1, 16, 32), (2, 32, 50)]
+
+
+@given(
+    height=st.integers(1, 300),
+    seed=st.integers(0, 2**32 - 1),
+    count=st.integers(1, 5),
+)
+@settings(deadline=None, max_examples=20)
+def test_bands_make_up_the_picture_and_take_the_same_time(height, seed, count):
+    strips = -(-height // sharing.STEP)
+    cost = np.random.default_rng(seed).exponential(1, strips)
+    clock, shared = {}, sharing.Sharing(height, min(count, strips))
+
+    def work(band, start, stop):
+        clock[band] = cost[start // sharing.STEP : -(-stop // sharing.STEP)].sum()
+
+    for _ in range(200):
+        bands = shared.bands
+        assert bands[0][0] == 0
+        assert bands[-1][1] == height
+        assert all(a[1] == b[0] for a, b in itertools.pairwise(bands))
+        assert all(start < stop and start % sharing.STEP == 0 for start, stop in bands)
+        for band, (start, stop) in enumerate(bands):
+            work(band, start, stop)
+        shared.note([clock[band] for band in range(len(bands))])
+    took = np.array([clock[band] for band in range(len(shared.bands))])
+    # No better than by a strip to either side.
+    assert took.max() <= cost.sum() / len(took) + 2 * cost.max()
 
 
 def test_learning_rate_0_leaves_everything_learned_as_it_is():

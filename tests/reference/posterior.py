@@ -7,15 +7,16 @@ import numpy as np
 f = np.float32
 
 
-def blocks(plane, size):
-    """Sums and numbers of pixels in blocks of size x size, the last ones smaller."""
+def blocks(plane, size, rows=None):
+    """Sums and numbers of pixels in blocks of size x size or rows x size, the last ones smaller."""
     height, width = plane.shape
-    tall, wide = -(-height // size), -(-width // size)
+    rows = rows or size
+    tall, wide = -(-height // rows), -(-width // size)
 
     def add(values):
-        padded = np.zeros((tall * size, wide * size))
+        padded = np.zeros((tall * rows, wide * size))
         padded[:height, :width] = values
-        return padded.reshape(tall, size, wide, size).sum((1, 3))
+        return padded.reshape(tall, rows, wide, size).sum((1, 3))
 
     return add(plane), add(np.ones(plane.shape))
 
@@ -45,12 +46,12 @@ def binomial(values):
 
 
 def change(image, before, mask, s):
-    """Means over 8 x 8 of the change in time, of calm background's, and the share of that."""
+    """Change in time, that of calm background, and its share: means of the even rows of 8 x 8."""
     delta = f(s.gain) * image.astype(f) - f(s.gain_before) * before.astype(f)
     squared = (delta**2).sum(0) * f(s.difference_scale)
     calm = ~mask & (squared < f(s.difference_cut))
     planes = np.minimum(squared, s.difference_cap), squared * calm, calm * 1.0
-    return np.array([total / number for total, number in (blocks(p, 8) for p in planes)])
+    return np.array([total / number for total, number in (blocks(p[::2], 8, 4) for p in planes)])
 
 
 def follow(image, old, s, frozen=False):
@@ -66,14 +67,17 @@ def follow(image, old, s, frozen=False):
     number = np.arange(modes)[:, None, None]
     new = SimpleNamespace(temporal=change(image, old.before, old.mask, s))
 
-    # How much a pixel learns.
+    # Who learns with this frame, and how much.
+    due = ((np.arange(height) // 8 + s.phase) % s.every == 0)[:, None] & (not frozen)
     motion = spread(old.motion, 8, shape)
     ghost = (motion < f(s.ghost_still)) & (spread(old.votes, 4, shape) > f(s.ghost))
     moving = np.where(motion < f(s.still), s.still_rate, s.object_rate)
     share = np.where(old.mask, np.where(ghost, s.ghost_rate, moving), 1).astype(f)
+    told = old.seen + 1 + share
+    share = f(s.every) * share
     after = old.seen + share
     rate = share / after if s.learning_rate < 0 else np.minimum(f(s.learning_rate) * share, 1)
-    new.seen = old.seen if frozen else np.minimum(after, f(s.history))
+    new.seen = np.where(due, np.minimum(after, f(s.history)), old.seen)
 
     # What a small shift of the picture would change, and what its place is wont to.
     padded = np.pad(old.ground.astype(f), ((0, 0), (1, 1), (1, 1)), "edge")
@@ -90,7 +94,7 @@ def follow(image, old, s, frozen=False):
     matches = alive & (squared < f(s.match) * (variance + f(s.shake) * extra))
     first = np.where(matches.any(0), matches.argmax(0), -1)
     heavier = np.cumsum(weight, 0) - weight
-    known = (heavier < f(s.background_weight)) & (weight * after >= f(s.least_seen))
+    known = (heavier < f(s.background_weight)) & (weight * told >= f(s.least_seen))
     known &= first != 0
     known[0] = True
     with np.errstate(all="ignore"):
@@ -103,11 +107,6 @@ def follow(image, old, s, frozen=False):
     capped = np.minimum(q, f(s.largest_evidence))
     new.evidence = np.floor(capped * f(255) / f(s.largest_evidence) + f(0.5)).astype(np.uint8)
     new.sums = np.array([blocks(plane, 2)[0] / 4 for plane in (*planes, capped)])
-    if frozen:
-        new.weight, new.variance, new.mean, new.count = weight, variance, mean, old.count
-        new.ground = old.ground
-        return new
-
     # M-step.
     own = number == first
     weight = np.maximum(weight * (1 - rate) - rate * f(s.complexity), 0) + rate * own
@@ -127,10 +126,12 @@ def follow(image, old, s, frozen=False):
     order = np.argsort(-weight, 0, kind="stable")
     weight, variance = (np.take_along_axis(a, order, 0) for a in (weight, variance))
     mean = np.take_along_axis(mean, order[:, None], 0)
-    new.weight = weight / weight.sum(0)
-    new.variance, new.mean = variance, mean
-    new.count = (weight > 0).sum(0).astype(np.uint8)
-    new.ground = np.floor(np.minimum(mean[0] + f(0.5), 255)).astype(np.uint8)
+    new.weight = np.where(due, weight / weight.sum(0), old.weight)
+    new.variance = np.where(due, variance, old.variance)
+    new.mean = np.where(due, mean, old.mean)
+    new.count = np.where(due, (weight > 0).sum(0), old.count).astype(np.uint8)
+    ground = np.floor(np.minimum(mean[0] + f(0.5), 255)).astype(np.uint8)
+    new.ground = np.where(due, ground, old.ground)
     return new
 
 
@@ -190,7 +191,7 @@ def close(mask, diameter):
 
 
 def vote_ghosts(image, ground, mask, gain, distance=4, margin=30, dead=10):
-    """Votes at the foreground's border, summed over 4 x 4: background's contrast less frame's."""
+    """Votes at the foreground's border in even rows: background's contrast less the frame's."""
     _, height, width = image.shape
     votes = np.zeros((height, width))
     d = distance
@@ -205,4 +206,4 @@ def vote_ghosts(image, ground, mask, gain, distance=4, margin=30, dead=10):
         votes += np.where(mask & beside & inside, contrast[0] - gain * contrast[1], 0)
     votes = np.sign(votes) * np.clip(np.abs(votes) - dead, 0, None)
     # The dead zone is taken off first: past it, a vote counts up to the margin.
-    return blocks(np.clip(votes, -margin, margin), 4)[0] / 16
+    return blocks(np.clip(votes, -margin, margin)[::2], 4, 2)[0] / 8

@@ -9,15 +9,15 @@ from numpy.typing import NDArray
 
 from segment import threads as rows
 from segment.background.posterior import kernels
-from segment.background.posterior.learned import EPISODE, Learned
-from segment.background.registration import find_shift
+from segment.background.posterior.learned import EPISODE, NEVER, Learned
+from segment.background.registration import Contours, find_contours, find_shift
 
 __all__ = ["Camera"]
 
 _log = logging.getLogger("segment.background")
 
 # Points at which the light, the noise and the camera's movement are measured.
-_SAMPLES = 3000
+_SAMPLES = 1500
 
 # Frames between looks for a shift that was missed, and that the last frame tells nothing of.
 _SECOND_LOOK = 25
@@ -129,6 +129,7 @@ class Camera(Learned):
             self._gain,
             self._noise,
             outside,
+            None if again else self._look_at(outside),
         )
         moves = (dx, dy) != (0, 0)
         self._shake += 0.05 * (moves - self._shake)
@@ -144,8 +145,24 @@ class Camera(Learned):
                 self._learned,
             )
         self._calm = 0
+        self._contours_from = NEVER
         self._move(image, dx, dy)
         return True
+
+    def _look_at(self, outside: _Bytes) -> Contours | None:
+        """Return where the background has contours, as was found some frames ago at most.
+
+        To look for them costs more than all the rest of the search where nothing moves.
+        """
+        if outside.size:
+            return None
+        if self._contours_from + _SECOND_LOOK < self._learned:
+            found = find_contours(self._ground, self._height, self._width, self._noise)
+            self._contour_count = len(found[0])
+            self._contours[:, : self._contour_count] = found
+            self._contours_from = self._learned
+        rows, columns = self._contours[:, : self._contour_count]
+        return rows, columns
 
     def _move(self, image: _Bytes, dx: int, dy: int) -> None:
         """Move all that is known; what comes into view is begun with this frame."""

@@ -9,12 +9,11 @@ from numpy.typing import NDArray
 from segment import threads as rows
 from segment.background.guard import Watch
 from segment.background.inputs import Guided, grey_levels, to_eight_bits
+from segment.background.posterior.sharing import STEP, Sharing
+from segment.background.registration import most_contours
 from segment.background.state import Saved
 
-__all__ = ["EPISODE", "Learned", "scratch"]
-
-# Rows of a band start at a multiple of this: the coarsest grid has a point for 8 x 8 pixels.
-_STEP = 8
+__all__ = ["EPISODE", "NEVER", "Learned", "scratch"]
 
 # Fewer pixels than this are done before a second thread has woken up.
 _PIXELS_WORTH_A_THREAD = 8192
@@ -23,11 +22,15 @@ _PIXELS_WORTH_A_THREAD = 8192
 # Frames without a shift of the camera after which the next one is news.
 EPISODE = 100
 
+# Number of a frame long before the first.
+NEVER = -1_000_000
+
 
 class Learned(Guided, Saved):
     """The arrays, begun with the first image; H * W pixels are one axis, row after row."""
 
-    STATE_REVISION = 3
+    STATE_REVISION = 4
+    _SCRATCH = frozenset({"_desks", "_checked"})
 
     components: int
     initial_variance: float
@@ -44,7 +47,6 @@ class Learned(Guided, Saved):
     # The last frame, and the background, (C, H * W), in 256 grey levels.
     _before: NDArray[np.uint8]
     _ground: NDArray[np.uint8]
-    _fresh: NDArray[np.uint8]
     _mask: NDArray[np.uint8]  # of the last frame that was learned
     # Of the last frame: evidence of each pixel, sums over 2 x 2, and its mask if not learned.
     _evidence: NDArray[np.uint8]
@@ -57,6 +59,7 @@ class Learned(Guided, Saved):
     _motion: NDArray[np.float32]
     _changes: NDArray[np.float32]
     _unrest: NDArray[np.float32]
+    _contours: NDArray[np.int64]
 
     def _begin(self, image: NDArray[Any], unknown: NDArray[np.bool_] | None = None) -> None:
         """Make a background of the first image; where it is `unknown`, of the next frame's."""
@@ -79,7 +82,6 @@ class Learned(Guided, Saved):
         self._mean[:, :size] = planes
         self._before = planes
         self._ground = planes.copy()
-        self._fresh = planes.copy()
         self._mask = np.zeros(size, np.uint8)
         self._shown = np.zeros(size, np.uint8)
         self._evidence = np.zeros(size, np.uint8)
@@ -91,11 +93,14 @@ class Learned(Guided, Saved):
         self._motion = np.zeros(eighth, np.float32)
         self._changes = np.zeros((2, *eighth), np.float32)
         self._unrest = np.zeros(eighth, np.float32)
+        # Where the camera's movement is looked for, and the number of the frame that told.
+        self._contours = np.zeros((2, most_contours(height, width)), np.int64)
+        self._contour_count = 0
+        self._contours_from = NEVER
         self._gain = 1.0
         self._noise = 0.0
         self._shake = 0.0
-        # Frames since the camera moved.
-        # Whether frames are softened, and what the guard remembers.
+        # Whether frames are softened, what the guard remembers, frames since the camera moved.
         self._soft = False
         self._watch = Watch()
         self._calm = EPISODE
@@ -104,6 +109,7 @@ class Learned(Guided, Saved):
         self._learned = 1  # frames
         self._image_dtype = image.dtype
         self._shape = image.shape
+        self._desks: dict[Any, Any] = {}
 
     @property
     def _height(self) -> int:
@@ -121,6 +127,17 @@ class Learned(Guided, Saved):
         assert self._shape is not None
         return (0,) * self._shape[2]
 
+    def _check_learned(self) -> None:
+        super()._check_learned()
+        if self._shape is None:
+            return
+        count = self._contour_count
+        if not 0 <= count <= self._contours.shape[1]:
+            raise ValueError(f"it has {count} contours, wanted 0 to {self._contours.shape[1]}")
+        inside = np.array([[self._height], [self._width]])
+        if np.any((self._contours < 0) | (self._contours >= inside)):
+            raise ValueError("its contours are outside the picture")
+
     def _picture(self) -> NDArray[Any]:
         """The background as an image of the type that was given."""
         assert self._shape is not None
@@ -134,15 +151,20 @@ class Learned(Guided, Saved):
         planes = planes.reshape(channels, height, width)
         return np.ascontiguousarray(np.moveaxis(planes, 0, 2), self._image_dtype)
 
-    def _over(self, function: Callable[[int, int], object]) -> None:
-        """Call function(start, stop) on bands of rows that start at a multiple of 8."""
-        least = -(-_PIXELS_WORTH_A_THREAD // (_STEP * self._width))
-        rows.over_rows(
-            lambda start, stop: function(_STEP * start, min(_STEP * stop, self._height)),
-            -(-self._height // _STEP),
-            rows.count_threads(self.threads),
-            least,
-        )
+    def _share(self, name: str) -> Sharing:
+        """Return how the rows are shared out for some work."""
+        strips = -(-self._height // STEP)
+        least = -(-_PIXELS_WORTH_A_THREAD // (STEP * self._width))
+        count = max(1, min(rows.count_threads(self.threads), strips // least))
+        sharing: Sharing = self._desk(Sharing, 0, self._height, count, name=name)
+        return sharing
+
+    def _desk(self, make: Callable[..., Any], band: int, *sizes: float, name: str = "") -> Any:
+        """Return what make(*sizes) gave for this band when it was asked for first: scratch."""
+        key = make, band, sizes, name
+        if key not in self._desks:
+            self._desks[key] = make(*sizes)
+        return self._desks[key]
 
 
 def scratch(count: int, width: int) -> tuple[NDArray[np.float32], ...]:

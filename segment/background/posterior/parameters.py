@@ -1,10 +1,11 @@
 """Which parameters of the posterior subtractor make sense."""
 
+from operator import attrgetter
 from typing import Any
 
 from segment import threads
 
-__all__ = ["check_parameters"]
+__all__ = ["all_parameters", "check_parameters"]
 
 _ABOVE_0 = ("threshold", "match_threshold", "largest_evidence")
 _AT_LEAST_0 = (
@@ -17,6 +18,30 @@ _AT_LEAST_0 = (
     "ghost_rate",
     "still",
 )
+
+_OTHERS = (
+    "components",
+    "history",
+    "background_weight",
+    "complexity",
+    "own_evidence",
+    "smallest_variance",
+    "initial_variance",
+    "largest_variance",
+    "darkest_light",
+    "brightest_light",
+    "majority",
+    "closing",
+    "threads",
+)
+
+_all = attrgetter(*_ABOVE_0, *_AT_LEAST_0, *_OTHERS)
+
+
+def all_parameters(s: Any) -> tuple[Any, ...]:
+    """Return what `check_parameters` looks at: as long as it is the same, so is the answer."""
+    values: tuple[Any, ...] = _all(s)
+    return values
 
 
 def check_parameters(s: Any) -> None:

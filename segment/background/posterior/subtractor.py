@@ -23,7 +23,7 @@ from segment.background.posterior import kernels
 from segment.background.posterior.camera import Camera
 from segment.background.posterior.kernels import settings as places
 from segment.background.posterior.learned import scratch
-from segment.background.posterior.parameters import check_parameters
+from segment.background.posterior.parameters import all_parameters, check_parameters
 
 __all__ = ["PosteriorSubtractor"]
 
@@ -35,8 +35,9 @@ _NOISE_IN_CHANGE = 1.12
 # Share of a frame in the averages of change in time.
 _CHANGE_RATE = 0.02
 
-# Frames between two in which the weights of a pixel follow it, once it is not learned fast.
-_WEIGHING = 4
+# One in so many strips of rows learns with a frame, what as many frames would bring, once a
+# frame is less than one in so many of the past: it is hardly less accurate.
+_LEARNING = ((4, 64), (2, 24))
 
 # What is told of a pixel: it is foreground, it is not, or it is not looked at.
 _FOREGROUND, _BACKGROUND, _UNSEEN = 1, 2, 3
@@ -187,6 +188,7 @@ class PosteriorSubtractor(Camera):
         self.sensitivity = sensitivity
         self.invalid = invalid
         check_parameters(self)
+        self._checked = all_parameters(self)
         self._shape: tuple[int, ...] | None = None
         self._judged = None
 
@@ -209,11 +211,17 @@ class PosteriorSubtractor(Camera):
         Raises ValueError when the size or the number of channels changes, and for numbers that
         make no sense, TypeError for other types.
         """
-        check_image(image)
         begun = self._shape is not None
-        dtype = self._image_dtype if begun else None
-        check_like_before(image, self._shape, dtype, type(self).__name__)
-        check_parameters(self)
+        # What was looked at before need not be again: little else is done in one thread only.
+        alike = begun and type(image) is np.ndarray and image.shape == self._shape
+        if not alike or image.dtype != self._image_dtype:
+            check_image(image)
+            dtype = self._image_dtype if begun else None
+            check_like_before(image, self._shape, dtype, type(self).__name__)
+        parameters = all_parameters(self)
+        if parameters != self._checked:
+            check_parameters(self)
+            self._checked = parameters
         size = image.shape[:2]
         self._check_guidance(size)
         rate = as_rate(learning_rate, size)
@@ -254,7 +262,7 @@ class PosteriorSubtractor(Camera):
         given = self._give(rate, told)
         if isinstance(rate, np.ndarray):
             rate = None
-        largest = max(float(given.max(initial=0)), rate or 0.0)
+        largest = max(float(given.max(initial=0)) if given.size else 0.0, rate or 0.0)
         settings = self._settings(gain, noise, rate, largest)
         if told.size and not frozen:
             self._mask[told == _BACKGROUND] = 0  # learns as background does
@@ -266,9 +274,9 @@ class PosteriorSubtractor(Camera):
         if frozen:
             self._shown[:] = foreground.reshape(-1)
         else:
-            self._look_back(gain, noise)
+            still = self._look_back(gain, noise)
             if free and self.relearn and facts is None:
-                self._guard(image, where, foreground)
+                self._guard(image, where, foreground, still)
         mask: Mask = foreground.view(np.bool_)
         return mask
 
@@ -341,15 +349,14 @@ class PosteriorSubtractor(Camera):
     def _foresee(self, points: NDArray[np.uint8], settings: NDArray[np.float32]) -> None:
         """While few frames are averaged, take the change of this one into account at once."""
 
-        def change(start: int, stop: int) -> None:
+        def change(band: int, start: int, stop: int) -> None:
             kernels.measure_change(
                 self._which,
                 points,
                 self._before,
                 self._mask,
                 self._temporal,
-                scratch(3, self._width),
-                np.empty((len(self._which), 2 * self._width), np.uint8),
+                *self._desk(_changing, band, len(self._which), self._width),
                 settings,
                 self._height,
                 self._width,
@@ -357,8 +364,14 @@ class PosteriorSubtractor(Camera):
                 stop,
             )
 
-        self._over(change)
-        self._average_change()
+        self._share("change").over(change)
+        kernels.average_change(
+            self._temporal,
+            self._changes,
+            self._unrest,
+            np.float32(self._change_rate()),
+            *self._desk(scratch, 0, 2, self._border.shape[1]),
+        )
 
     def _follow(
         self,
@@ -369,15 +382,22 @@ class PosteriorSubtractor(Camera):
     ) -> None:
         """Compare every pixel with its mixture, and learn."""
         height, width, channels = self._height, self._width, len(self._which)
+        ground = self._ground.reshape(channels, height, width)
+        flat = self._sums.reshape(4, -1)
+        # Bands compare with the background of their neighbours before those learn.
+        sharing = self._share("follow")
+        edges = [
+            (ground[:, max(start - 1, 0)].copy(), ground[:, min(stop, height - 1)].copy())
+            for start, stop in sharing.bands
+        ]
 
-        def follow(start: int, stop: int) -> None:
-            modes, length = self.components, kernels.LENGTH
+        def follow(band: int, start: int, stop: int) -> None:
             kernels.follow_pixels(
                 self._which,
                 points,
                 self._before,
                 self._ground,
-                self._fresh,
+                *edges[band],
                 self._mask,
                 self._weight,
                 self._variance,
@@ -387,20 +407,13 @@ class PosteriorSubtractor(Camera):
                 self._seen,
                 self._evidence,
                 self._sums,
+                flat,
                 self._temporal,
                 self._votes,
                 self._motion,
                 self._unrest,
                 given,
-                scratch(kernels.SINGLES, width),
-                scratch(kernels.PAIRS, 2 * width),
-                np.empty((channels, 2 * width), np.uint8),
-                np.empty(2 * width, np.uint8),
-                np.empty(2 * width + 1, np.uint32),
-                np.zeros((channels, length), np.float32),
-                np.zeros((modes, length), np.float32),
-                np.zeros((modes * (1 + channels), length), np.float32),
-                tuple(np.zeros((kernels.LINES, length), np.float32)),
+                *self._desk(_following, band, channels, width, self.components),
                 settings,
                 frozen,
                 height,
@@ -409,9 +422,7 @@ class PosteriorSubtractor(Camera):
                 stop,
             )
 
-        self._over(follow)
-        if not frozen:
-            self._ground, self._fresh = self._fresh, self._ground
+        sharing.over(follow)
 
     def _decide(
         self,
@@ -436,23 +447,13 @@ class PosteriorSubtractor(Camera):
             self.brightest_light,
             self.light_price,
         )
-        own, largest, threshold, *light = map(np.float32, self._judged)
-        # Where the surroundings have less, not even the largest evidence of a pixel's own
-        # passes, nor would a change of light explain any of it.
-        least = np.float32(-np.inf)
-        if own < 1:
-            lowest = threshold / sensitivity.max() if sensitivity.size else threshold
-            least = (min(lowest, light[2]) - own * largest) / (1 - own) * np.float32(0.999)
-        numbers = (own, largest / np.float32(255), threshold, least, *light)
+        lowest = 1.0 if self._sensitivity is None else 1 / float(self._sensitivity.max())
+        numbers = self._desk(_numbers, 0, lowest, *self._judged)
         radius, reach = self.majority // 2, self.closing // 2
-        across = np.arange(-reach, reach + 1)
-        widths = np.rint(np.sqrt(reach**2 - across**2)).astype(np.int64)
-        rings = (2 * radius + 3, 2 * reach + 3, 2 * reach + 3, 2 * kernels.DISTANCE + 3)
-        scraps = (*rings, width + 2 * radius, width + 2 * reach, width)
-        wide = self._sums.shape[2]
+        widths = self._desk(_disc, 0, reach)
         foreground = np.empty((height, width), np.uint8)
 
-        def decide(start: int, stop: int) -> None:
+        def decide(band: int, start: int, stop: int) -> None:
             kernels.decide(
                 self._which,
                 points,
@@ -468,11 +469,7 @@ class PosteriorSubtractor(Camera):
                 self._mask,
                 foreground.reshape(-1),
                 self._border,
-                np.empty((kernels.HALVES, wide + 4), np.float32),
-                np.empty((2, width), np.float32),
-                np.empty((kernels.BLOCKS, -(-wide // kernels.BLOCK)), np.uint8),
-                *(np.empty((ring, width), np.uint8) for ring in rings),
-                tuple(np.empty(size, np.uint8) for size in scraps),
+                *self._desk(_deciding, band, width, radius, reach),
                 frozen,
                 height,
                 width,
@@ -480,7 +477,7 @@ class PosteriorSubtractor(Camera):
                 stop,
             )
 
-        self._over(decide)
+        self._share("decide").over(decide)
         return foreground
 
     def _level(self, what: str) -> tuple[NDArray[np.float32], NDArray[np.float32], Any]:
@@ -512,25 +509,35 @@ class PosteriorSubtractor(Camera):
             passed = threshold / self._sensitivity
         return level.reshape(height, width), bare.reshape(height, width), passed
 
-    def _look_back(self, gain: float, noise: float) -> None:
-        """Keep what the next frame asks of this one: votes on ghosts, and change."""
+    def _look_back(self, gain: float, noise: float) -> float:
+        """Keep what the next frame asks of this one: votes on ghosts, and change.
+
+        Returns the share of the picture that stands still.
+        """
         assert self._shape is not None
-        line, other = np.empty((2, self._border.shape[1]), np.float32)
-        kernels.average_votes(self._border, self._votes, line, other)
-        factor = np.float32(self._shape[2] / 12)
-        kernels.average_motion(self._temporal, self._motion, factor, line, other)
-        if not self._young():
-            self._average_change()
+        still = kernels.look_back(
+            self._border,
+            self._votes,
+            self._temporal,
+            self._motion,
+            self._changes,
+            self._unrest,
+            np.float32(self._shape[2] / 12),
+            np.float32(-1 if self._young() else self._change_rate()),
+            np.float32(4 * self._stillness(noise)),
+            *self._desk(scratch, 0, 2, self._border.shape[1]),
+        )
         self._gain = gain
         self._noise = noise
         self._learned += 1
+        return float(still) / self._motion.size
 
-    def _guard(self, image: Image, where: Mask | None, foreground: NDArray[np.uint8]) -> None:
+    def _guard(
+        self, image: Image, where: Mask | None, foreground: NDArray[np.uint8], still: float
+    ) -> None:
         """Learn the scene anew if it has become another one; the last frame's evidence is kept."""
         seen = foreground.size if where is None else np.count_nonzero(where)
-        covered = np.count_nonzero(foreground) / max(seen, 1)
-        calm = 4 * self._stillness(self._noise)
-        still = np.count_nonzero(self._motion < calm) / self._motion.size
+        covered = np.count_nonzero(foreground.view(np.bool_)) / max(seen, 1)
         self._watch, changed = look(self._watch, covered, still)
         if not changed:
             return
@@ -554,21 +561,19 @@ class PosteriorSubtractor(Camera):
         """
         return self._learned < 1 / _CHANGE_RATE
 
-    def _average_change(self) -> None:
-        line, other = np.empty((2, self._unrest.shape[1]), np.float32)
-        rate = np.float32(max(1 / self._learned, _CHANGE_RATE))
-        kernels.average_change(self._temporal, self._changes, self._unrest, rate, line, other)
+    def _change_rate(self) -> float:
+        return max(1 / self._learned, _CHANGE_RATE)
 
     def _settings(
         self, gain: float, noise: float, rate: float | None, largest: float
     ) -> NDArray[np.float32]:
         """Return the numbers of the kernel, in its order; `largest` is the largest rate given."""
         channels = len(self._which)
-        settings = np.zeros(places.SETTINGS, np.float32)
+        settings = [0.0] * places.SETTINGS
         cap = max(60 * 12 / channels, 6 * noise)
         cut = max(15.0, 6 * noise)
         fast = min(self._learned, 1 / max(largest, 1e-9))
-        every = _WEIGHING if fast >= 4 * _WEIGHING else 1
+        every = next((n for n, frames in _LEARNING if fast >= frames), 1)
         for place, number in (
             (places.HISTORY, self.history),
             (places.MATCH, self.match_threshold),
@@ -601,7 +606,63 @@ class PosteriorSubtractor(Camera):
             (places.PHASE, self._learned % every),
         ):
             settings[place] = number
-        return settings
+        return np.array(settings, np.float32)
+
+
+def _changing(channels: int, width: int) -> tuple[Any, ...]:
+    """Return the scratch of `measure_change`."""
+    return scratch(3, width), np.empty((channels, width), np.uint8)
+
+
+def _following(channels: int, width: int, modes: int) -> tuple[Any, ...]:
+    """Return the scratch of `follow_pixels`."""
+    length, room = kernels.LENGTH, kernels.STRIP * width + 1
+    return (
+        scratch(kernels.SINGLES, width),
+        scratch(kernels.PAIRS, 2 * width),
+        np.empty((channels, width), np.uint8),
+        np.empty((channels, width), np.uint8),
+        np.empty(width, np.uint8),
+        np.empty(room, np.uint32),
+        np.empty(room, np.uint32),
+        np.zeros((channels, length), np.float32),
+        np.zeros((modes, length), np.float32),
+        np.zeros((modes * (1 + channels), length), np.float32),
+        tuple(np.zeros((kernels.LINES, length), np.float32)),
+        np.empty((3, room), np.float32),
+    )
+
+
+def _numbers(
+    lowest: float, own: float, largest: float, threshold: float, *light: float
+) -> tuple[np.float32, ...]:
+    """Return the `numbers` of `decide`; thresholds are at least `lowest` of the threshold."""
+    # Where the surroundings have less, not even the largest evidence of a pixel's own
+    # passes, nor would a change of light explain any of it.
+    least = -np.inf
+    if own < 1:
+        least = (min(threshold * lowest, light[2]) - own * largest) / (1 - own) * 0.999
+    return tuple(map(np.float32, (own, largest / 255, threshold, least, *light)))
+
+
+def _disc(reach: int) -> NDArray[np.int64]:
+    """Return how far a disc reaches to both sides in each of its rows."""
+    across = np.arange(-reach, reach + 1)
+    return np.rint(np.sqrt(reach**2 - across**2)).astype(np.int64)
+
+
+def _deciding(width: int, radius: int, reach: int) -> tuple[Any, ...]:
+    """Return the scratch of `decide`."""
+    wide = -(-width // 2)
+    rings = (2 * radius + 3, 2 * reach + 3, 2 * reach + 3, 2 * kernels.DISTANCE + 3)
+    scraps = (*rings, width + 2 * radius, width + 2 * reach, width)
+    return (
+        np.empty((kernels.HALVES, wide + 4), np.float32),
+        np.empty((2, width), np.float32),
+        np.empty((kernels.BLOCKS, -(-wide // kernels.BLOCK)), np.uint8),
+        *(np.empty((ring, width), np.uint8) for ring in rings),
+        tuple(np.empty(size, np.uint8) for size in scraps),
+    )
 
 
 def _tell(

@@ -47,15 +47,39 @@ def choose_points(planes, outside, height, width, step, least, rows, columns, va
 
 
 @_compile
-def values_at(planes, gain, width, rows, columns, values):
-    """Fill `values` with the means over the channels at points of planes (C, H * W), by a gain."""
-    channels = planes.shape[0]
-    share = gain / _f(channels)
+def count_changed(
+    image, before, gain, gain_before, rows, columns, most, sums, numbers, least, noticed
+):
+    """Compare a frame, image (H, W * C) uint8, with the last one at points.
+
+    before (C, H * W) uint8; the gains take both to one light. sums, numbers (6, 8) float32,
+    overwritten: as of `difference`. Returns in how many blocks of at least `least` points the mean
+    difference is more than `noticed`, and how many such blocks there are.
+    """
+    channels = before.shape[0]
+    height = image.shape[0]
+    width = image.shape[1] // channels
+    share = _1 / _f(channels)
+    sums[:] = _0
+    numbers[:] = _0
     for k in range(rows.size):
-        value = _0
+        y, x = rows[k], columns[k]
+        new = _0
+        old = _0
         for c in range(channels):
-            value += _f(planes[c, rows[k] * width + columns[k]])
-        values[k] = share * value
+            new += _f(image[y, x * channels + c])
+            old += _f(before[c, y * width + x])
+        b, a = y * 6 // height, x * 8 // width
+        sums[b, a] += min(abs(gain * new - gain_before * old) * share, most)
+        numbers[b, a] += _1
+    changed = 0
+    known = 0
+    for b in range(6):
+        for a in range(8):
+            if numbers[b, a] >= least:
+                known += 1
+                changed += sums[b, a] > noticed * numbers[b, a]
+    return changed, known
 
 
 @_compile

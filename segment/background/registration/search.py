@@ -9,12 +9,15 @@ from numpy.typing import NDArray
 
 from segment.background.registration import kernels
 
-__all__ = ["Shift", "find_shift"]
+__all__ = ["Contours", "Shift", "find_contours", "find_shift", "most_contours"]
 
 # Pixels to the right, and down.
 Shift = tuple[int, int]
 
-# Rows and columns, and the values there.
+# Rows and columns.
+Contours = tuple[NDArray[np.int64], NDArray[np.int64]]
+
+# The same, and the values there.
 _Points = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]
 
 # Points of the grid among which those with contrast are chosen, and of that of the first look.
@@ -48,6 +51,20 @@ _WIDEST = 320
 _SMALLEST = 16
 
 
+def find_contours(
+    ground: NDArray[np.uint8],
+    height: int,
+    width: int,
+    noise: float,
+    outside: NDArray[np.uint8] | None = None,
+) -> Contours:
+    """Return the points at which `find_shift` looks first; they serve while the background does.
+
+    ground (C, H * W) uint8, `noise` and `outside`: see there.
+    """
+    return _choose_points(ground, outside, height, width, noise, _FEW_POINTS)[:2]
+
+
 def find_shift(
     flat: NDArray[np.uint8],
     ground: NDArray[np.uint8],
@@ -56,6 +73,7 @@ def find_shift(
     gain_before: float,
     noise: float,
     outside: NDArray[np.uint8] | None = None,
+    contours: Contours | None = None,
 ) -> Shift:
     """Return by how many pixels (right, down) a frame has moved; (0, 0) when in doubt.
 
@@ -63,7 +81,7 @@ def find_shift(
     the last frame as it was registered; with None for the last, the background alone decides
     whether to look. `gain` and `gain_before` take the frames to the light of the background,
     `noise` is the camera's variance in grey levels squared. What is not 0 in `outside` (H * W,)
-    uint8 is not looked at.
+    uint8 is not looked at. `contours` of `find_contours` spare looking for them.
 
     Points where the background has contours are compared with the frame, moved by every shift
     near a few guesses; an object counts for no more at a point than a limit. The best shift is
@@ -75,8 +93,26 @@ def find_shift(
     shrink = max(1, -(-width // _WIDEST))
     if min(height, width) // shrink < _SMALLEST:
         return 0, 0
-    sums, numbers = np.empty((2, 6, 8), np.float32)
     light = np.float32(gain)
+    sums, numbers = np.empty((2, 6, 8), np.float32)
+    # Where the camera stands still, this look is all that the search costs.
+    if before is not None:
+        if contours is None:
+            contours = find_contours(ground, height, width, noise, outside)
+        changed, known = kernels.count_changed(
+            flat,
+            before,
+            light,
+            np.float32(gain_before),
+            *contours,
+            _MOST,
+            sums,
+            numbers,
+            _LEAST_POINTS,
+            np.float32(_noticed(noise)),
+        )
+        if not _are_many(changed, known):
+            return 0, 0
 
     def blocks(points: _Points, shift: Shift) -> tuple[float, NDArray[np.float32]]:
         """Return the mean difference, and that of every block; nan where it has no say."""
@@ -84,13 +120,6 @@ def find_shift(
         known = numbers >= _LEAST_POINTS
         return float(mean), np.where(known, sums / np.maximum(numbers, 1), np.float32(np.nan))
 
-    # Where the camera stands still, this look is all that the search costs.
-    if before is not None:
-        rows, columns, _ = _choose_points(ground, outside, height, width, noise, _FEW_POINTS)
-        last = np.empty(len(rows), np.float32)
-        kernels.values_at(before, np.float32(gain_before), width, rows, columns, last)
-        if not _differs(blocks((rows, columns, last), (0, 0))[1], noise):
-            return 0, 0
     points = _choose_points(ground, outside, height, width, noise, _POINTS)
     still, kept = blocks(points, (0, 0))
     if not _differs(kept, noise):
@@ -119,6 +148,17 @@ def find_shift(
     return best if ayes - noes >= _CONFIDENCE * math.sqrt(max(ayes + noes, 1)) else (0, 0)
 
 
+def most_contours(height: int, width: int) -> int:
+    """Return how many points `find_contours` finds at most."""
+    return _grid(height, width, _FEW_POINTS)[1]
+
+
+def _grid(height: int, width: int, many: int) -> tuple[int, int]:
+    """Return the step of a grid of about `many` points, and how many it has."""
+    step = max(1, int((height * width / many) ** 0.5))
+    return step, -(-height // step) * -(-width // step)
+
+
 def _choose_points(
     ground: NDArray[np.uint8],
     outside: NDArray[np.uint8] | None,
@@ -127,8 +167,7 @@ def _choose_points(
     noise: float,
     many: int,
 ) -> _Points:
-    step = max(1, int((height * width / many) ** 0.5))
-    room = -(-height // step) * -(-width // step)
+    step, room = _grid(height, width, many)
     rows, columns = np.empty((2, room), np.int64)
     values = np.empty(room, np.float32)
     least = np.float32(max(_CONTRAST, _CONTRAST_IN_NOISE * noise**0.5))
@@ -146,9 +185,13 @@ def _noticed(noise: float) -> float:
 
 
 def _differs(differences: NDArray[np.float32], noise: float) -> bool:
-    known = np.count_nonzero(np.isfinite(differences))
-    changed = np.count_nonzero(differences > _noticed(noise))  # nan is not
-    return bool(changed >= max(_LEAST_BLOCKS, _LEAST_SHARE * known))
+    known = int(np.count_nonzero(np.isfinite(differences)))
+    changed = int(np.count_nonzero(differences > _noticed(noise)))  # nan is not
+    return _are_many(changed, known)
+
+
+def _are_many(changed: int, known: int) -> bool:
+    return changed >= max(_LEAST_BLOCKS, _LEAST_SHARE * known)
 
 
 def _correlate(

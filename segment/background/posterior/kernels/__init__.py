@@ -18,6 +18,7 @@ from segment.background.posterior.kernels.evidence import level_pixels
 from segment.background.posterior.kernels.follow import (
     PAIRS,
     SINGLES,
+    STRIP,
     follow_pixels,
     measure_change,
 )
@@ -30,8 +31,7 @@ from segment.background.posterior.kernels.frame import (
 from segment.background.posterior.kernels.ghosts import (
     DISTANCE,
     average_change,
-    average_motion,
-    average_votes,
+    look_back,
 )
 
 __all__ = [
@@ -43,12 +43,12 @@ __all__ = [
     "LINES",
     "PAIRS",
     "SINGLES",
+    "STRIP",
     "average_change",
-    "average_motion",
-    "average_votes",
     "decide",
     "follow_pixels",
     "level_pixels",
+    "look_back",
     "measure_change",
     "move_modes",
     "move_plane",

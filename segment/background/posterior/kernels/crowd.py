@@ -1,6 +1,6 @@
 """The few pixels that do not match their heaviest mode meet all their modes.
 
-They are gathered from all over two rows into short arrays without gaps, (., LENGTH), so that
+They are gathered from all over a strip of rows into short arrays without gaps, (., LENGTH), so that
 their loops become vector instructions too, and are put back.
 """
 
@@ -11,8 +11,11 @@ from segment.background.posterior.kernels.compiling import (
     FAR,
     HALF,
     ONE,
+    QUARTER,
     U0,
     U1,
+    U2,
+    U3,
     ZERO,
     entry,
     f,
@@ -41,25 +44,26 @@ def follow_crowd(
     variance,
     minor,
     count,
-    fresh,
+    ground,
     evidence,
+    sums,
     order,
+    places_of,
+    gathered,
     number,
     p,
     settings,
-    frozen,
-    rates,
-    after,
-    extra,
-    residual,
-    dot,
-    norm,
+    learn,
     values,
     weights,
     inner,
     lines,
 ):
-    """Do it all for the `number` pixels of two rows that `order` lists, counted from pixel p."""
+    """Do it all for the `number` pixels of a strip that `order` lists, counted from pixel p.
+
+    What they bring is added to `sums` (4, h2 * w2), at `places_of`. gathered: the variance of
+    their surroundings, how often they will have been seen, and learning rates.
+    """
     begin = U0
     while begin < number:
         end = min(begin + _LENGTH, number)
@@ -71,20 +75,17 @@ def follow_crowd(
             variance,
             minor,
             count,
-            fresh,
+            ground,
             evidence,
+            sums,
             order,
+            places_of,
+            gathered,
             begin,
             end - begin,
             p,
             settings,
-            frozen,
-            rates,
-            after,
-            extra,
-            residual,
-            dot,
-            norm,
+            learn,
             values,
             weights,
             inner,
@@ -102,20 +103,17 @@ def _follow_some(
     variance,
     minor,
     count,
-    fresh,
+    ground,
     evidence,
+    sums,
     order,
+    places_of,
+    gathered,
     begin,
     number,
     p,
     settings,
-    frozen,
-    rates,
-    after,
-    extra,
-    residual,
-    dot,
-    norm,
+    learn,
     values,
     weights,
     inner,
@@ -146,12 +144,10 @@ def _follow_some(
         variance,
         minor,
         order,
+        gathered,
         begin,
         number,
         p,
-        rates,
-        after,
-        extra,
         values,
         weights,
         inner,
@@ -183,6 +179,7 @@ def _follow_some(
         )
     _weigh(
         order,
+        places_of,
         begin,
         number,
         p,
@@ -190,12 +187,10 @@ def _follow_some(
         nearest,
         near_dot,
         near_norm,
-        residual,
-        dot,
-        norm,
+        sums,
         evidence,
     )
-    if frozen:
+    if not learn:
         return
     for k in range(modes):
         _follow_mode(which, values, weights, inner, rate, k, m, settings, matched, distance, step)
@@ -214,7 +209,7 @@ def _follow_some(
         variance,
         minor,
         count,
-        fresh,
+        ground,
         order,
         begin,
         number,
@@ -252,12 +247,10 @@ def _fetch(
     variance,
     minor,
     order,
+    gathered,
     begin,
     number,
     p,
-    rates,
-    after,
-    extra,
     values,
     weights,
     inner,
@@ -268,11 +261,10 @@ def _fetch(
     """Gather the pixels and their mixtures."""
     channels = u(len(which))
     for j in range(number):
-        i = u(order[begin + j])
-        q = p + i
-        rate[j] = rates[i]
-        told[j] = after[i]
-        more[j] = extra[i]
+        q = p + u(order[begin + j])
+        more[j] = gathered[U0, begin + j]
+        told[j] = gathered[U1, begin + j]
+        rate[j] = gathered[U2, begin + j]
         inner[U0, j] = variance[q]
         for c in range(len(which)):
             values[u(c), j] = f(image[channels * q + u(c)])
@@ -350,20 +342,31 @@ def _compare_mode(
 
 @loop
 def _weigh(
-    order, begin, number, p, settings, nearest, near_dot, near_norm, residual, dot, norm, evidence
+    order,
+    places_of,
+    begin,
+    number,
+    p,
+    settings,
+    nearest,
+    near_dot,
+    near_norm,
+    sums,
+    evidence,
 ):
     cap = settings[places.LARGEST_EVIDENCE]
     bound = settings[places.LARGEST_RESIDUAL]
     fine = f(255) / cap
     for j in range(number):
-        i = u(order[begin + j])
+        place = u(places_of[begin + j])
         q = nearest[j]
-        limit = bound / (bound if q <= bound else q)
-        residual[i] = q * limit
-        dot[i] = near_dot[j] * limit
-        norm[i] = near_norm[j] * limit
+        limit = QUARTER * bound / (bound if q <= bound else q)
+        sums[U0, place] += q * limit
+        sums[U1, place] += near_dot[j] * limit
+        sums[U2, place] += near_norm[j] * limit
         q = q if q < cap else cap
-        evidence[p + i] = np.uint8(np.int32(q * fine + HALF))
+        evidence[p + u(order[begin + j])] = np.uint8(np.int32(q * fine + HALF))
+        sums[U3, place] += QUARTER * q
 
 
 @loop
@@ -452,7 +455,7 @@ def _put_back(
     variance,
     minor,
     count,
-    fresh,
+    ground,
     order,
     begin,
     number,
@@ -475,7 +478,7 @@ def _put_back(
             mean[u(c), q] = v
             v += HALF
             v = v if v < f(255) else f(255)
-            fresh[u(c), q] = np.uint8(np.int32(v))
+            ground[u(c), q] = np.uint8(np.int32(v))
         for k in range(u(weight.shape[0])):
             weight[k, q] = weights[k, j]
         for r in range(u(minor.shape[1])):

@@ -204,7 +204,8 @@ def decide(
 
         if close > min(ask + aside, close_to - 1):
             ring = closed.shape[0]
-            if aside <= ask < height - aside and some_closed[ask % ring] and not frozen:
+            inside = aside <= ask < height - aside
+            if ask % 2 == 0 and inside and some_closed[ask % ring] and not frozen:
                 ghosts.vote_row(
                     which,
                     image,
@@ -259,12 +260,14 @@ def _any_above(plain, least, first, end):
 @entry
 def _find_near(hot, near, first, last):
     """Mark the blocks with hot ones around, in the rows first to last."""
-    for b in range(near.size):
-        found = np.uint8(0)
-        for h in range(first, last + 1):
-            for side in range(max(b - 1, 0), min(b + 2, near.size)):
-                found |= hot[h % _RING, side]
-        near[b] = found
+    size = near.size
+    for b in range(size):
+        near[b] = 0
+    for h in range(first, last + 1):
+        for b in range(size):
+            if hot[h % _RING, b]:
+                for side in range(max(b - 1, 0), min(b + 2, size)):
+                    near[side] = 1
 
 
 @entry

@@ -31,7 +31,8 @@ def vote_row(which, image, ground, above, here, below, gain, votes, border, p, n
     An object brings contrast into the frame; a ghost has it in the background. image
     (H * W * C,), ground (C, H * W) uint8; above, here, below (W,) uint8: the mask DISTANCE rows
     above and below the row that begins at pixel p; votes (w4,) float32, added to: background
-    contrast less frame contrast, grey levels / 16. border (W,) uint8: scratch.
+    contrast less frame contrast, grey levels / 8, as only even rows are asked. border (W,)
+    uint8: scratch.
     """
     if n <= _D + _D:
         return
@@ -42,7 +43,7 @@ def vote_row(which, image, ground, above, here, below, gain, votes, border, p, n
             for i in range(x, end):
                 if border[i] != 0:
                     t = _ask(which, image, ground, above, here, below, gain, p, i, n)
-                    votes[i // u(4)] += t * f(0.0625)
+                    votes[i // u(4)] += t * f(0.125)
 
 
 @loop
@@ -138,19 +139,26 @@ def _divide(unrest, changes, y, n):
 
 
 @entry
-def average_votes(border, votes, row, line):
-    """Follow the votes of the last frames: border, votes (h4, w4) float32."""
+def look_back(border, votes, temporal, motion, changes, unrest, factor, rate, calm, row, line):
+    """Follow the votes of the last frames, and how things changed in time.
+
+    border, votes (h4, w4), temporal (3, h8, w8), motion (h8, w8) float32: its change in time,
+    smoothed, times `factor`; changes (2, h8, w8), unrest (h8, w8) float32: see
+    `average_change`, left as they are if `rate` is negative. row, line (w4,): scratch. Returns at
+    how many places `motion` is less than `calm`.
+    """
     for y in range(votes.shape[0]):
         _smooth_row(border, y, row, line)
         _follow(votes, u(y), line, f(0.2), u(votes.shape[1]))
-
-
-@entry
-def average_motion(temporal, motion, factor, row, line):
-    """Smooth the change in time: temporal (3, h8, w8), motion (h8, w8) float32."""
+    if rate >= ZERO:
+        average_change(temporal, changes, unrest, rate, row, line)
+    still = 0
     for y in range(motion.shape[0]):
         _smooth_row(temporal[0], y, row, line)
         _scale(motion, u(y), line, factor, u(motion.shape[1]))
+        for x in range(motion.shape[1]):
+            still += motion[y, x] < calm
+    return still
 
 
 @entry

@@ -27,24 +27,29 @@ from segment.background.posterior.kernels.compiling import (
 # Pixels for which the largest number of modes is looked up.
 _RUN = u(64)
 
-# Largest rate that stands for several frames.
-_SOON = f(0.5)
-
 
 @loop
-def gather(which, image, pixels, p, o, n):
+def gather(which, image, pixels, p, n):
     """Sort the values of a row by channel."""
     for i in range(n):
         for c in range(len(which)):
-            pixels[u(c), o + i] = image[u(len(which)) * (p + i) + u(c)]
+            pixels[u(c), i] = image[u(len(which)) * (p + i) + u(c)]
 
 
 @loop
-def keep(which, pixels, before, p, o, n):
+def keep(which, pixels, before, p, n):
     """Put a row where the next frame finds it."""
     for c in range(len(which)):
         for i in range(n):
-            before[u(c), p + i] = pixels[u(c), o + i]
+            before[u(c), p + i] = pixels[u(c), i]
+
+
+@loop
+def copy_row(which, planes, p, old, n):
+    """Keep a row of planes."""
+    for c in range(len(which)):
+        for i in range(n):
+            old[u(c), i] = planes[u(c), p + i]
 
 
 @loop
@@ -91,7 +96,7 @@ def spread_rates(votes, motion, row, block, settings, small, spared, n):
 
 
 @loop
-def difference(which, pixels, before, mask, p, o, n, settings, total, quiet, number):
+def difference(which, pixels, before, mask, p, n, settings, total, quiet, number):
     """Add up the change in time, that of calm background, and how many of those there are."""
     gain = settings[places.GAIN]
     gain_before = settings[places.GAIN_BEFORE]
@@ -101,7 +106,7 @@ def difference(which, pixels, before, mask, p, o, n, settings, total, quiet, num
     for i in range(n):
         q = ZERO
         for c in range(len(which)):
-            e = gain * f(pixels[u(c), o + i]) - gain_before * f(before[u(c), p + i])
+            e = gain * f(pixels[u(c), i]) - gain_before * f(before[u(c), p + i])
             q += e * e
         q *= scale
         total[i] += q if q < cap else cap
@@ -118,62 +123,57 @@ def _square(one, other):
 
 
 @loop
-def steepness(which, ground, p, up, down, o, n, settings, restless, extra):
-    """Variance that a small shift of the picture would bring, plus that of restless places."""
+def steepness(which, high, above, ground, p, low, below, n, settings, restless, extra):
+    """Variance that a small shift of the picture would bring, plus that of restless places.
+
+    The row above begins at `above` in the planes `high`, the one below at `below` in `low`.
+    """
     strength = settings[places.EDGES] / f(4 * len(which))
     last = n - U1
     for i in range(U1, last):
         s = np.int32(0)
         for c in range(len(which)):
-            s = np.int32(s + _square(ground[u(c), down + i], ground[u(c), up + i]))
+            s = np.int32(s + _square(low[u(c), below + i], high[u(c), above + i]))
             s = np.int32(s + _square(ground[u(c), p + i + U1], ground[u(c), p + i - U1]))
-        extra[o + i] = strength * f(s) + restless[i]
+        extra[i] = strength * f(s) + restless[i]
     for side in range(2):
         x = last if side else U0
         left = x - U1 if x > U0 else x
         right = x + U1 if x < last else x
         s = np.int32(0)
         for c in range(len(which)):
-            s = np.int32(s + _square(ground[u(c), down + x], ground[u(c), up + x]))
+            s = np.int32(s + _square(low[u(c), below + x], high[u(c), above + x]))
             s = np.int32(s + _square(ground[u(c), p + right], ground[u(c), p + left]))
-        extra[o + x] = strength * f(s) + restless[x]
+        extra[x] = strength * f(s) + restless[x]
 
 
 @loop
-def choose_rates(mask, spared, seen, given, p, o, n, settings, rates, after):
-    """Learning rates of a row, and how often its pixels will have been seen.
+def choose_rates(mask, spared, seen, given, p, n, settings, rates):
+    """Learning rates of a row, each that of EVERY frames, and how often its pixels were seen.
 
     given (H * W,) float32 may be empty: rates for each pixel, negative where they are chosen.
-    Returns whether any pixel will have been seen more often than it was.
     """
     history = settings[places.HISTORY]
+    frames = settings[places.EVERY]
     every = settings[places.LEARNING_RATE]
-    changed = U0
-    for i in range(n):
-        r = spared[i] if mask[p + i] != 0 else ONE
-        told = seen[p + i] + r
-        after[o + i] = told
-        rates[o + i] = r / told
-        changed |= U1 if (told if told < history else history) != seen[p + i] else U0
-    if every >= ZERO:
-        for i in range(n):
-            r = every * (spared[i] if mask[p + i] != 0 else ONE)
-            rates[o + i] = r if r < ONE else ONE
     if given.size > 0:
         for i in range(n):
-            r = given[p + i] * (spared[i] if mask[p + i] != 0 else ONE)
-            r = r if r < ONE else ONE
-            rates[o + i] = rates[o + i] if given[p + i] < ZERO else r
-    return changed != U0
-
-
-@loop
-def see(after, rates, seen, p, o, n, settings):
-    """Keep how often the pixels that learn have been seen."""
-    history = settings[places.HISTORY]
+            r = frames * (spared[i] if mask[p + i] != 0 else ONE)
+            told = seen[p + i] + r
+            rate = given[p + i] * r
+            rate = rate if rate < ONE else ONE
+            rates[i] = r / told if given[p + i] < ZERO else rate
+            told = told if told < history else history
+            seen[p + i] = told if rates[i] > ZERO else seen[p + i]
+        return
     for i in range(n):
-        told = after[o + i] if after[o + i] < history else history
-        seen[p + i] = told if rates[o + i] > ZERO else seen[p + i]
+        r = frames * (spared[i] if mask[p + i] != 0 else ONE)
+        told = seen[p + i] + r
+        rate = every * r
+        rate = rate if rate < ONE else ONE
+        rates[i] = rate if every >= ZERO else r / told
+        told = told if told < history else history
+        seen[p + i] = told if rates[i] > ZERO else seen[p + i]
 
 
 @inline
@@ -204,7 +204,8 @@ def compare(
     """Evidence against the heaviest mode, and what a change of light would explain of it.
 
     Written: distance from it, squared; marks, 1 where it does not match; residual, its product
-    with the background and the background's with itself, in variances; evidence.
+    with the background and the background's with itself, in variances, and evidence, all 0 where
+    it does not match.
     """
     gain = settings[places.GAIN]
     glaring = settings[places.GLARING]
@@ -219,20 +220,22 @@ def compare(
         b = ZERO
         for c in range(len(which)):
             v = mean[u(c), p + i]
-            e = off(f(pixels[u(c), o + i]), v, gain, glaring)
+            e = off(f(pixels[u(c), i]), v, gain, glaring)
             d += e * e
             a += e * v
             b += v * v
-        v = variance[p + i] + extra[o + i]
+        v = variance[p + i] + extra[i]
         share = d * least
         share = ONE / (v if v > share else share)
+        distance[i] = d
+        v = variance[p + i]
+        hit = d < match * (v + shake * extra[i])
+        marks[i] = u(0) if hit else u(1)
+        share = share if hit else ZERO
         q = d * share
         residual[o + i] = q
         dot[o + i] = a * share
         norm[o + i] = b * share
-        distance[i] = d
-        v = variance[p + i]
-        marks[o + i] = u(0) if d < match * (v + shake * extra[o + i]) else u(1)
         q = q if q < cap else cap
         evidence[p + i] = np.uint8(np.int32(q * fine + HALF))
 
@@ -246,18 +249,18 @@ def _most(count, first, end):
 
 
 @inline
-def _step_run(weight, count, rates, marks, p, o, x, size, settings, step):
+def _step_run(weight, count, rates, marks, p, x, size, settings, step):
     prior = settings[places.COMPLEXITY]
     if _most(count, p + x, p + x + size) > U1:
         for j in range(x, x + size):
-            lr = ZERO if marks[o + j] != 0 else rates[o + j]
+            lr = ZERO if marks[j] != 0 else rates[j]
             w = weight[U0, p + j] * (ONE - lr) - lr * prior
             w = w if w > ZERO else ZERO
             k = lr / (w + lr)
             step[j] = k if k < ONE else ONE
     else:
         for j in range(x, x + size):
-            lr = ZERO if marks[o + j] != 0 else rates[o + j]
+            lr = ZERO if marks[j] != 0 else rates[j]
             w = ONE - lr
             w = w - lr * prior
             w = w if w > ZERO else ZERO
@@ -266,23 +269,20 @@ def _step_run(weight, count, rates, marks, p, o, x, size, settings, step):
 
 
 @loop
-def choose_steps(weight, count, rates, marks, p, o, n, settings, step):
+def choose_steps(weight, count, rates, marks, p, n, settings, step):
     """How far the heaviest mode goes towards each pixel: 0 where it does not match."""
     whole = n // _RUN * _RUN
     for b in range(n // _RUN):
-        _step_run(weight, count, rates, marks, p, o, b * _RUN, _RUN, settings, step)
+        _step_run(weight, count, rates, marks, p, b * _RUN, _RUN, settings, step)
     if whole < n:
-        _step_run(weight, count, rates, marks, p, o, whole, n - whole, settings, step)
+        _step_run(weight, count, rates, marks, p, whole, n - whole, settings, step)
 
 
 @inline
-def _weigh_run(weight, count, rates, marks, p, o, x, size, modes, settings, total, left):
+def _weigh_run(weight, count, rates, marks, p, x, size, modes, settings, total, left):
     prior = settings[places.COMPLEXITY]
-    frames = settings[places.EVERY]
-    bound = _SOON if frames > ONE else ONE
     for j in range(x, x + size):
-        lr = ZERO if marks[o + j] != 0 else frames * rates[o + j]
-        lr = lr if lr < bound else bound
+        lr = ZERO if marks[j] != 0 else rates[j]
         left[j] = lr
         w = weight[U0, p + j] * (ONE - lr) - lr * prior
         w = w if w > ZERO else ZERO
@@ -310,27 +310,25 @@ def _weigh_run(weight, count, rates, marks, p, o, x, size, modes, settings, tota
 
 
 @loop
-def weigh_several(weight, count, rates, marks, p, o, n, settings, total, left):
+def weigh_several(weight, count, rates, marks, p, n, settings, total, left):
     """Let the weights follow the match of the heaviest mode, where a pixel has several.
 
-    They learn at once what EVERY frames bring. Where the heaviest mode does not match, or
-    nothing is to be learned, they stay as they are, bit for bit.
+    Where the heaviest mode does not match, or nothing is to be learned, they stay as they are,
+    bit for bit.
     """
     whole = n // _RUN * _RUN
     for b in range(n // _RUN):
         x = b * _RUN
         modes = _most(count, p + x, p + x + _RUN)
         if modes > U1:
-            _weigh_run(weight, count, rates, marks, p, o, x, _RUN, modes, settings, total, left)
+            _weigh_run(weight, count, rates, marks, p, x, _RUN, modes, settings, total, left)
     modes = _most(count, p + whole, p + n)
     if modes > U1:
-        _weigh_run(
-            weight, count, rates, marks, p, o, whole, n - whole, modes, settings, total, left
-        )
+        _weigh_run(weight, count, rates, marks, p, whole, n - whole, modes, settings, total, left)
 
 
 @loop
-def follow_first(which, pixels, mean, variance, distance, step, fresh, p, o, n, settings):
+def follow_first(which, pixels, mean, variance, distance, step, ground, p, n, settings):
     """M-step of the heaviest mode, and the background picture of it."""
     gain = settings[places.GAIN]
     glaring = settings[places.GLARING]
@@ -346,11 +344,11 @@ def follow_first(which, pixels, mean, variance, distance, step, fresh, p, o, n, 
     for c in range(len(which)):
         for j in range(n):
             v = mean[u(c), p + j]
-            v += step[j] * off(f(pixels[u(c), o + j]), v, gain, glaring)
+            v += step[j] * off(f(pixels[u(c), j]), v, gain, glaring)
             mean[u(c), p + j] = v
             v += HALF
             v = v if v < f(255) else f(255)
-            fresh[u(c), p + j] = np.uint8(np.int32(v))
+            ground[u(c), p + j] = np.uint8(np.int32(v))
 
 
 @loop
