@@ -11,7 +11,7 @@ from scipy.special import expit, gammaln, logit
 from segment.mixture.base import Mixture
 from segment.mixture.em import Step
 from segment.mixture.family import Family
-from segment.mixture.gaussian import given
+from segment.mixture.gaussian import given, given_weights
 from segment.mixture.priors import BetaPrior, GammaPrior
 from segment.mixture.samples import Floats, Samples, check_matrix
 from segment.mixture.start import Start
@@ -186,14 +186,12 @@ class _CountMixture(Mixture):
 
     def _begin(self, family: Any, samples: Samples, rng: np.random.Generator) -> CountParameters:
         shape = (self.n_components, samples.X.shape[1])
-        weights = given(self.weights_init, "weights_init", shape[:1])
+        weights = given_weights(self.weights_init, self.n_components)
         means = given(self.means_init, "means_init", shape)
         if weights is None or means is None:
             found = super()._begin(family, samples, rng)
             weights = found.weights if weights is None else weights
             means = found.means if means is None else means
-        if (weights < 0).any() or abs(weights.sum() - 1) > 1e-6:
-            raise ValueError(f"weights_init is {weights}, wanted shares that sum to 1")
         return CountParameters(weights, family.from_free(family.to_free(means)))
 
     def _learn(self, parameters: CountParameters, samples: Samples) -> None:

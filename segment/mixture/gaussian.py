@@ -123,11 +123,9 @@ class GaussianMixture(Mixture):
         self, family: GaussianFamily, samples: Samples, rng: np.random.Generator
     ) -> GaussianParameters:
         components, features = self.n_components, samples.X.shape[1]
-        weights = given(self.weights_init, "weights_init", (components,))
+        weights = given_weights(self.weights_init, components)
         means = given(self.means_init, "means_init", (components, features))
         covariances = self._given_covariances(components, features)
-        if weights is not None and ((weights < 0).any() or abs(weights.sum() - 1) > 1e-6):
-            raise ValueError(f"weights_init is {weights}, wanted shares that sum to 1")
         if weights is None or means is None or covariances is None:
             if self.responsibilities_init is not None:
                 size = (len(samples), components)
@@ -228,3 +226,11 @@ def given(value: Any, name: str, shape: tuple[int, ...]) -> Floats | None:
     if not np.isfinite(array).all():
         raise ValueError(f"{name} has NaN or infinity, wanted finite numbers")
     return array
+
+
+def given_weights(value: Any, components: int) -> Floats | None:
+    """`weights_init` as (K,) float64, or None; ValueError unless it is shares that sum to 1."""
+    weights = given(value, "weights_init", (components,))
+    if weights is not None and ((weights < 0).any() or abs(weights.sum() - 1) > 1e-6):
+        raise ValueError(f"weights_init is {weights}, wanted shares that sum to 1")
+    return weights
