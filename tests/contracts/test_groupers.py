@@ -1,5 +1,9 @@
 """What every grouper promises, with no knowledge of which it is."""
 
+import gc
+import logging
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -196,3 +200,101 @@ def test_without_a_mask_it_works_or_says_what_is_missing(name):
         assert "needs a foreground mask; put a subtract-" in str(error)  # noqa: PT017
     else:
         check(labels, np.ones((5, 7), bool))
+
+
+@NAMES
+def test_empty_frames_are_empty_and_change_nobodys_label(name):
+    images, masks = scene(1)
+    grouper, nothing = make(name), np.zeros(SIZE, bool)
+    check(grouper.group(images[0], nothing), nothing)
+    first = grouper.group(images[0], masks[0])
+    for _ in range(3):
+        check(grouper.group(images[0], nothing), nothing)
+
+    np.testing.assert_array_equal(grouper.group(images[0], masks[0]), first)
+
+
+@NAMES
+def test_everything_is_foreground(name):
+    images, _ = scene(3)
+    grouper, everything = make(name), np.ones(SIZE, bool)
+    for image in images:
+        check(grouper.group(image, everything), everything)
+
+
+def discs(length, size=(40, 96), radius=7):
+    """Two discs, a bright and a dark one, that pass each other: images, masks, middles."""
+    rows, columns = np.indices(size)
+    images = np.full((length, *size, 3), 110, np.uint8)
+    masks = np.zeros((length, *size), bool)
+    middles = np.empty((length, 2, 2), int)
+    for t in range(length):
+        middles[t] = (18, 10 + 2 * t), (21, 86 - 2 * t)
+        for (y, x), colour in zip(middles[t], [(230, 200, 60), (30, 40, 90)], strict=True):
+            disc = (rows - y) ** 2 + (columns - x) ** 2 <= radius**2
+            masks[t] |= disc
+            images[t][disc] = colour
+    return images, masks, middles
+
+
+@NAMES
+def test_two_discs_that_cross_keep_their_labels(name):
+    images, masks, middles = discs(39)
+    labels = run(name, images, masks)
+
+    def numbers(t):
+        return [int(labels[t, y, x]) for y, x in middles[t]]
+
+    first = numbers(2)
+    assert first[0] != first[1]
+    for t in (0, 5, 10, 30, 35, 38):  # they touch from 15 to 24
+        assert numbers(t) == first, t
+        # Nearly all of a disc is one object; a grouper may take pixels for something else.
+        assert (np.isin(labels[t], first) | ~masks[t]).mean() > 0.97, t
+
+
+def growth(name, frames):
+    """Bytes by which a grouper's peak in the last quarter of small frames is above the third's.
+
+    In every forty frames two squares come in, meet and leave, others flicker, and all are gone.
+    """
+    size = (24, 32)
+    rng = np.random.default_rng(5)
+    images = rng.integers(90, 130, (40, *size, 3), np.uint8)
+    masks = np.zeros((40, *size), bool)
+    for t in range(18):
+        for row, column, colour in ((5, 2 * t - 4, 220), (8, 31 - 2 * t, 20)):
+            box = np.s_[t, row : row + 8, max(0, column) : max(0, column + 5)]
+            masks[box], images[box] = True, colour
+        if t % 5 == 0:
+            masks[t, 19:23, t : t + 4] = True
+    grouper = make(name)
+    peaks = []
+    for t in range(frames):
+        if t == frames // 4:
+            tracemalloc.start()
+        if t in (frames // 2, 3 * frames // 4):
+            gc.collect()
+            peaks.append(tracemalloc.get_traced_memory()[1])
+            tracemalloc.reset_peak()
+        grouper.group(images[t % 40], masks[t % 40])
+    peaks.append(tracemalloc.get_traced_memory()[1])
+    tracemalloc.stop()
+    return peaks[2] - peaks[1]
+
+
+# A mask kept of every frame would be 768 bytes a frame, a picture 2304. Peaks differ by some ten
+# thousand bytes, whatever the number of frames, by when cycles happen to be collected.
+@NAMES
+def test_memory_is_flat(name, caplog):
+    caplog.set_level(logging.CRITICAL, "segment")  # pytest keeps messages, and they count
+    assert growth(name, 1000) < 250 * 160
+
+
+@NAMES
+@pytest.mark.long
+def test_memory_is_flat_over_ten_thousand_frames(name, caplog, pytestconfig):
+    if "long" not in pytestconfig.option.markexpr:
+        pytest.skip("minutes; run with -m long")
+    caplog.set_level(logging.CRITICAL, "segment")
+    assert growth(name, 10_000) < 2500 * 16
