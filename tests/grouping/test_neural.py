@@ -47,5 +47,5 @@ def test_a_model_of_another_kind_is_refused():
 
 
 def test_a_mask_is_needed():
-    with pytest.raises(MissingForeground, match="^group needs"):
+    with pytest.raises(MissingForeground, match=r"^group needs"):
         NeuralGrouper().group(np.zeros((4, 4, 3), np.uint8), None)
