@@ -27,6 +27,7 @@ _BACK = 4  # frames over which motion is measured
 _AGAIN = 6  # frames until a layer's fragments are asked about again
 _YOUNG = 10  # frames in which a layer is made anew when a fragment is added to it
 _SOON, _LATE = 4, 128  # frames until a layer is asked about again, while in doubt and if not
+_APART = 2  # frames between two such questions, whoever they are about
 _SURE = 3  # times that the network must say the same, more than the contrary
 _PART = 0.2  # least share of a piece that makes an object in it
 _KNOWN = 15  # frames alone after which a layer is somebody for certain
@@ -71,6 +72,7 @@ class NeuralGrouper(MovingLayers):
         self._past: deque[Image] = deque(maxlen=_BACK)
         self._asked: dict[int, int] = {}
         self._next: dict[int, tuple[int, int]] = {}
+        self._second = -_APART
         self._doubts: dict[int, int] = {}
         self._bonds: dict[tuple[int, int], float] = {}
         self._frames = 0
@@ -264,14 +266,15 @@ class NeuralGrouper(MovingLayers):
         layers = [layer for layer in self.layers if layer.id in numbers]
         if len(layers) < 2 or not self._due(layers):
             return
-        self._plan(layers, soon=True)
         shown = np.isin(frame.labels, [layer.id for layer in layers])
         if np.count_nonzero(shown) < _CRUMB:
+            self._plan(layers, soon=False)
             return
         box, owner, count = self._look(shown, frame)
         labels = frame.labels[box[0] : box[2], box[1] : box[3]]
         seen = [(layer, owner[labels == layer.id]) for layer in layers]
         seen = [(layer, pixels) for layer, pixels in seen if pixels.size >= _CRUMB // 2]
+        strongest = -1.0
         for j, (one, mine) in enumerate(seen):
             for other, theirs in seen[j + 1 :]:
                 if one not in self.layers or other not in self.layers:
@@ -279,9 +282,11 @@ class NeuralGrouper(MovingLayers):
                 pair = min(one.id, other.id), max(one.id, other.id)
                 bond = self._bonds.get(pair, 0.0) + 2 * _common(mine, theirs, count) - 1
                 self._bonds[pair] = bond = float(np.clip(bond, -_SURE, 2 * _SURE))
+                strongest = max(strongest, bond)
                 known = min(one.solo, other.solo) >= _KNOWN
                 if bond >= (2 * _SURE if known else _SURE):
                     self._become_one(one, other, known, frame)
+        self._plan(layers, soon=strongest > -1)
 
     def _become_one(self, one: Layer, other: Layer, known: bool, frame: Pieces) -> None:
         """Give the pixels of two layers to the one that has more of them, or is older.
@@ -301,11 +306,14 @@ class NeuralGrouper(MovingLayers):
         self._bonds = {pair: b for pair, b in self._bonds.items() if go.id not in pair}
 
     def _due(self, layers: list[Layer]) -> bool:
-        """Whether it is time to ask about layers again."""
+        """Whether it is time to ask about layers again, and nobody else was asked just now."""
+        if self._frames - self._second < _APART:
+            return False
         return self._frames >= min(self._next.get(layer.id, (0, 0))[0] for layer in layers)
 
     def _plan(self, layers: list[Layer], soon: bool) -> None:
         """Ask again soon, or after twice as long as the last time."""
+        self._second = self._frames
         for layer in layers:
             wait = self._next.get(layer.id, (0, _SOON))[1]
             wait = _SOON if soon else min(2 * wait, _LATE)
