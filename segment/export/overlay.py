@@ -1,6 +1,7 @@
 """What was found, drawn on the frame: objects in colours of their own, ids, and the time."""
 
 import functools
+import itertools
 import math
 from typing import Any
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from segment.arrays import Image, Labels, Mask
 from segment.export.objects import Object, objects_of
+from segment.export.trails import Trails
 
 Colour = tuple[int, int, int]
 
@@ -30,14 +32,16 @@ def draw_overlay(
     labels: Labels | None,
     time: float,
     shadow: Mask | None = None,
+    trails: Trails | None = None,
 ) -> Image:
     """Return a copy of `image` as (H, W, 3) RGB with the findings drawn on it.
 
     Every object is filled lightly and outlined in the colour of its id, which is the
     same in every frame, and carries its id; foreground that belongs to no object is
     tinted in amber, and outlined, too, where there are no labels; `shadow` that is not
-    foreground is tinted in violet. `time`, seconds, stands in the corner. Lines and letters
-    grow with the picture; what has no room in a tiny one is left out.
+    foreground is tinted in violet. With `trails`, which take the frame in, a line that thins out
+    shows where the feet of an object were in the last frames. `time`, seconds, stands in the
+    corner. Lines and letters grow with the picture; what has no room in a tiny one is left out.
     """
     picture: Image = np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image.copy()
     scale = max(0.6, min(picture.shape[:2]) / 540)
@@ -55,6 +59,9 @@ def draw_overlay(
         for thing, colour in things:
             crop = picture[thing.y : thing.y + thing.height, thing.x : thing.x + thing.width]
             _tint(crop, thing.mask, colour, FILL)
+        if trails is not None:
+            for number, feet in trails.follow(thing for thing, _ in things).items():
+                _trace(picture, feet, colour_of(number), thickness)
         for thing, colour in things:
             _outline(picture, thing.mask, thing.x, thing.y, colour, thickness)
         height, width = picture.shape[:2]
@@ -145,6 +152,14 @@ def _outline(picture: Image, mask: Mask, x: int, y: int, colour: Colour, thickne
     rim = thickness + 2 if thickness > 1 else 2
     cv2.polylines(picture, lines, True, dark, rim, cv2.LINE_AA, _SHIFT)
     cv2.polylines(picture, lines, True, colour, thickness, cv2.LINE_AA, _SHIFT)
+
+
+def _trace(picture: Image, feet: NDArray[np.float64], colour: Colour, thickness: int) -> None:
+    """A line through the places (N, 2) where an object was, thinner the longer ago."""
+    places = (feet * (1 << _SHIFT)).round().astype(int).tolist()
+    for n, (one, other) in enumerate(itertools.pairwise(places), start=1):
+        wide = max(1, round(thickness * n / len(places)))
+        cv2.line(picture, one, other, colour, wide, cv2.LINE_AA, _SHIFT)
 
 
 def _attach(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from segment.export.files import FileSink, Mode, Needs
 from segment.export.need import grey_of
 from segment.export.overlay import draw_overlay
+from segment.export.trails import Trails
 from segment.frame import Frame
 
 _CLOCK = Fraction(1, 90_000)  # seconds; fine enough for every rate in use
@@ -117,12 +118,16 @@ class OverlayVideo(_Video):
         "movflags": "+faststart",
     }
 
+    def __init__(self, folder: Path, mode: Mode = "new") -> None:
+        super().__init__(folder, mode)
+        self._trails = Trails()
+
     def _padded(self, side: int) -> int:
         return side + side % 2  # colours are stored for two by two pixels
 
     def _frame(self, frame: Frame) -> av.VideoFrame:
         drawn: NDArray[np.uint8] = draw_overlay(
-            frame.image, frame.foreground, frame.labels, frame.time, frame.shadow
+            frame.image, frame.foreground, frame.labels, frame.time, frame.shadow, self._trails
         )
         height, width = drawn.shape[:2]
         if height % 2 or width % 2:

@@ -20,6 +20,7 @@ from segment.export.coco import column_runs, compress
 from segment.export.objects import objects_of
 from segment.export.overlay import colour_of
 from segment.export.tracks import COLUMNS
+from segment.export.trails import Trails
 from segment.video import open_frames
 from tests.conftest import as_frames
 from tests.contracts.test_sinks import found_frames, write
@@ -214,6 +215,29 @@ def test_an_object_is_drawn_where_it_is_in_its_own_colour():
     labels[10:20, 10:20] = 3
     again = draw_overlay(image, labels > 0, labels, 0.0)
     np.testing.assert_array_equal(again[110, 140], drawn[110, 140])
+
+
+def test_a_trail_shows_where_an_object_was():
+    image = np.full((120, 300, 3), 90, np.uint8)
+    trails = Trails()
+    for t in range(30):
+        labels = np.zeros((120, 300), np.int32)
+        labels[30:60, 20 + 8 * t : 40 + 8 * t] = 7
+        drawn = draw_overlay(image, None, labels, 0.0, trails=trails)
+    line = drawn[59, :240].astype(int)
+    near = np.abs(line - colour_of(7)).max(axis=1) < 60
+    assert near[100:230].mean() > 0.9  # the last 25 frames
+    np.testing.assert_array_equal(drawn[20:70, 20:50], 90)  # longer ago
+
+
+def test_trails_forget_who_is_gone():
+    trails, labels = Trails(), np.zeros((20, 30), np.int32)
+    labels[3:6, 4:9] = 5
+    np.testing.assert_array_equal(trails.follow(objects_of(labels))[5], [[6, 5]])
+    for _ in range(24):
+        assert trails.follow([]) == {}
+    np.testing.assert_array_equal(trails.follow(objects_of(labels))[5], [[6, 5]])
+    assert len(trails.follow(objects_of(labels))[5]) == 2
 
 
 def test_neighbouring_ids_are_told_apart():
