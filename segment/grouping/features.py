@@ -127,7 +127,9 @@ def _posterior(
         tol=1e-3,
         threads=1,
         **start,
-    ).fit((chosen + grain).astype(np.float64))
+    )
+    mixture.quiet = True  # a group more than a picture has colours for is no harm
+    mixture.fit((chosen + grain).astype(np.float64))
     return mixture, _assign(flat, mixture).reshape(*samples.shape[:2], components)
 
 

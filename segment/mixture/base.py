@@ -42,8 +42,10 @@ class Mixture(ABC):
     n_iter_ : sweeps over the samples after the first; lower_bound_ : the objective reached.
     collapsed_ : (K,) bool, components that have lost their spread or their samples.
     n_features_in_ : D.
+    quiet : set it, and a collapse is in `collapsed_` only, not in the log as well.
     """
 
+    quiet = False
     n_components: int
     tol: float
     max_iter: int
@@ -163,7 +165,7 @@ class Mixture(ABC):
         self.lower_bound_ = best.history[-1].objective
         self.lower_bounds_ = [step.objective for step in best.history]
         self.collapsed_ = self._collapsed(family, best, samples)
-        if self.collapsed_.any():
+        if self.collapsed_.any() and not self.quiet:
             _log.warning(
                 "components %s have collapsed; raise reg_covar, give a prior or fewer components",
                 np.flatnonzero(self.collapsed_).tolist(),

@@ -303,3 +303,11 @@ def test_a_picture_from_the_command_line(tmp_path):
 
     labels = next(imread(path) for path in written if "labels" in str(path))
     assert agreement(labels, truth) > 0.98
+
+
+def test_a_picture_with_few_colours_is_no_reason_to_warn(caplog):
+    image = np.full((40, 60, 3), 80, np.uint8)
+    image[10:30, 20:40] = 200
+    labels = MixtureGrouper().group(image)
+    assert len(np.unique(labels)) == 2
+    assert not [record for record in caplog.records if record.levelname == "WARNING"]
