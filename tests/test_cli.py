@@ -321,7 +321,7 @@ def test_a_broken_region_is_named(clip, tmp_path, content):
 def test_a_bug_shows_no_traceback(clip, tmp_path, monkeypatch):
     from segment import pipeline
 
-    def broken(frames, subtractor):
+    def broken(frames, subtractor, **options):
         raise RuntimeError("a slip\nof ours")
 
     monkeypatch.setattr(pipeline, "subtract", broken)

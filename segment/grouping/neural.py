@@ -1,7 +1,7 @@
 """Objects by Neural EM: a network says which pieces of foreground are one object, or several."""
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,7 @@ _BACK = 4  # frames over which motion is measured
 _AGAIN = 6  # frames until a layer's fragments are asked about again
 _YOUNG = 10  # frames in which a layer is made anew when a fragment is added to it
 _SOON, _LATE = 4, 128  # frames until a layer is asked about again, while in doubt and if not
+_CROWD = 16  # layers in one heap beyond which a window is too small to tell them apart
 _APART = 2  # frames between two such questions, whoever they are about
 _SURE = 3  # times that the network must say the same, more than the contrary
 _PART = 0.2  # least share of a piece that makes an object in it
@@ -97,7 +98,7 @@ class NeuralGrouper(MovingLayers):
         for blobs in self._crowds(large, frame):
             near = self._beside(blobs, frame)
             self._bear_crowd(blobs, near, frame)
-        frame.births = [blob for blob in crumbs if not self._swept(blob, frame)]
+        frame.births = self._sweep(crumbs, frame)
         super()._bear_all(frame)
 
     def _bear_compact(self, blob: int, frame: Pieces) -> bool:
@@ -183,20 +184,28 @@ class NeuralGrouper(MovingLayers):
         self.layers = [fresh if one is layer else one for one in self.layers]
         return fresh
 
-    def _swept(self, blob: int, frame: Pieces) -> bool:
-        """Give a crumb to the nearest object that is larger, if one is near."""
-        box = frame.box(blob)
-        near = [
-            (gap(layer.box, box), layer.id)
-            for layer in [*self.layers, *self._newborn]
-            if not layer.lost
-            and layer.area >= 2 * frame.area[blob]
-            and gap(layer.box, box) <= _reach(layer.area)
-        ]
-        if near:
+    def _sweep(self, crumbs: list[int], frame: Pieces) -> list[int]:
+        """Give crumbs to the nearest object that is larger, if one is near; return the others."""
+        layers = [layer for layer in [*self.layers, *self._newborn] if not layer.lost]
+        if not crumbs or not layers:
+            return crumbs
+        boxes = np.array([layer.box for layer in layers])
+        areas = np.array([layer.area for layer in layers])
+        ids = np.array([layer.id for layer in layers])
+        left = []
+        for blob in crumbs:
+            box = top, first, bottom, last = frame.box(blob)
+            down = np.maximum(np.maximum(boxes[:, 0] - bottom, top - boxes[:, 2]), 0)
+            right = np.maximum(np.maximum(boxes[:, 1] - last, first - boxes[:, 3]), 0)
+            far = np.hypot(down, right)
+            near = (far <= _reach(areas)) & (areas >= 2 * frame.area[blob])
+            if not near.any():
+                left.append(blob)
+                continue
+            nearest = np.flatnonzero(near & (far == far[near].min()))
             part = np.s_[box[0] : box[2], box[1] : box[3]]
-            frame.labels[part][frame.pieces[part] == blob + 1] = min(near)[1]
-        return bool(near)
+            frame.labels[part][frame.pieces[part] == blob + 1] = ids[nearest].min()
+        return left
 
     # --- fragments -----------------------------------------------------------------------
 
@@ -264,7 +273,7 @@ class NeuralGrouper(MovingLayers):
         super()._together(layers, blobs, frame)
         numbers = {layer.id for layer in layers}
         layers = [layer for layer in self.layers if layer.id in numbers]
-        if len(layers) < 2 or not self._due(layers):
+        if not 2 <= len(layers) <= _CROWD or not self._due(layers):
             return
         shown = np.isin(frame.labels, [layer.id for layer in layers])
         if np.count_nonzero(shown) < _CRUMB:
@@ -369,6 +378,6 @@ def _common(one: Integers, other: Integers, count: int) -> float:
     return float(np.minimum(first / max(1, one.size), second / max(1, other.size)).sum())
 
 
-def _reach(area: float) -> float:
+def _reach(area: Any) -> Any:
     """How far from something of this area its fragments lie, pixels."""
-    return 2 + _NEAR * 1.13 * float(np.sqrt(max(area, 1.0)))
+    return 2 + _NEAR * 1.13 * np.sqrt(np.maximum(area, 1.0))

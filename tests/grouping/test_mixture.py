@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage.io import imsave
 
+from segment import samples
 from segment.cli import main
 from segment.grouping import MixtureGrouper, features
 from segment.grouping.pictures import hierarchy, judges, kernels
@@ -307,7 +308,7 @@ def test_a_picture_from_the_command_line(tmp_path):
 
 
 def test_more_components_than_a_picture_has_colours_are_no_reason_to_warn(caplog):
-    with open_frames("sample:street") as frames:
+    with open_frames(samples.path("street")) as frames:
         image = np.ascontiguousarray(next(iter(frames)).image[::4, ::4])
     MixtureGrouper().group(image)
     assert not [record for record in caplog.records if record.levelname == "WARNING"]
