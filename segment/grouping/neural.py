@@ -84,7 +84,7 @@ class NeuralGrouper(MovingLayers):
         Raises MissingForeground without a mask, and ValueError for one of another size.
         """
         labels = super().group(image, foreground)
-        self._past.append(image)
+        self._past.append(image.copy())  # a caller may use the array again
         self._frames += 1
         return labels
 
