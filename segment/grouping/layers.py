@@ -251,17 +251,17 @@ class MovingLayers:
 
     def _bear(self, blob: int, frame: Pieces) -> list[Layer]:
         """Begin a layer for a piece, or several where it is parted by narrow waists."""
-        top, left, bottom, right = frame.box(blob)
+        box = top, left, bottom, right = frame.box(blob)
         mask = frame.pieces[top:bottom, left:right] == blob + 1
-        entering = top == 0 or left == 0 or bottom == frame.height or right == frame.width
-        parts = self._parts(mask, frame.area[blob], entering)
-        layers = []
-        for part in parts:
-            rows, columns = np.flatnonzero(part.any(1)), np.flatnonzero(part.any(0))
-            box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-            corner = (top + int(rows[0]), left + int(columns[0]))
-            layers.append(self._begin(part[box], corner, frame))
-        return layers
+        parts = self._parts(mask, frame.area[blob], frame.at_border(box))
+        return [self._begin_part(part, box, frame) for part in parts]
+
+    def _begin_part(self, mask: Mask, box: tuple[int, int, int, int], frame: Pieces) -> Layer:
+        """Begin a layer for some pixels (h, w) of a box."""
+        rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+        inner = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        corner = (box[0] + int(rows[0]), box[1] + int(columns[0]))
+        return self._begin(mask[inner], corner, frame)
 
     def _parts(self, mask: Mask, area: float, entering: bool) -> list[Mask]:
         """Part a new piece at its waists: at slight ones only if all the parts are compact.

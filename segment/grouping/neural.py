@@ -106,7 +106,7 @@ class NeuralGrouper(MovingLayers):
         box = frame.box(blob)
         part = np.s_[box[0] : box[2], box[1] : box[3]]
         parts = self._compact_parts(frame.pieces[part] == blob + 1, frame.area[blob])
-        if len(parts) < 2 or _at_border(box, frame):
+        if len(parts) < 2 or frame.at_border(box):
             return False
         for piece in parts:
             self._begin_part(piece, box, frame)
@@ -162,13 +162,6 @@ class NeuralGrouper(MovingLayers):
                     near = [
                         self._anew(layer, frame) if layer is holder else layer for layer in near
                     ]
-
-    def _begin_part(self, mask: Mask, box: Box, frame: Pieces) -> Layer:
-        """Begin a layer for some pixels (h, w) of a box."""
-        rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-        inner = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-        corner = (box[0] + int(rows[0]), box[1] + int(columns[0]))
-        return self._begin(np.ascontiguousarray(mask[inner]), corner, frame)
 
     def _anew(self, layer: Layer, frame: Pieces) -> Layer:
         """Make a young layer's template anew from what is labelled as its own."""
@@ -365,11 +358,6 @@ def _holder(near: list[Layer], labels: Labels, own: NDArray[np.bool_]) -> Layer 
         if share > most:
             best, most = layer, share
     return best
-
-
-def _at_border(box: Box, frame: Pieces) -> bool:
-    top, left, bottom, right = box
-    return top == 0 or left == 0 or bottom == frame.height or right == frame.width
 
 
 def _common(one: Integers, other: Integers, count: int) -> float:

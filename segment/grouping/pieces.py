@@ -60,6 +60,11 @@ class Pieces:
         top, left, bottom, right = self.boxes[blob].tolist()
         return top, left, bottom, right
 
+    def at_border(self, box: tuple[int, int, int, int]) -> bool:
+        """Whether a box reaches the border of the picture, where it may be cut off."""
+        top, left, bottom, right = box
+        return top == 0 or left == 0 or bottom == self.height or right == self.width
+
     def hits(self, owner: Integers, places: Integers) -> tuple[Integers, Integers]:
         """Codes (owner * N + piece) of which place lies on which piece, and how many do."""
         rows, columns = places[:, 0], places[:, 1]
