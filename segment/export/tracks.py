@@ -1,13 +1,13 @@
 """Objects as a table: where each one was, and how large, in every frame."""
 
-import contextlib
 import csv
 from pathlib import Path
-from typing import IO, Any, ClassVar
+from typing import Any, ClassVar
 
-from segment.export.files import FileSink, Mode, Needs
+from segment.export.files import Mode, Needs
 from segment.export.need import labels_of
 from segment.export.objects import objects_of
+from segment.export.text import TextSink
 from segment.frame import Frame
 
 COLUMNS = (
@@ -15,7 +15,7 @@ COLUMNS = (
 )  # fmt: skip
 
 
-class TracksTable(FileSink):
+class TracksTable(TextSink):
     """`tracks.csv`: one row for each object in each frame.
 
     `frame` is the number in the input and `time` seconds; the box `x, y, width, height`, the
@@ -27,7 +27,6 @@ class TracksTable(FileSink):
 
     def __init__(self, folder: Path, mode: Mode = "new") -> None:
         super().__init__(folder, mode)
-        self._file: IO[str] | None = None
         self._table: Any = None
 
     def _open(self, frame: Frame, path: Path) -> None:
@@ -52,13 +51,3 @@ class TracksTable(FileSink):
                     thing.area,
                 )
             )
-
-    def _close(self) -> None:
-        assert self._file is not None
-        self._file.close()
-
-    def _discard(self) -> None:
-        if self._file is not None:
-            with contextlib.suppress(OSError):
-                self._file.close()
-        self._file = None
