@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from segment.neural import noise
+from segment.neural.beginnings import beginnings
 from segment.neural.recipe import Recipe, SceneSettings
 from segment.neural.scenes import Scenes, draw
 
@@ -66,8 +67,8 @@ def make_batch(
     shown = np.broadcast_to(frames, (count, S, *frames.shape[2:])) if still else frames[:, :-1]
     rng = np.random.Generator(np.random.SFC64([*seed, 1]))
     noisy = noise.add_noise(rng, shown, settings.noise, model.pixels == "bernoulli")
-    K = (model.slots if slots is None else slots) + model.background
-    gamma = noise.random_responsibilities(rng, (count, K, 1, *model.size))
+    K = model.slots if slots is None else slots
+    gamma = beginnings(model.begin)(rng, noisy[:, 0], K, model.background)
     targets = torch.from_numpy(frames)
     targets = targets.expand(-1, S, -1, -1, -1) if still else targets[:, 1:]
     noisy = np.ascontiguousarray(noisy)

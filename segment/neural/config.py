@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Cell", "NeuralEMConfig", "Pixels"]
+__all__ = ["Begin", "Cell", "NeuralEMConfig", "Pixels"]
 
+Begin = Literal["random", "seeds"]
 Cell = Literal["n-em", "rnn-em", "r-nem"]
 Pixels = Literal["bernoulli", "gaussian", "levels"]
 
@@ -30,6 +31,8 @@ class NeuralEMConfig:
         for intensities that are taken as probabilities of light.
     sigma : gaussian only: spread of a pixel about its prediction in the E-step, in (0, 1].
     background : one slot more, which predicts the same learned colour everywhere.
+    begin : the first responsibilities: "random" ones, the papers', or about "seeds", points of
+        light that are far from each other.
     """
 
     size: tuple[int, int] = (28, 28)
@@ -46,6 +49,7 @@ class NeuralEMConfig:
     pixels: Pixels = "bernoulli"
     sigma: float = 0.25
     background: bool = False
+    begin: Begin = "random"
 
     def __post_init__(self) -> None:
         for name in ("channels", "slots", "hidden", "relation", "attention"):
@@ -57,6 +61,8 @@ class NeuralEMConfig:
             raise ValueError(
                 f"pixels is {self.pixels!r}, wanted 'bernoulli', 'gaussian' or 'levels'"
             )
+        if self.begin not in ("random", "seeds"):
+            raise ValueError(f"begin is {self.begin!r}, wanted 'random' or 'seeds'")
         if not 0 < self.sigma <= 1:
             raise ValueError(f"sigma is {self.sigma}, wanted in (0, 1]")
         if any(width < 1 for width in (*self.conv, *self.dense)):

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from segment.neural.batches import Batch
+from segment.neural.beginnings import beginnings
 from segment.neural.model import NeuralEM, Objective, State
-from segment.neural.noise import add_noise, random_responsibilities
+from segment.neural.noise import add_noise
 from segment.scores import clustering
 
 __all__ = ["Evaluation", "evaluate", "first_counted", "reduced_precision"]
@@ -92,7 +93,10 @@ def evaluate(
             part = np.arange(start, min(start + TOGETHER, B))
             gamma = batch.gamma[part]
             if restart:
-                gamma = torch.from_numpy(random_responsibilities(rng, tuple(gamma.shape)))
+                config = model.config
+                first, K = batch.noisy[part, 0].numpy(), gamma.shape[1] - config.background
+                begin = beginnings(config.begin)(rng, first, K, config.background)
+                gamma = torch.from_numpy(begin)
             noisy, targets = batch.noisy[part], batch.targets[part]
             with reduced_precision(device, precision):
                 run = _run(model, noisy, targets, gamma, between, objective, seen, noise)

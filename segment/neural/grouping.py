@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from segment.neural import noise
+from segment.neural.beginnings import beginnings
 from segment.neural.model import NeuralEM, Objective, State
 
 __all__ = ["Grouping", "LoadedModel"]
@@ -72,7 +72,7 @@ class LoadedModel:
         slots : K, another number than the model was trained with; None for that number.
         steps : looks at the first frame before the second comes; None is the number
             that a still picture was trained with for T = 1, and one for sequences.
-        seed : of the random responsibilities to begin with; equal seeds, equal labels.
+        seed : of the responsibilities to begin with; equal seeds, equal labels.
         restarts : random beginnings, of which the one with the lowest loss is returned.
 
         Returns
@@ -99,14 +99,14 @@ class LoadedModel:
             raise ValueError(f"restarts is {restarts}, wanted at least 1")
         device = next(self.model.parameters()).device
         rng = np.random.default_rng(seed)
-        total = K + config.background
+        begin, total = beginnings(config.begin), K + config.background
         labels = np.empty((B, T, *config.size), np.int32)
         gammas = np.empty((B, T, total, *config.size), np.float32)
         for b in range(B):  # one scene at a time, so that memory does not grow with B
             x = torch.from_numpy(batch[b]).to(device)  # (T, C, H, W)
             least = math.inf
             for _ in range(restarts):
-                gamma = noise.random_responsibilities(rng, (1, total, 1, *config.size))
+                gamma = begin(rng, batch[b, :1], K, config.background)
                 found = self._follow(x, torch.from_numpy(gamma).to(device), looks)
                 if found[2] < least or restarts == 1:
                     labels[b], gammas[b], least = found

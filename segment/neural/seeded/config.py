@@ -29,6 +29,7 @@ class SeededConfig:
     background: ClassVar[bool] = False
     pixels: ClassVar[str] = "bernoulli"
     conv: ClassVar[bool] = True
+    begin: ClassVar[Literal["random"]] = "random"
 
     def __post_init__(self) -> None:
         height, width = self.size

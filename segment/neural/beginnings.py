@@ -1,0 +1,69 @@
+"""The first responsibilities: what tells slots apart before they have seen anything."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segment.neural.config import Begin
+from segment.neural.noise import random_responsibilities
+
+__all__ = ["beginnings", "seeded_responsibilities"]
+
+Floats = NDArray[np.float32]
+
+_SIDE = 6  # so many squares, in which light is looked for, lie beside each other in a frame
+_LIT = 0.6  # share of the brightest square's light that a point to begin with has around it
+_WIDE = 0.4  # of a frame's side: spread of the first γ about its point
+
+
+def beginnings(kind: Begin) -> Callable[[np.random.Generator, Floats, int, bool], Floats]:
+    """Return the function (rng, frames, slots, background) that makes the first γ of its kind.
+
+    frames : (B, C, H, W), what is seen first. The result is (B, K', 1, H, W), sum 1 over K',
+    which is `slots`, or one more with a background slot.
+    """
+    return _random if kind == "random" else seeded_responsibilities
+
+
+def _random(rng: np.random.Generator, frames: Floats, slots: int, background: bool) -> Floats:
+    B, _, H, W = frames.shape
+    return random_responsibilities(rng, (B, slots + background, 1, H, W))
+
+
+def seeded_responsibilities(
+    rng: np.random.Generator, frames: Floats, slots: int, background: bool = False
+) -> Floats:
+    """γ that falls off about K points of light, each as far as can be from those before.
+
+    The first point of a frame is drawn (Gonzalez, Theoretical Computer Science 38, 1985). Light
+    is what is bright over a square of pixels, so that single wrong ones are no beginning. With
+    K = 1, γ is 1; a background slot has the mean of all. To settle the points by K-means first
+    begins nearer to the truth, but ends farther from it: two in one object stay there.
+    """
+    from scipy.ndimage import uniform_filter
+
+    H, W = frames.shape[2:]
+    side = max(3, round(max(H, W) / _SIDE) | 1)
+    light = uniform_filter(frames.max(axis=1), (0, side, side), mode="constant")
+    centres = np.stack([_spread_out(rng, one, slots) for one in light])  # (B, K, 2)
+    down = np.arange(H)[:, None] - centres[..., 0, None, None]
+    right = np.arange(W) - centres[..., 1, None, None]
+    far = (down**2 + right**2) / (2 * (_WIDE * max(H, W)) ** 2)  # (B, K, H, W)
+    gamma = np.exp(far.min(axis=1, keepdims=True) - far)
+    if background:
+        gamma = np.concatenate([gamma, gamma.mean(axis=1, keepdims=True)], axis=1)
+    gamma /= gamma.sum(axis=1, keepdims=True)
+    found: Floats = gamma[:, :, None].astype(np.float32)
+    return found
+
+
+def _spread_out(rng: np.random.Generator, light: Floats, count: int) -> NDArray[np.intp]:
+    """Return `count` bright points (K, 2): the first drawn, each far from those before."""
+    points = np.argwhere(light >= _LIT * light.max())
+    chosen = [int(rng.integers(len(points)))]
+    far = ((points - points[chosen[0]]) ** 2).sum(1)
+    for _ in range(count - 1):
+        chosen.append(int(far.argmax()))
+        far = np.minimum(far, ((points - points[chosen[-1]]) ** 2).sum(1))
+    return points[chosen]
