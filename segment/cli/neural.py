@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from segment.cli import fitting
 from segment.cli.chain import Tool
 
 if TYPE_CHECKING:
@@ -14,7 +15,11 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=Tool)
-@click.argument("recipe", type=click.Path(path_type=Path))
+@click.argument("recipe", required=False, type=click.Path(path_type=Path))
+@click.option("--on", "videos", metavar="VIDEO", multiple=True,
+              help="Fit the model of `group` to this footage; may be given often.")  # fmt: skip
+@click.option("--frames", type=click.IntRange(1), default=3000, show_default=True,
+              help="With --on: most frames that are watched of each video.")  # fmt: skip
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the model.")
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint in OUT.")
 @click.option("--from", "start", metavar="MODEL", help="Begin with this model's weights.")
@@ -28,7 +33,9 @@ if TYPE_CHECKING:
 @click.option("--count", type=click.IntRange(0), default=1000, show_default=True,
               help="Unseen scenes that the finished model is scored on; 0 for none.")  # fmt: skip
 def train(
-    recipe: Path,
+    recipe: Path | None,
+    videos: tuple[str, ...],
+    frames: int,
     out: Path,
     resume: bool,
     start: str | None,
@@ -40,18 +47,35 @@ def train(
     threads: int | None,
     count: int,
 ) -> None:
-    """Train the Neural EM model that RECIPE describes.
+    """Train the Neural EM model that RECIPE describes, or fit one to footage: --on VIDEO.
 
     OUT receives recipe.toml, weights.safetensors (the best on held-out scenes so far),
     checkpoint.pt, curve.json, and at the end score.json and figure.png. A stopped
     training goes on with --resume, bit for bit. Several GPUs: torchrun -m segment train ...
+
+    With --on no recipe and no labels are needed: objects that are alone in the footage are laid
+    over each other, and the weights of `group` learn to tell them apart; some minutes. The last
+    quarter of the footage says whether it helped; OUT holds the better weights.
     """
     import os
 
     from segment.neural.recipe import read_recipe, with_seed
+    from segment.neural.train import check_folder
     from segment.neural.train import train as train_model
     from segment.neural.zoo import load
 
+    if recipe is None and not videos:
+        raise click.UsageError("there is nothing to train; give a RECIPE, or footage by --on")
+    words = ["segment", "train", *([str(recipe)] if recipe else [])]
+    words += [word for video in videos for word in ("--on", video)]
+    words += ["--out", str(out)]
+    words += ["--from", start] if start is not None else []
+    words += ["--compile"] if compiled else []
+    words += ["--seed", str(seed)] if seed is not None else []
+    if recipe is None:
+        recipe = fitting.recipe_path()
+    if videos and start is None:
+        start = fitting.MODEL
     settings = read_recipe(recipe)
     if seed is not None:
         settings = with_seed(settings, seed)
@@ -60,11 +84,18 @@ def train(
 
         use_threads(threads)
     chief = os.environ.get("RANK", "0") == "0"
+    first = load(start, device="cpu").model if start is not None else None
+    footage = None
+    check_folder(out, resume)
+    if videos and start is not None:
+        fitting.check(settings)
+        footage = fitting.watch(videos, start, device, frames)
     trainer = train_model(
         settings,
         out,
         resume=resume,
-        start=load(start, device="cpu").model if start is not None else None,
+        start=first,
+        footage=footage,
         device=device,
         seconds=seconds,
         every=every,
@@ -73,15 +104,19 @@ def train(
     )
     if not chief:
         return
-    words = ["segment", "train", str(recipe), "--out", str(out)]
-    words += ["--from", start] if start is not None else []
-    words += ["--compile"] if compiled else []
-    words += ["--seed", str(seed)] if seed is not None else []
     if trainer.finished:
         from segment.neural.publish import publish
 
+        verdict = None
+        if footage is not None and first is not None:
+            from segment.neural.seeded.fitting import keep_the_better
+
+            verdict = keep_the_better(first, out, settings, footage)
         click.echo(f"scoring on {count} unseen scenes", err=True)
-        publish(trainer, out, recipe.read_text(encoding="utf-8"), shlex.join(words), count=count)
+        text, more = recipe.read_text(encoding="utf-8"), verdict and {"footage": verdict}
+        publish(trainer, out, text, shlex.join(words), count=count, more=more)
+        if verdict is not None:
+            fitting.tell(verdict, out)
         click.echo(f"done: {out}", err=True)
     else:
         click.echo(f"stopped after update {trainer.update}; --resume goes on with it", err=True)

@@ -30,12 +30,13 @@ def publish(
     *,
     count: int = 1000,
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4),
+    more: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Score the best weights in `folder`, and write recipe.toml, score.json and figure.png.
 
     `count` scenes for every seed; scenes with other numbers of objects and slots are
-    scored on a fifth of them. Without matplotlib there is no figure. Returns what
-    score.json holds; with `count` 0 there is none.
+    scored on a fifth of them. Without matplotlib there is no figure. `more` is told in
+    score.json, too. Returns what that holds; with `count` 0 there is none.
     """
     recipe = trainer.recipe
     model = load_weights(folder / WEIGHTS).to(trainer.device)
@@ -72,7 +73,7 @@ def publish(
             "hardware": _hardware(trainer.device),
         },
         "versions": versions(),
-    }
+    } | (more or {})
     partial = folder / "score.json.part"
     partial.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     os.replace(partial, folder / "score.json")
@@ -97,8 +98,7 @@ def _more(recipe: Recipe, many: int, few: int, seeds: tuple[int, ...]) -> Iterat
 
 def _kept(trainer: Trainer) -> dict[str, float]:
     """Which update's weights these are, and how they did on the held-out scenes."""
-    best = max(trainer.curve, key=lambda point: point["ari"])
-    return {key: round(best[key], 4) for key in ("update", "scenes", "ami", "ari")}
+    return {key: round(trainer.kept[key], 4) for key in ("update", "scenes", "ami", "ari")}
 
 
 def _hardware(device: torch.device) -> str:

@@ -7,9 +7,9 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -24,7 +24,10 @@ from segment.neural.recipe import Recipe, read_recipe
 from segment.neural.seeded.config import SeededConfig
 from segment.neural.weights import WEIGHTS, build_model, save_weights
 
-__all__ = ["Progress", "Trainer", "TrainingError", "train"]
+if TYPE_CHECKING:
+    from segment.neural.seeded.footage import Footage
+
+__all__ = ["Progress", "Trainer", "TrainingError", "check_folder", "train"]
 
 CHECKPOINT = "checkpoint.pt"
 
@@ -190,6 +193,11 @@ class Trainer:
             and max(merits[-settings.patience :]) <= max(merits[: -settings.patience])
         )
 
+    @property
+    def kept(self) -> dict[str, float]:
+        """The scores of the look at which the best weights were found."""
+        return max(self.curve, key=self._merit)
+
     def _merit(self, point: dict[str, float]) -> float:
         """What the best weights are chosen by: ARI, or the loss where one slot has it all."""
         model = self.recipe.model
@@ -219,20 +227,19 @@ class Trainer:
         model.load_state_dict(self.best)
         save_weights(model, folder / WEIGHTS)
 
-    def begin_with(self, model: nn.Module) -> None:
-        """Take the weights of another model of the same configuration."""
-        if model.config != self.recipe.model:
+    def begin_with(self, model: Any) -> None:
+        """Take the weights of another model, of the same configuration but for how it begins."""
+        theirs, ours = (asdict(config) for config in (model.config, self.recipe.model))
+        if theirs | {"begin": None} != ours | {"begin": None}:
             raise TrainingError(
                 f"the model to begin with is {model.config}, the recipe's {self.recipe.model}"
             )
-        for ours in (self.model, self.averaged):
-            ours.load_state_dict(model.state_dict())
+        for own in (self.model, self.averaged):
+            own.load_state_dict(model.state_dict())
 
     def resume(self, folder: Path) -> None:
         """Go on where a checkpoint of the same recipe stopped."""
         path = folder / CHECKPOINT
-        if not path.is_file():
-            raise TrainingError(f"there is no checkpoint at {path}; begin without --resume")
         try:
             document: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
             given = read_recipe(_tables(document["recipe"]))
@@ -252,12 +259,22 @@ class Trainer:
             optimiser.load_state_dict(state)
 
 
+def check_folder(out: Path, resume: bool) -> None:
+    """Raise TrainingError when a training would be overwritten, or there is none to resume."""
+    held = (out / CHECKPOINT).is_file()
+    if held and not resume:
+        raise TrainingError(f"{out} holds a training already; --resume goes on with it")
+    if resume and not held:
+        raise TrainingError(f"there is no checkpoint at {out / CHECKPOINT}; begin without --resume")
+
+
 def train(
     recipe: Recipe,
     out: str | Path,
     *,
     resume: bool = False,
     start: nn.Module | None = None,
+    footage: "Footage | None" = None,
     device: str = "auto",
     seconds: float | None = None,
     every: float = 60.0,
@@ -274,6 +291,7 @@ def train(
         and curve.json.
     resume : go on from the checkpoint in `out`.
     start : a model of the same configuration whose weights to begin with.
+    footage : objects of a camera, to fit a seeded model to: every second window is on them.
     device : "auto", "cpu", "cuda" or "cuda:N".
     seconds : stop with a checkpoint after so long; None for no limit.
     every : seconds between two checkpoints, the most that a killed run loses.
@@ -288,12 +306,11 @@ def train(
         is short.
     """
     out = Path(out)
-    if (out / CHECKPOINT).exists() and not resume:
-        raise TrainingError(f"{out} holds a training already; --resume goes on with it")
+    check_folder(out, resume)
     world = int(os.environ.get("WORLD_SIZE", "1"))
     picked = _join(pick_device(device)) if world > 1 else pick_device(device)
     try:
-        trainer = _trainer(recipe, picked, compiled, threads)
+        trainer = _trainer(recipe, picked, compiled, threads, footage)
         if resume:
             trainer.resume(out)
         elif start is not None:
@@ -317,11 +334,25 @@ def train(
     return trainer
 
 
-def _trainer(recipe: Recipe, device: torch.device, compiled: bool, threads: int) -> Trainer:
+def _trainer(
+    recipe: Recipe,
+    device: torch.device,
+    compiled: bool,
+    threads: int,
+    footage: "Footage | None",
+) -> Trainer:
     if isinstance(recipe.model, SeededConfig):
-        from segment.neural.seeded.training import SeededTrainer
+        from segment.neural.seeded.training import FittingTrainer, SeededTrainer
 
-        return SeededTrainer(recipe, device, compiled, threads)
+        if footage is None:
+            return SeededTrainer(recipe, device, compiled, threads)
+        learn, choose, _ = footage.parts()
+        return FittingTrainer(recipe, device, compiled, threads, learn_from=learn, choose_by=choose)
+    if footage is not None:
+        raise TrainingError(
+            f'only [model] cell "seeded" is fitted to footage, the recipe\'s is '
+            f'"{recipe.model.cell}"'
+        )
     return Trainer(recipe, device, compiled, threads)
 
 

@@ -1,6 +1,6 @@
 """Windows on drawn crowds, with the truth of whose foreground it is."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ from torch import Tensor
 from segment.neural.scenes.silhouettes import KINDS, CrowdSettings, crowd
 from segment.neural.seeded.windows import Square, around, cut
 
-__all__ = ["Drawn", "SeededBatch", "draw_windows", "make_seeded_batch", "seeds_on"]
+__all__ = ["Drawn", "SeededBatch", "draw_windows", "make_seeded_batch", "seeds_on", "window_on"]
 
 UNKNOWN = 255  # foreground of nobody: specks, and what is far from every object
 ALIVE = 64  # crowds that batches are drawn from at a time
@@ -82,7 +82,7 @@ def draw_windows(seed: tuple[int, ...], size: int, count: int = EACH) -> list[Dr
         mask = clean(drawn.foreground[t]) if cleaned else drawn.foreground[t]
         whose = np.where(drawn.truth[t] > 0, drawn.truth[t], drawn.shadows[t])
         before = drawn.images[t - int(rng.integers(1, 5))]
-        window = _window(rng, drawn.images[t], before, mask, whose, size)
+        window = window_on(rng, drawn.images[t], before, mask, whose, size)
         if window is not None:
             found.append(window)
         if len(found) == count:
@@ -90,7 +90,7 @@ def draw_windows(seed: tuple[int, ...], size: int, count: int = EACH) -> list[Dr
     return found
 
 
-def _window(
+def window_on(
     rng: np.random.Generator,
     image: NDArray[np.uint8],
     before: NDArray[np.uint8],
@@ -98,7 +98,11 @@ def _window(
     whose: NDArray[np.int32],
     size: int,
 ) -> Drawn | None:
-    """Cut a window on a piece of the foreground and what is near it."""
+    """Cut a window on a piece of the foreground and what is near it, None where there is none.
+
+    image, before : (H, W, C) uint8, a picture and one some frames ago.
+    mask : (H, W) bool, foreground. whose : (H, W) int32, objects from 1.
+    """
     count, pieces, stats, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8), connectivity=8)
     large = [n for n in range(1, count) if stats[n, cv2.CC_STAT_AREA] >= 24]
     if not large:
@@ -174,18 +178,27 @@ def seeds_on(
 
 
 def make_seeded_batch(
-    seed: tuple[int, ...], update: int, size: int, slots: int, *, learning: bool = True
+    seed: tuple[int, ...],
+    update: int,
+    size: int,
+    slots: int,
+    *,
+    learning: bool = True,
+    instead: Callable[[np.random.Generator], Drawn] | None = None,
 ) -> SeededBatch:
     """Return a batch of about `slots` slots, of windows on the crowds that an update looks at.
 
     An update looks at 64 crowds, the next at all but one of them; with `learning`, windows are
-    turned over, recoloured, and now and then lose their colours or their motion.
+    turned over, recoloured, and now and then lose their colours or their motion. `instead`
+    draws every second window, if given.
     """
     rng = np.random.default_rng([*seed, 1, update])
     K = int(rng.integers(2, 7))
     items = [
-        _pick(rng, (*seed, 0), update + int(rng.integers(ALIVE)), size)
-        for _ in range(max(1, slots // K))
+        instead(rng)
+        if instead is not None and n % 2
+        else _pick(rng, (*seed, 0), update + int(rng.integers(ALIVE)), size)
+        for n in range(max(1, slots // K))
     ]
     return _gather(rng, items, K, learning)
 

@@ -1,6 +1,8 @@
 """Training of seeded models: the common loop on windows of drawn crowds."""
 
 import functools
+import math
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -9,6 +11,7 @@ from torch import Tensor
 
 from segment.neural.batches import HELD_OUT, TRAINING
 from segment.neural.evaluate import reduced_precision
+from segment.neural.seeded.footage import CutOut, draw
 from segment.neural.seeded.model import SeededEM, seeded_loss
 from segment.neural.seeded.parting import together
 from segment.neural.seeded.scenes import (
@@ -22,7 +25,7 @@ from segment.neural.seeded.scenes import (
 from segment.neural.train import Trainer
 from segment.scores import clustering
 
-__all__ = ["SeededTrainer", "judge"]
+__all__ = ["FittingTrainer", "SeededTrainer", "judge", "merit"]
 
 SLOTS = 4  # a window of training has from 2 to 6 slots, about so many
 
@@ -56,6 +59,48 @@ class SeededTrainer(Trainer):
     def _evaluate(self) -> dict[str, float]:
         settings = self.recipe.training
         return judge(self.averaged, self.held_out, settings.steps, settings.precision)
+
+
+@dataclass
+class FittingTrainer(SeededTrainer):
+    """As `SeededTrainer`, with every second window on objects of a camera instead of drawn ones.
+
+    `learn_from` and `choose_by` are cut-outs to learn from and to choose weights by. Begin with
+    trained weights: they are looked at first, and kept if none that come are better.
+    """
+
+    learn_from: list[CutOut] = field(kw_only=True)
+    choose_by: list[CutOut] = field(kw_only=True)
+
+    def make_batch(self, update: int) -> SeededBatch:
+        settings, size = self.recipe.training, self.recipe.model.size[0]
+        slots = SLOTS * (settings.batch // self.world)
+        return make_seeded_batch(
+            (settings.seed, TRAINING, self.rank),
+            update,
+            size,
+            slots,
+            instead=lambda rng: draw(rng, self.learn_from, size),
+        )
+
+    @functools.cached_property
+    def held_out(self) -> list[Drawn]:
+        settings = self.recipe.training
+        rng = np.random.default_rng([settings.seed, HELD_OUT])
+        size = self.recipe.model.size[0]
+        return [draw(rng, self.choose_by, size) for _ in range(settings.held_out)]
+
+    def begin_with(self, model: Any) -> None:
+        super().begin_with(model)
+        self.look(math.nan)
+
+    def _merit(self, point: dict[str, float]) -> float:
+        return merit(point)
+
+
+def merit(scores: dict[str, float]) -> float:
+    """One number of `judge`'s: several objects are told apart, and a single one is left whole."""
+    return (scores["ari"] + scores["single"]) / 2
 
 
 @torch.no_grad()
@@ -103,12 +148,14 @@ def _scores(truth: np.ndarray, found: np.ndarray) -> dict[str, float]:
     objects = np.array([len(np.unique(t[t > 0])) for t in truth])
     groups = np.array([len(np.unique(f[t > 0])) for t, f in zip(truth, found, strict=True)])
     several = objects > 1
-    counts = clustering.contingency_of_each(truth[several], found[several])
+    ami = ari = 1.0
+    if several.any():
+        counts = clustering.contingency_of_each(truth[several], found[several])
+        ami = float(np.mean(clustering.adjusted_mutual_information_of_each(counts)))
+        ari = float(np.mean(clustering.adjusted_rand_of_each(counts)))
     scores: dict[str, Any] = {
-        "ami": float(np.mean(clustering.adjusted_mutual_information_of_each(counts)))
-        if several.any()
-        else 1.0,
-        "ari": float(np.mean(clustering.adjusted_rand_of_each(counts))) if several.any() else 1.0,
+        "ami": ami,
+        "ari": ari,
         "single": float(np.mean(groups[~several] == 1)) if (~several).any() else 1.0,
         "several": float(np.mean(groups[several] > 1)) if several.any() else 1.0,
         "exact": float(np.mean(groups == objects)),
