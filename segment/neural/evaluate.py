@@ -13,12 +13,11 @@ from torch import Tensor
 from segment.neural.batches import Batch
 from segment.neural.beginnings import beginnings
 from segment.neural.model import NeuralEM, Objective, State
-from segment.neural.noise import add_noise
+from segment.neural.noise import flip_bits
 from segment.scores import clustering
 
 __all__ = ["Evaluation", "evaluate", "first_counted", "reduced_precision"]
 
-LIT = 0.1  # what a roll-out of binary frames takes for lit, as the papers did
 TOGETHER = 50  # scenes at a time, so that a thousand need no more memory than training
 
 
@@ -121,11 +120,8 @@ def _rolled_out(
 ) -> Iterator[tuple[Tensor, State]]:
     """(target, state) of the steps watched, then of those that see the model's own frames.
 
-    A frame of its own is Σ γ μ, binary and noisy if those it learned from were;
-    responsibilities are then of max μ, of which binary frames take as lit what is above a
-    tenth.
+    These are noisy if those it learned from were, and binary.
     """
-    binary = model.config.pixels == "bernoulli"
     rng = np.random.Generator(np.random.SFC64(0))
     state = None
     for target, state in watched:
@@ -133,14 +129,8 @@ def _rolled_out(
     if state is None:
         raise ValueError("seen is 0, wanted at least 1")
     for t in range(shown, targets.shape[1]):
-        own = (state.gamma * state.prediction).sum(dim=1).cpu().numpy()  # (B, C, H, W)
-        own = add_noise(rng, (own > 0.5).astype(own.dtype) if binary else own, noise, binary)
-        frame = torch.from_numpy(own).to(targets)
-        state = model.step(frame, frame, state)
-        expected = state.prediction.amax(dim=1)
-        if binary:
-            expected = (expected > LIT).to(expected.dtype)
-        state = model.judge(expected, state.logits, state.hidden)
+        none = np.zeros(targets[:, t].shape, np.float32)
+        state = model.imagine(state, torch.from_numpy(flip_bits(rng, none, noise)).to(targets))
         yield targets[:, t], state
 
 

@@ -12,6 +12,8 @@ from segment.neural.layers import GradientCell, RecurrentCell
 
 __all__ = ["GammaGradient", "NeuralEM", "Objective", "State"]
 
+LIT = 0.1  # what a model fed with its own binary frames takes for lit, as the papers did
+
 GammaGradient = Literal["full", "loss", "none"]
 Objective = Literal["two-term", "noisy-or"]
 
@@ -89,6 +91,24 @@ class NeuralEM(nn.Module):
         gamma = equations.gaussian_responsibilities(target, logits, self.config.sigma)
         return State(hidden, logits, logits, gamma)
 
+    def imagine(self, state: State, wrong: Tensor | None = None) -> State:
+        """Go on without a frame: look at what was predicted, and share out what comes of it.
+
+        The frame is Σ γ μ, for binary pixels lit where that is above a half, and turned over
+        where `wrong` (B, C, H, W) is 1; responsibilities are of max μ, of which binary pixels
+        above a tenth are lit. Source: van Steenkiste et al., arXiv:1802.10353, 2018, section 4.
+        """
+        binary = self.config.pixels == "bernoulli"
+        own = (state.gamma * state.prediction).sum(dim=1)  # (B, C, H, W)
+        if binary:
+            own = (own > 0.5).to(own.dtype)
+            own = own if wrong is None else (own - wrong).abs()
+        state = self.step(own, own, state)
+        expected = state.prediction.amax(dim=1)
+        if binary:
+            expected = (expected > LIT).to(expected.dtype)
+        return self.judge(expected, state.logits, state.hidden)
+
     def loss(
         self,
         target: Tensor,
@@ -112,18 +132,26 @@ class NeuralEM(nn.Module):
         noisy: Tensor,
         state: State,
         gamma_gradient: GammaGradient = "full",
+        own: int = 0,
     ) -> Iterator[tuple[Tensor, State]]:
         """Yield (target, state) of every step through a sequence.
 
         noisy (B, S, C, H, W), what the slots see; frames (B, S, C, H, W), what each
         step has to predict. `gamma_gradient`: "full", gradients pass through γ
-        everywhere; "loss", only where γ weighs the step's own loss; "none", nowhere.
+        everywhere; "loss", only where γ weighs the step's own loss; "none", nowhere. In the
+        last `own` steps the model sees its own frames, binary ones with the noise of `noisy`.
         """
-        for t in range(noisy.shape[1]):
+        S = noisy.shape[1]
+        if not 0 <= own < S:
+            raise ValueError(f"own is {own}, wanted from 0 to {S - 1}, one less than the steps")
+        for t in range(S):
             if gamma_gradient != "full":
                 state = state._replace(gamma=state.gamma.detach())
             target = frames[:, t]
-            state = self.step(noisy[:, t], target, state)
+            if t < S - own:
+                state = self.step(noisy[:, t], target, state)
+            else:
+                state = self.imagine(state, (noisy[:, t] - frames[:, t - 1]).abs())
             if gamma_gradient == "none":
                 state = state._replace(gamma=state.gamma.detach())
             yield target, state

@@ -50,6 +50,7 @@ class Training:
     """How weights are found."""
 
     steps: int = 15  # E- and M-steps: frames of a sequence after the first
+    own: int = 0  # the last of these steps, in which the model is fed with its own frames
     loss: Literal["last", "half", "all"] = "last"  # which steps count; half is the later half
     gamma_gradient: Literal["full", "loss", "none"] = "full"
     objective: Literal["two-term", "noisy-or"] = "two-term"
@@ -71,12 +72,16 @@ class Training:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A part of the training with scenes of its own: `updates` long, of `steps`, at `rate`."""
+    """A part of the training with scenes of its own: `updates` long, of `steps`, at `rate`.
+
+    In the last `own` of the steps the model is fed with its own frames.
+    """
 
     updates: int
     scenes: SceneSettings
     rate: float
     steps: int
+    own: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +100,7 @@ class Recipe:
                 return stage
             update -= stage.updates
         settings = self.training
-        return Stage(settings.updates, self.scenes, settings.rate, settings.steps)
+        return Stage(settings.updates, self.scenes, settings.rate, settings.steps, settings.own)
 
     def as_dict(self) -> dict[str, Any]:
         """Everything, as JSON and TOML can hold it."""
@@ -148,7 +153,7 @@ def _recipe(table: dict[str, Any], name: str) -> Recipe:
         if not isinstance(entry, dict) or "updates" not in entry:
             raise RecipeError(f"{where} wants a table with updates")
         entry = dict(entry)
-        numbers = {key: entry.pop(key, getattr(training, key)) for key in ("rate", "steps")}
+        numbers = {key: entry.pop(key, getattr(training, key)) for key in ("rate", "steps", "own")}
         updates = entry.pop("updates")
         base = dataclasses.asdict(scenes)
         own = _build(SceneSettings, {**base, **entry}, where)
@@ -211,6 +216,11 @@ def _check(recipe: Recipe, name: str) -> None:
         if not 0 <= getattr(t, key) < 1:
             value = getattr(t, key)
             raise RecipeError(f"{name}: [training] {key} is {value}, wanted in [0, 1)")
+    for own, steps in ((t.own, t.steps), *((s.own, s.steps) for s in recipe.stages)):
+        if not 0 <= own < steps:
+            raise RecipeError(
+                f"{name}: own is {own} of {steps} steps, wanted from 0, and less than all"
+            )
     for scenes in (recipe.scenes, *(stage.scenes for stage in recipe.stages)):
         if scenes.size != recipe.model.size:
             raise RecipeError(

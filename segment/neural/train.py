@@ -147,7 +147,11 @@ class Trainer:
         S = batch.noisy.shape[1]
         total = torch.zeros((), device=self.device)
         steps: Iterator[tuple[Tensor, State]] = self.model.unroll(
-            batch.targets, batch.noisy, self.model.begin(batch.gamma), settings.gamma_gradient
+            batch.targets,
+            batch.noisy,
+            self.model.begin(batch.gamma),
+            settings.gamma_gradient,
+            self.recipe.stage_of(self.update).own,
         )
         first = first_counted(settings.loss, S)
         for t, (target, state) in enumerate(steps):
@@ -450,7 +454,7 @@ def _average_gradients(model: nn.Module, world: int) -> None:
 def _tables(recipe: dict[str, Any]) -> dict[str, Any]:
     """A checkpoint's recipe in the shape that read_recipe takes."""
     stages = [
-        {**{key: stage[key] for key in ("updates", "rate", "steps")}, **stage["scenes"]}
+        stage["scenes"] | {key: value for key, value in stage.items() if key != "scenes"}
         for stage in recipe["stages"]
     ]
     return {**recipe, "stages": stages}

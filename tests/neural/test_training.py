@@ -329,3 +329,32 @@ def test_processor_and_gpu_agree():
         steps = list(moved.unroll(state.targets, state.noisy, moved.begin(state.gamma)))
         found.append(steps[-1][1].gamma.detach().cpu())
     torch.testing.assert_close(*found, atol=1e-4, rtol=1e-3)
+
+
+def test_a_model_may_be_fed_with_its_own_frames():
+    recipe = read_recipe(
+        {
+            "model": {"hidden": 8, "slots": 2, "size": [14, 14]},
+            "scenes": {"kind": "flying-shapes", "objects": 1, "noise": 0.1},
+            "training": {"steps": 5, "own": 2, "loss": "all", "batch": 3},
+        }
+    )
+    trainer = Trainer(recipe)
+    batch, model = trainer.make_batch(0), trainer.model
+    states = [
+        s for _, s in model.unroll(batch.targets, batch.noisy, model.begin(batch.gamma), own=2)
+    ]
+    # What is shown in the last two steps is only where a bit was wrong.
+    shown = (batch.noisy[:, 3] - batch.targets[:, 2]).abs()
+    assert set(shown.unique().tolist()) == {0.0, 1.0}
+    state = model.imagine(states[2], shown)
+    for ours, theirs in zip(state, states[3], strict=True):
+        torch.testing.assert_close(ours, theirs)
+    seen = [state for _, state in model.unroll(*given)]
+    torch.testing.assert_close(seen[2].logits, states[2].logits)
+    assert not torch.equal(seen[3].logits, states[3].logits)
+    before = [p.clone() for p in model.parameters()]
+    trainer.learn(batch)
+    assert any(not torch.equal(p, q) for p, q in zip(before, model.parameters(), strict=True))
+    with pytest.raises(ValueError, match="own is 5, wanted from 0 to 4"):
+        list(model.unroll(*given, own=5))
