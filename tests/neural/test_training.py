@@ -341,9 +341,8 @@ def test_a_model_may_be_fed_with_its_own_frames():
     )
     trainer = Trainer(recipe)
     batch, model = trainer.make_batch(0), trainer.model
-    states = [
-        s for _, s in model.unroll(batch.targets, batch.noisy, model.begin(batch.gamma), own=2)
-    ]
+    given = batch.targets, batch.noisy, model.begin(batch.gamma)
+    states = [state for _, state in model.unroll(*given, own=2)]
     # What is shown in the last two steps is only where a bit was wrong.
     shown = (batch.noisy[:, 3] - batch.targets[:, 2]).abs()
     assert set(shown.unique().tolist()) == {0.0, 1.0}
