@@ -247,23 +247,23 @@ def _scaled(one: CutOut, factor: float) -> CutOut:
 
 def _alone_in(labels: Labels) -> dict[int, tuple[int, int, int, int]]:
     """Objects that share no piece of foreground and do not touch the border, with their boxes."""
+    from scipy.ndimage import find_objects
+
     height, width = labels.shape
-    count, pieces = cv2.connectedComponents((labels > 0).view(np.uint8), connectivity=8)
-    if count < 2:
-        return {}
     lit = labels > 0
-    pairs = np.unique(
-        pieces[lit].astype(np.int64) * (int(labels.max()) + 1) + labels[lit], return_counts=False
-    )
-    piece, number = np.divmod(pairs, int(labels.max()) + 1)
-    shared = np.bincount(piece, minlength=count)[piece] > 1
-    several = set(number[shared].tolist())
+    _, pieces = cv2.connectedComponents(lit.view(np.uint8), connectivity=8)
+    several = int(labels.max()) + 1
+    pairs = np.unique(pieces[lit].astype(np.int64) * several + labels[lit])
+    piece, number = np.divmod(pairs, several)
+    sharing = set(number[np.bincount(piece)[piece] > 1].tolist())
     found = {}
-    for one in set(number.tolist()) - several:
-        box = _box(labels == one)
-        inside = box[0] > 0 and box[1] > 0 and box[2] < height and box[3] < width
-        if inside and np.count_nonzero(labels == one) >= _LEAST_AREA:
-            found[one] = box
+    for one, where in enumerate(find_objects(labels), start=1):
+        if where is None or one in sharing:
+            continue
+        (top, bottom), (left, right) = ((part.start, part.stop) for part in where)
+        inside = top > 0 and left > 0 and bottom < height and right < width
+        if inside and np.count_nonzero(labels[where] == one) >= _LEAST_AREA:
+            found[one] = top, left, bottom, right
     return found
 
 
