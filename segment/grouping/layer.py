@@ -180,23 +180,24 @@ class Layer:
             rows, columns = rows[kept], columns[kept]
         self.probes = np.stack([rows, columns], axis=1)
 
-    def chances(self) -> Plane:
-        """Return how many times as likely as by chance each bin of colours is, (B,)."""
-        bins = len(self.histogram)
-        total = self.histogram.sum()
-        share = self.histogram / total if total > 0 else self.histogram
-        # Light changes: a colour is as good as its neighbours.
-        sides = (8, 8, 8) if bins == 512 else (bins,)
-        cube = share.reshape(sides)
-        for axis in range(len(sides)):
-            up, down = np.roll(cube, 1, axis), np.roll(cube, -1, axis)
-            edge = [slice(None)] * len(sides)
-            edge[axis] = slice(0, 1)
-            up[tuple(edge)] = cube[tuple(edge)]
-            edge[axis] = slice(-1, None)
-            down[tuple(edge)] = cube[tuple(edge)]
-            cube = 0.6 * cube + 0.2 * (up + down)
-        return np.asarray((0.9 * cube.reshape(-1) + 0.1 / bins) * bins, np.float32)
+
+def chances(histograms: Floats) -> Plane:
+    """Return how many times as likely as by chance each bin of colours is, (N, B), by layer."""
+    count, bins = histograms.shape
+    total = histograms.sum(1, keepdims=True)
+    share = histograms / np.where(total > 0, total, 1.0)
+    # Light changes: a colour is as good as its neighbours.
+    sides = (8, 8, 8) if bins == 512 else (bins,)
+    cube = share.reshape(count, *sides)
+    for axis in range(1, len(sides) + 1):
+        up, down = np.roll(cube, 1, axis), np.roll(cube, -1, axis)
+        edge = [slice(None)] * cube.ndim
+        edge[axis] = slice(0, 1)
+        up[tuple(edge)] = cube[tuple(edge)]
+        edge[axis] = slice(-1, None)
+        down[tuple(edge)] = cube[tuple(edge)]
+        cube = 0.6 * cube + 0.2 * (up + down)
+    return np.asarray((0.9 * cube.reshape(count, bins) + 0.1 / bins) * bins, np.float32)
 
 
 def born(number: int, mask: Mask, corner: tuple[int, int], image: Image) -> Layer:

@@ -467,14 +467,16 @@ class MovingLayers:
             layer.velocity = layer.velocity * 0.97
             return
         layer.hidden = 0
-        state = mixture.state[k]
-        state[elsewhere] = 2
-        rows = np.flatnonzero((state == 1).any(1))
-        columns = np.flatnonzero((state == 1).any(0))
-        if len(rows):
-            y, x = window.corner
-            layer.reach(y + rows[0], x + columns[0], y + rows[-1] + 1, x + columns[-1] + 1)
-        layer.learn(window.image, state, window.corner, 0.05)
+        y, x = window.corner
+        top, left, bottom, right = mixture.boxes[k]
+        layer.reach(y + top, x + left, y + bottom, x + right)
+        # Only what lies in the template's box is learned from.
+        top, left, bottom, right = layer.box
+        part = np.s_[max(0, top - y) : max(0, bottom - y), max(0, left - x) : max(0, right - x)]
+        state = mixture.state(k, part)
+        state[elsewhere[part]] = 2
+        corner = (y + part[0].start, x + part[1].start)
+        layer.learn(np.ascontiguousarray(window.image[part]), state, corner, 0.05)
 
     def _nearest(
         self, layers: list[Layer], inside: Mask, part: tuple[slice, slice], frame: Pieces

@@ -1,21 +1,17 @@
 """EM over one cluster of foreground that several layers share: who covers which pixel."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segment.arrays import Image, Mask
-from segment.grouping.layer import Layer, Plane
-from segment.grouping.regions import Integers
+from segment.grouping.layer import Layer, Plane, chances
+from segment.grouping.regions import Floats, Integers
 
 _SURE = 0.97  # a template is never surer than this
-_TAIL = 0.03  # share of an object's pixels that lie where its template does not say
-_ANYBODY = 0.004  # the same for an object that is not known yet
-_STRENGTH = 0.7  # neighbouring pixels do not tell apart independently
+_ODD = 0.05  # share of an object's pixels that look like nothing seen before
 _PIXELS = 25.0  # so many independent ones a template has when it is moved
-_NOWHERE = 1e-6
 
 
 @dataclass(slots=True)
@@ -33,16 +29,28 @@ class Mixture:
 
     Attributes
     ----------
-    owner : (H, W) intp, position in the list of layers, -1 outside the foreground.
+    owner : (H, W) int32, position in the list of layers, -1 outside the foreground.
     stray : (H, W) bool, foreground that no layer explains.
-    state : for every layer (H, W) uint8, as `Layer.learn` wants it.
-    visible : for every layer, how many pixels are its own.
+    visible : for every layer, how many pixels are its own and not stray.
+    boxes : for every layer, the box around these in the window: first row and column, last row
+        and column + 1; empty ones are 0.
+    first : (H, W) int32, `owner` before any layer was taken out.
+    means : for every layer (N + 1,) uint8, what it means to it that a pixel is the N-th's, by
+        `first`, as `Layer.learn` wants it; the last is for the background.
     """
 
-    owner: Integers
+    owner: NDArray[np.int32]
     stray: Mask
-    state: list[NDArray[np.uint8]]
     visible: list[int]
+    boxes: list[tuple[int, int, int, int]]
+    first: NDArray[np.int32]
+    means: list[NDArray[np.uint8]]
+
+    def state(self, k: int, part: tuple[slice, slice]) -> NDArray[np.uint8]:
+        """Return what a layer learns from a part of the window: as `Layer.learn` wants it."""
+        state = self.means[k][self.first[part]]
+        state[self.stray[part]] = 2
+        return state
 
 
 def mix(layers: list[Layer], window: Window, sweeps: int = 2) -> Mixture:
@@ -59,45 +67,78 @@ def mix(layers: list[Layer], window: Window, sweeps: int = 2) -> Mixture:
 
 def without(mixture: Mixture, keep: int, go: int) -> None:
     """Give what one layer has to another, and take it out."""
-    mixture.owner[mixture.owner == go] = keep
-    mixture.owner[mixture.owner > go] -= 1  # in this order: `keep` may be one of them
-    kept, gone = mixture.state[keep], mixture.state[go]
+    owner = np.where(mixture.owner == go, np.int32(keep), mixture.owner)
+    owner[owner > go] -= 1  # in this order: `keep` may be one of them
+    mixture.owner = owner
+    kept, gone = mixture.means[keep], mixture.means[go]
     kept[gone == 1] = 1
+    one, other = mixture.boxes[keep], mixture.boxes[go]
+    if not mixture.visible[keep] or not mixture.visible[go]:
+        mixture.boxes[keep] = one if mixture.visible[keep] else other
+    else:
+        mixture.boxes[keep] = (
+            min(one[0], other[0]),
+            min(one[1], other[1]),
+            max(one[2], other[2]),
+            max(one[3], other[3]),
+        )
     mixture.visible[keep] += mixture.visible[go]
-    del mixture.state[go], mixture.visible[go]
+    del mixture.means[go], mixture.visible[go], mixture.boxes[go]
 
 
 class _Cluster:
+    """Layers over a window. A template's planes are kept once, wherever it is moved.
+
+    `boxes` says where they lie: first row and column in the window, height, width, and where
+    the template begins in `covers` and `fits`.
+    """
+
     def __init__(self, layers: list[Layer], window: Window) -> None:
         self.layers = layers
         self.window = window
-        size = window.foreground.shape
-        self.cover: Plane = np.empty((len(layers), *size), np.float32)
-        self.fit: Plane = np.empty((len(layers), *size), np.float32)
-        self.chances = [layer.chances() for layer in layers]
-        self.begin = [layer.corner.copy() for layer in layers]
-        self.order = list(range(len(layers)))
-        for k in self.order:
-            self.render(k)
+        sizes = np.array([layer.shape.size for layer in layers])
+        self.boxes: Integers = np.empty((len(layers), 5), np.intp)
+        self.boxes[:, 2:4] = [layer.shape.shape for layer in layers]
+        self.boxes[:, 4] = np.cumsum(sizes) - sizes
+        self.covers: Plane = np.concatenate([layer.shape.reshape(-1) for layer in layers])
+        np.minimum(self.covers, np.float32(_SURE), out=self.covers)
+        self.fits: Plane = np.zeros(self.covers.size, np.float32)
+        self.chances: Plane = chances(np.stack([layer.histogram for layer in layers]))
+        self.logs: Plane = np.log(np.float32(_ODD) + np.float32(1 - _ODD) * self.chances)
+        self.fitted: list[tuple[int, int] | None] = [None] * len(layers)
+        self.sizes = np.array([layer.size for layer in layers])
+        self.over: Floats = np.array(
+            [[one.over.get(other.id, 0.0) for other in layers] for one in layers]
+        )
+        self.order: Integers = np.arange(len(layers), dtype=np.intp)
+        for k in range(len(layers)):
+            self._put(k)
 
-    def render(self, k: int) -> None:
+    def _put(self, k: int) -> None:
+        self.boxes[k, :2] = self.layers[k].corner - self.window.corner
+
+    def _fit(self, which: Integers) -> None:
+        """See how the colours fit where some layers are, unless they have not moved since."""
         from segment.grouping import kernels
 
-        layer, window = self.layers[k], self.window
-        kernels.render(
-            layer.shape,
-            layer.colour,
-            layer.spread,
-            layer.known,
-            self.chances[k],
-            int(layer.corner[0] - window.corner[0]),
-            int(layer.corner[1] - window.corner[1]),
-            window.image,
-            window.foreground,
-            self.cover[k],
-            self.fit[k],
-        )
-        np.minimum(self.cover[k], np.float32(_SURE), out=self.cover[k])
+        for k in which.tolist():
+            top, left, height, width, begin = self.boxes[k].tolist()
+            if self.fitted[k] == (top, left):
+                continue
+            self.fitted[k] = top, left
+            layer = self.layers[k]
+            kernels.fits(
+                layer.colour,
+                layer.spread,
+                layer.known,
+                self.chances[k],
+                self.logs[k],
+                top,
+                left,
+                self.window.image,
+                self.window.foreground,
+                self.fits[begin : begin + height * width],
+            )
 
     # --- M-step: where ------------------------------------------------------------------
 
@@ -106,152 +147,171 @@ class _Cluster:
         from segment.grouping import kernels
 
         layer, window = self.layers[k], self.window
-        others = self._covered([j for j in self.order if j != k])
-        front = self._covered(self.order[: self.order.index(k)])
-        gain = np.empty_like(others)
-        kernels.gains(window.foreground, others, gain)
-        view = np.where(window.foreground, np.float32(0.7) * (1 - front), np.float32(0))
-        rows, columns = layer.probes.T
-        probes = (
-            np.ascontiguousarray(rows),
-            np.ascontiguousarray(columns),
-            layer.shape[rows, columns],
-            layer.colour[rows, columns],
-            layer.spread[rows, columns],
-        )
         # A velocity that is not known yet, or was long ago, makes the place uncertain.
         size = layer.size
         loose = 1.0 + 0.04 * size + 0.2 * min(layer.hidden, 0.15 * size)
         if layer.age < 5:
             loose += 0.15 * size
-        step = max(1, round(loose * 2 / 4))
-        while True:
-            scores = np.empty((9, 9))
-            at = layer.corner - window.corner
-            kernels.search(*probes, int(at[0]), int(at[1]), window.image, gain, view, step, scores)
-            shift = (np.indices((9, 9)) - 4) * step
-            far = (shift + (layer.corner - layer.place)[:, None, None]) / loose
-            total = _PIXELS * scores - 0.5 * (far**2).sum(0)
-            best = np.round(total, 6)
-            best[4, 4] += 1e-5  # stay when nothing is better
-            i, j = np.unravel_index(int(best.argmax()), best.shape)
-            layer.corner = layer.corner + shift[:, i, j]
-            if step == 1:
-                break
-            step = step // 2 if step > 3 else 1
-        self.render(k)
-
-    def _covered(self, which: list[int]) -> Plane:
-        """How likely any of these covers each pixel, (H, W)."""
-        free = np.ones(self.window.foreground.shape, np.float32)
-        for j in which:
-            free *= 1 - self.cover[j]
-        return np.asarray(1 - free, np.float32)
+        rows, columns = layer.probes.T
+        # Nothing else need be looked at than where the search may put a probe.
+        reach = 4 * kernels.longest(loose)
+        top, left = self.boxes[k, :2].tolist()
+        area = np.s_[
+            max(0, top + int(rows.min()) - reach) : max(0, top + int(rows.max()) + reach + 1),
+            max(0, left + int(columns.min()) - reach) : max(
+                0, left + int(columns.max()) + reach + 1
+            ),
+        ]
+        image = np.ascontiguousarray(window.image[area])
+        corner = np.array([area[0].start, area[1].start])
+        others, front, gain, view = np.empty((4, *image.shape[:2]), np.float32)
+        place = int(np.flatnonzero(self.order == k)[0])
+        ahead, behind = self.order[:place], self.order[place + 1 :]
+        front[:] = 1
+        kernels.cover(self.covers, self.boxes, ahead, *corner, front)
+        others[:] = front
+        kernels.cover(self.covers, self.boxes, behind, *corner, others)
+        kernels.gains(window.foreground, others, front, *corner, gain, view)
+        begin: Integers = np.array(window.corner, np.intp) + corner
+        at: Integers = layer.corner - begin
+        kernels.settle(
+            np.ascontiguousarray(rows),
+            np.ascontiguousarray(columns),
+            layer.shape[rows, columns],
+            layer.colour[rows, columns],
+            layer.spread[rows, columns],
+            at,
+            layer.place - begin,
+            loose,
+            _PIXELS,
+            image,
+            gain,
+            view,
+            np.empty((9, 9)),
+        )
+        layer.corner = at + begin
+        self._put(k)
 
     def accept(self) -> None:
         """Take the places found into the layers' motion, as far as the layers are to be seen."""
-        for k, layer in enumerate(self.layers):
-            front = self._covered(self.order[: self.order.index(k)])
-            cover = self.cover[k]
-            total = float(layer.shape.sum()) + 1e-6
-            layer.visible = float(((1 - front) * cover * self.window.foreground).sum()) / total
+        from segment.grouping import kernels
+
+        seen = np.empty(len(self.layers))
+        inside = self.window.foreground
+        free = np.empty(inside.shape, np.float32)
+        kernels.show(self.covers, self.boxes, self.order, inside, free, seen)
+        for layer, pixels in zip(self.layers, seen.tolist(), strict=True):
+            layer.visible = pixels / (float(layer.shape.sum()) + 1e-6)
             layer.move(layer.corner, min(1.0, 1.5 * layer.visible))
 
     # --- who is in front ----------------------------------------------------------------
 
     def settle_order(self) -> None:
         """Order the layers from front to back, by colours where two overlap, by feet else."""
-        count = len(self.layers)
-        front = np.zeros((count, count))
-        for j in range(count):
-            for k in range(j + 1, count):
-                front[j, k] = self._in_front(j, k)
-                front[k, j] = -front[j, k]
-        score = np.sign(front).sum(1) + 0.1 * front.sum(1)
-        ids = [layer.id for layer in self.layers]
-        self.front = front
-        self.order = sorted(range(count), key=lambda k: (-round(score[k], 6), ids[k]))
+        self.evidence = self._evidence()
+        feet = self.boxes[:, 0] + self.boxes[:, 2]
+        less = np.minimum(self.sizes[:, None], self.sizes)
+        prior = np.clip((feet[:, None] - feet) / (0.1 * less + 1.0), -1, 1)
+        # What is remembered is what the first of two remembers.
+        front = np.triu(self.over + 0.5 * prior + self.evidence, 1)
+        self.front = front - front.T
+        score = np.sign(self.front).sum(1) + 0.1 * self.front.sum(1)
+        ids = np.array([layer.id for layer in self.layers])
+        self.order = np.lexsort((ids, -np.round(score, 6)))
 
-    def _in_front(self, j: int, k: int) -> float:
-        """Log-odds that j is in front of k."""
-        one, other = self.layers[j], self.layers[k]
-        remembered = one.over.get(other.id, 0.0)
-        feet = one.box[2] - other.box[2]
-        prior = np.clip(feet / (0.1 * min(one.size, other.size) + 1.0), -1, 1)
-        return float(remembered + 0.5 * prior + self._evidence(j, k))
+    def _evidence(self) -> Floats:
+        """How much better the row's layer than the column's fits where they overlap, (N, N)."""
+        from segment.grouping import kernels
 
-    def _evidence(self, j: int, k: int) -> float:
-        a, b = self.layers[j].box, self.layers[k].box
-        top, left = max(a[0], b[0]), max(a[1], b[1])
-        bottom, right = min(a[2], b[2]), min(a[3], b[3])
-        y, x = self.window.corner
-        if bottom <= top or right <= left or bottom <= y or right <= x:
-            return 0.0
-        part = np.s_[max(0, top - y) : bottom - y, max(0, left - x) : right - x]
-        both = self.cover[j][part] * self.cover[k][part] * self.window.foreground[part]
-        weight = float(both.sum())
-        if weight < 3:
-            return 0.0
-        difference = float((both * (self.fit[j][part] - self.fit[k][part])).sum())
-        return float(np.clip(0.15 * difference, -4, 4))
+        begin, end = self.boxes[:, :2], self.boxes[:, :2] + self.boxes[:, 2:4]
+        apart = ((begin[:, None] >= end) | (begin >= end[:, None])).any(2)
+        self._fit(np.flatnonzero((~apart).sum(1) > 1))
+        weight, difference = np.empty((2, len(self.layers), len(self.layers)))
+        kernels.compare(
+            self.covers, self.fits, self.boxes, self.window.foreground, weight, difference
+        )
+        return np.where(weight < 3, 0.0, np.clip(0.15 * difference, -4, 4))
 
     # --- E-step -------------------------------------------------------------------------
 
     def share(self) -> Mixture:
         """Say for every pixel of the foreground whose it is."""
+        owner, stray = self._owners()
+        visible, boxes, means = self._results(owner, stray)
+        return Mixture(owner, stray, visible, boxes, owner, means)
+
+    def _owners(self) -> tuple[NDArray[np.int32], Mask]:
         import cv2
+
+        from segment.grouping import kernels
 
         window, count = self.window, len(self.layers)
         inside = window.foreground
-        height, width = inside.shape
-        place: Plane = np.empty((count + 1, height, width), np.float32)
-        free = np.ones((height, width), np.float32)
-        for k in self.order:
-            layer = self.layers[k]
-            y = np.arange(height) + (window.corner[0] - layer.corner[0]) - layer.middle[0]
-            x = np.arange(width) + (window.corner[1] - layer.corner[1]) - layer.middle[1]
-            p = layer.precision
-            far = p[0, 0] * y[:, None] ** 2 + 2 * p[0, 1] * y[:, None] * x + p[1, 1] * x**2
-            place[k] = (1 - _TAIL) * self.cover[k] * free + _TAIL * np.exp(-0.5 * far)
-            free *= 1 - self.cover[k]
-        place[count] = _ANYBODY
-        prior = np.log(place + _NOWHERE)
-        prior[:count] += np.float32(_STRENGTH) * self.fit
-        prior[count] += np.float32(_STRENGTH * -0.7)
-        weight = inside.astype(np.float32)
-        side = 3 if min(layer.size for layer in self.layers) < 12 else 5
-        density = np.maximum(cv2.blur(weight, (side, side)), 1e-6)
-        log = prior
-        for _ in range(2):
-            gamma = _softmax(log) * weight
-            near = np.stack([cv2.blur(plane, (side, side)) for plane in gamma]) / density
-            log = prior + np.log(near + np.float32(0.02))
-        log = np.round(log, 3)
-        owner = np.where(inside, log[:count].argmax(0), -1)
-        stray = inside & (log[count] > log[:count].max(0))
-        state, visible = [], []
+        self._fit(self.order)
+        gauss = np.empty((count, 5))
+        gauss[:, :2] = self.boxes[:, :2] + np.array([layer.middle for layer in self.layers])
         for k, layer in enumerate(self.layers):
-            own = owner == k
-            # Whether it goes on behind those in front of it, nobody knows.
-            plane = np.where(own, np.uint8(1), np.uint8(0))
-            for j in range(count):
-                if j != k and self.front[j, k] > -2:
-                    plane[owner == j] = 2
-            plane[stray] = 2
-            state.append(plane)
-            visible.append(int(np.count_nonzero(own & ~stray)))
-            layer.over = {
-                other.id: float(
-                    np.clip(
-                        0.85 * layer.over.get(other.id, 0.0) + 0.5 * self._evidence(k, j), -5, 5
-                    )
-                )
-                for j, other in enumerate(self.layers)
-                if j != k
-            }
-        return Mixture(owner, stray, state, visible)
+            p = layer.precision
+            gauss[k, 2:] = p[0, 0], 2 * p[0, 1], p[1, 1]
+        start, number = np.empty((2, *inside.shape), np.int32)
+        most = (count + 1) * int(np.count_nonzero(inside))
+        who = np.empty(most, np.int32)
+        prior, log, gamma = np.empty((3, most), np.float32)
+        owner = np.full(inside.shape, -1, np.int32)
+        stray = np.zeros(inside.shape, bool)
+        doubt = np.zeros(inside.shape, np.uint8)
+        kernels.candidates(
+            self.covers,
+            self.fits,
+            self.boxes,
+            self.order,
+            gauss,
+            self.logs,
+            window.image,
+            inside,
+            np.empty(count, np.intp),
+            np.empty((count, 3), np.intp),
+            np.empty((count, 4), np.float32),
+            np.empty(count, np.float32),
+            start,
+            number,
+            who,
+            prior,
+            owner,
+            stray,
+            doubt,
+        )
+        # A doubtful pixel's neighbours count, and in turn theirs.
+        half = 1 if self.sizes.min() < 12 else 2
+        side = np.ones((2 * half + 1, 2 * half + 1), np.uint8)
+        once = cv2.dilate(doubt, side)
+        level = (doubt + once + cv2.dilate(once, side)) * inside
+        kernels.soften(level, 1, start, number, prior, gamma)
+        share = np.empty(count + 1)
+        lists = start, number, who, prior
+        kernels.smooth(level, 2, half, inside, *lists, gamma, share, log)
+        kernels.soften(level, 2, start, number, log, gamma)
+        kernels.smooth(level, 3, half, inside, *lists, gamma, share, log)
+        kernels.decide(level, 3, start, number, who, log, count, owner, stray)
+        return owner, stray
 
+    def _results(
+        self, owner: NDArray[np.int32], stray: Mask
+    ) -> tuple[list[int], list[tuple[int, int, int, int]], list[NDArray[np.uint8]]]:
+        from segment.grouping import kernels
 
-def _softmax(log: Plane) -> Any:
-    shifted = np.exp(log - log.max(0))
-    return shifted / shifted.sum(0)
+        count = len(self.layers)
+        visible, boxes = np.empty(count, np.intp), np.empty((count, 4), np.intp)
+        kernels.tally(owner, stray, visible, boxes)
+        # Whether it goes on behind those in front of it, nobody knows.
+        means = np.zeros((count, count + 1), np.uint8)
+        means[:, :count][self.front.T > -2] = 2
+        np.fill_diagonal(means, 1)
+        over = np.clip(0.85 * self.over + 0.5 * self.evidence, -5, 5).tolist()
+        for k, layer in enumerate(self.layers):
+            layer.over = {other.id: over[k][j] for j, other in enumerate(self.layers) if j != k}
+        return (
+            visible.tolist(),
+            [(box[0], box[1], box[2], box[3]) for box in boxes.tolist()],
+            list(means),
+        )
