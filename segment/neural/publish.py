@@ -81,11 +81,11 @@ def publish(
 
 
 def _more(recipe: Recipe, many: int, few: int, seeds: tuple[int, ...]) -> Iterator[dict[str, Any]]:
-    """What else a model is scored on: more looks, roll-outs, curtains."""
+    """What else a model is scored on: more beginnings, roll-outs, curtains."""
     S, scenes = recipe.training.steps, recipe.stage_of(recipe.training.updates - 1).scenes
     if scenes.kind == "static-shapes":
-        # What more looks and more beginnings are worth.
-        yield {"count": many, "seeds": seeds, "steps": 2 * S, "restarts": 5}
+        # What more beginnings are worth.
+        yield {"count": many, "seeds": seeds, "restarts": 5}
         return
     yield {"count": few, "restarts": 5}
     if scenes.kind == "balls":
