@@ -193,7 +193,7 @@ def test_beginnings_help_a_shipped_model_to_tell_shapes_apart():
 
     model = neural.load("rnn-em-static-shapes", device="cpu")
     assert model.objective == zoo.recipe_of(zoo.find("rnn-em-static-shapes")).training.objective
-    scenes = static_shapes(np.random.default_rng(8), 40)
+    scenes = static_shapes(np.random.default_rng(3), 150)  # so that luck decides nothing
     ari = [
         adjusted_rand_of_each(
             contingency_of_each(
@@ -202,7 +202,7 @@ def test_beginnings_help_a_shipped_model_to_tell_shapes_apart():
         ).mean()
         for n in (1, 5)
     ]
-    assert ari[1] > ari[0] > 0.6
+    assert ari[1] > ari[0] + 0.01 > 0.86
 
 
 def test_scores_are_of_the_same_scenes_in_any_chunks():
