@@ -175,6 +175,7 @@ class Trainer:
 
     def _evaluate(self) -> dict[str, float]:
         settings = self.recipe.training
+        last = self.recipe.stage_of(settings.updates - 1)
         return evaluate(
             self.averaged,
             self.held_out,
@@ -182,6 +183,9 @@ class Trainer:
             between=settings.between,
             objective=settings.objective,
             precision=settings.precision,
+            # What was learned on frames of its own is judged on such, too.
+            seen=settings.steps - last.own if last.own else None,
+            noise=last.scenes.noise,
         ).at(settings.loss)
 
     @property
