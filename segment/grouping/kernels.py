@@ -60,9 +60,9 @@ def fits(colour, spread, known, chances, logs, top, left, image, foreground, fit
             for k in range(channels):
                 difference = np.float32(image[y, x, k]) - colour[r, c, k]
                 squared += difference * difference
-            variance = spread[r, c] + grain
-            root = np.sqrt(uniform / variance)
-            like = root * np.sqrt(root) * np.exp(slope * squared / variance)
+            sharp = one / (spread[r, c] + grain)
+            root = np.sqrt(uniform * sharp)
+            like = root * np.sqrt(root) * np.exp(slope * squared * sharp)
             share = min(known[r, c], one) * most
             value = (one - share) * chances[shade] + share * like
             fit[r * columns + c] = np.log(odd + (one - odd) * value)
@@ -149,14 +149,18 @@ def gains(foreground, others, front, top, left, gain, view):
     (h, w) float32, overwritten, for the foreground, and view (h, w) float32, overwritten, the
     weight of the colours.
     """
+    one, weight = np.float32(1), np.float32(0.7)
+    hit, lucky = np.float32(np.log(_HIT)), np.float32(_HIT - _FALSE)
+    miss, rest = np.float32(np.log(1 - _HIT)), np.float32(1 - _FALSE)
+    false = np.float32(_FALSE)
     for y in range(others.shape[0]):
         for x in range(others.shape[1]):
-            c = np.float32(1) - others[y, x]
+            covered = one - others[y, x]
             if foreground[top + y, left + x]:
-                gain[y, x] = np.log(_HIT / (c * _HIT + (1 - c) * _FALSE))
-                view[y, x] = np.float32(0.7) * (np.float32(1) - (np.float32(1) - front[y, x]))
+                gain[y, x] = hit - np.log(false + lucky * covered)
+                view[y, x] = weight * front[y, x]
             else:
-                gain[y, x] = np.log((1 - _HIT) / (c * (1 - _HIT) + (1 - c) * (1 - _FALSE)))
+                gain[y, x] = miss - np.log(rest - lucky * covered)
                 view[y, x] = 0
 
 
@@ -172,17 +176,19 @@ def search(rows, columns, shape, colour, spread, top, left, image, gain, view, s
     """
     height, width, channels = image.shape
     reach = scores.shape[0] // 2
+    odd = np.float32(np.log(_ODD))
+    scores[:] = 0
     total = 1e-6
     for p in range(len(rows)):
         total += shape[p]
-    odd = np.log(_ODD)
-    for i in range(2 * reach + 1):
-        for j in range(2 * reach + 1):
-            down, right = top + (i - reach) * step, left + (j - reach) * step
-            score = 0.0
-            for p in range(len(rows)):
-                y, x = rows[p] + down, columns[p] + right
-                if y < 0 or y >= height or x < 0 or x >= width:
+        slope = np.float32(0.75 / (channels * (spread[p] + _GRAIN * _GRAIN)))
+        for i in range(2 * reach + 1):
+            y = rows[p] + top + (i - reach) * step
+            if y < 0 or y >= height:
+                continue
+            for j in range(2 * reach + 1):
+                x = columns[p] + left + (j - reach) * step
+                if x < 0 or x >= width:
                     continue
                 value = gain[y, x]
                 if view[y, x] > 0:
@@ -190,11 +196,9 @@ def search(rows, columns, shape, colour, spread, top, left, image, gain, view, s
                     for c in range(channels):
                         difference = np.float32(image[y, x, c]) - colour[p, c]
                         squared += difference * difference
-                    variance = spread[p] + np.float32(_GRAIN * _GRAIN)
-                    alike = 1.5 - 0.75 * squared / (channels * variance)
-                    value += view[y, x] * max(alike, odd)
-                score += shape[p] * value
-            scores[i, j] = score / total
+                    value += view[y, x] * max(np.float32(1.5) - slope * squared, odd)
+                scores[i, j] += shape[p] * value
+    scores /= total
 
 
 @_compile
@@ -249,6 +253,7 @@ _NOWHERE = 1e-6
 _STRENGTH = 0.7  # neighbouring pixels do not tell apart independently
 _LONELY = 0.02  # share of its neighbours that a pixel's owner needs not have
 _MAY = 3.95  # nats that the neighbours can make up for: more than log(1 + 1 / _LONELY)
+_TIE = 0.005  # nats, more than logarithms are rounded by in the end
 _GAP = 10.0  # nats below the likeliest beyond which a layer weighs nothing
 _REACH = 21.0  # squared deviations at which the tail is below _NOWHERE
 _TILE = 16  # rows and columns of pixels that share a list of near layers
@@ -274,6 +279,7 @@ def candidates(
     prior,
     owner,
     stray,
+    top,
     doubt,
 ):
     """Find for every pixel of the foreground which layers may own it, and whose it is if clear.
@@ -286,7 +292,8 @@ def candidates(
     Overwritten, in the foreground: start and number (H, W) int32, where a pixel's candidates
     begin and how many there are; who (P,) int32, N for nobody, and prior (P,) float32, their log
     priors; owner (H, W) int32, the likeliest layer; stray (H, W) bool, whether nobody is
-    likelier still; doubt (H, W) uint8, 1 where the neighbours may change that, else 0.
+    likelier still; top (H, W) uint16, 1 + who is likeliest, N for nobody; doubt (H, W) uint8, 1
+    where neighbours that are another's may change that, 2 where any may, else 0.
     """
     height, width = foreground.shape
     count = len(order)
@@ -383,7 +390,12 @@ def candidates(
                     number[y, x] = filled - begin
                     owner[y, x] = first
                     stray[y, x] = nobody > best
-                    doubt[y, x] = best - second < may or abs(best - nobody) < may
+                    top[y, x] = 1 + (count if nobody > best else first)
+                    margin = min(best - second, abs(best - nobody))
+                    if margin < may:
+                        doubt[y, x] = 2 if nobody > best or margin < np.float32(_TIE) else 1
+                    else:
+                        doubt[y, x] = 0
 
 
 @_compile

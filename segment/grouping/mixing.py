@@ -259,6 +259,7 @@ class _Cluster:
         prior, log, gamma = np.empty((3, most), np.float32)
         owner = np.full(inside.shape, -1, np.int32)
         stray = np.zeros(inside.shape, bool)
+        top = np.zeros(inside.shape, np.uint16)
         doubt = np.zeros(inside.shape, np.uint8)
         kernels.candidates(
             self.covers,
@@ -279,10 +280,15 @@ class _Cluster:
             prior,
             owner,
             stray,
+            top,
             doubt,
         )
-        # A doubtful pixel's neighbours count, and in turn theirs.
         half = 1 if self.sizes.min() < 12 else 2
+        # A pixel's neighbours count, and in turn theirs: where the same layer is the likeliest
+        # in all of them, it stays so.
+        wide = np.ones((4 * half + 1, 4 * half + 1), np.uint8)
+        least = cv2.erode(np.where(inside, top, np.uint16(65535)), wide)
+        doubt = ((doubt > 1) | ((doubt > 0) & (cv2.dilate(top, wide) != least))).view(np.uint8)
         side = np.ones((2 * half + 1, 2 * half + 1), np.uint8)
         once = cv2.dilate(doubt, side)
         level = (doubt + once + cv2.dilate(once, side)) * inside
