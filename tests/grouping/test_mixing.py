@@ -211,6 +211,6 @@ def test_chances_of_colours_are_what_the_histogram_says(bins):
 def test_what_is_clear_is_clear_whatever_the_neighbours_say():
     # Neighbours add log(near + _LONELY), near in [0, 1]; in the end logarithms are rounded.
     most = np.log(1 + kernels._LONELY) - np.log(kernels._LONELY)
-    assert kernels._MAY > most + 0.001
+    assert most + 0.001 < kernels._MAY
     assert kernels._TIE > 0.001
     assert np.exp(-kernels._REACH / 2) * kernels._TAIL < kernels._NOWHERE
