@@ -248,7 +248,8 @@ def clean(frames: "Iterator[Frame]", **options: Any) -> "Iterator[Frame]":
 def group(frames: "Iterator[Frame]", **options: Any) -> "Iterator[Frame]":
     """Tell objects apart by Neural EM, and follow them while they touch and hide each other.
 
-    A picture that stands alone has no foreground: it is grouped by group-mixture instead.
+    Without a subtract command before it there is no foreground: pictures, alone or in a video, are
+    then grouped whole by colour and texture, as by group-mixture, and ids last all the same.
     """
     import itertools
 
@@ -260,13 +261,20 @@ def group(frames: "Iterator[Frame]", **options: Any) -> "Iterator[Frame]":
     if first is None:
         return frames
     frames = itertools.chain([first], frames)
-    if first.foreground is None and first.sequence.length == 1:
-        keeping.log.info(
-            "%s is one picture, in which nothing moves: its groups are what looks alike and lies "
-            "together, as by group-mixture",
-            first.sequence.name,
-        )
-        return pipeline.group(frames, MixtureGrouper())
+    if first.foreground is None:
+        if first.sequence.length == 1:
+            keeping.log.info(
+                "%s is one picture, in which nothing moves: its groups are what looks alike and "
+                "lies together, as by group-mixture",
+                first.sequence.name,
+            )
+        else:
+            keeping.log.warning(
+                "%s has no foreground masks: groups are what looks alike and lies together in "
+                "whole pictures, as by group-mixture; put subtract before group for what moves",
+                first.sequence.name,
+            )
+        return pipeline.group(frames, MixtureGrouper(patience=options["patience"]))
     return pipeline.group(frames, NeuralGrouper(**options))
 
 

@@ -14,7 +14,9 @@ from segment import samples
 from segment.cli import main
 from segment.grouping import MixtureGrouper, features
 from segment.grouping.pictures import hierarchy, judges, kernels
+from segment.scores.tracks import TrackScore
 from segment.video import open_frames
+from tests.conftest import write_video
 from tests.reference import pictures as reference
 
 
@@ -312,3 +314,52 @@ def test_more_components_than_a_picture_has_colours_are_no_reason_to_warn(caplog
         image = np.ascontiguousarray(next(iter(frames)).image[::4, ::4])
     MixtureGrouper().group(image)
     assert not [record for record in caplog.records if record.levelname == "WARNING"]
+
+
+# --- group without subtract ---------------------------------------------------------------------
+
+
+def crossing(length=6):
+    """Two balls on a shaded floor, one passes before the other, and the truth."""
+    y, x = np.mgrid[:70, :100]
+    images, truths = [], []
+    for n in range(length):
+        truth = np.zeros((70, 100), np.int32)
+        truth[np.hypot(y - 40, x - (72 - 5 * n)) < 11] = 1
+        truth[np.hypot(y - 34, x - (24 + 5 * n)) < 12] = 2
+        colour = np.array([[0, 0, 0], [190, 60, 50], [60, 90, 190]])[truth].astype(float)
+        colour[truth == 0] = (95 + 0.3 * y)[truth == 0, None]
+        noise = np.random.default_rng(n).normal(0, 2, colour.shape)
+        images.append(np.clip(colour + noise, 0, 255).astype(np.uint8))
+        truths.append(truth)
+    return images, truths
+
+
+def test_group_without_subtract_follows_what_looks_alike_through_a_video(tmp_path, caplog):
+    from skimage.io import imread
+
+    images, truths = crossing()
+    video = write_video(tmp_path / "balls.mkv", images)
+
+    result = CliRunner().invoke(main, f"read {video} group export {tmp_path / 'out'} --as labels")
+
+    assert result.exit_code == 0, result.output
+    assert "balls has no foreground masks" in result.output + caplog.text
+    written = [imread(path) for path in sorted((tmp_path / "out").rglob("*.png"))]
+    assert len(written) == len(images)
+    score = TrackScore()
+    for labels, truth in zip(written, truths, strict=True):
+        score.count(labels.astype(np.int32), truth)
+    assert score.frame_ari > 0.95
+    assert score.sequence_ari > 0.95
+
+
+def test_group_without_subtract_is_group_mixture(tmp_path):
+    video = write_video(tmp_path / "balls.mkv", crossing(3)[0])
+    for name in ("group", "group-mixture"):
+        line = f"-q read {video} {name} --patience 7 export {tmp_path / name} --as labels"
+        assert CliRunner().invoke(main, line).exit_code == 0
+
+    one, other = (sorted((tmp_path / n).rglob("*.png")) for n in ("group", "group-mixture"))
+    assert len(one) == 3
+    assert [path.read_bytes() for path in one] == [path.read_bytes() for path in other]
