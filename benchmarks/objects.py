@@ -2,6 +2,7 @@
 
     python benchmarks/objects.py [--movi DATA] [--groupers NAME ...] [--sequences 40] [--seed 1000]
     python benchmarks/objects.py --vtest DIR [--groupers NAME ...]
+    python benchmarks/objects.py --movi DATA --pixels
 
 Drawn crowds: people, cars and animals that cross, meet, queue, overtake and wander, seeds that
 nothing was chosen by; with their exact foreground and with a subtractor's mistakes (holes, ragged
@@ -12,12 +13,17 @@ frame.
 
 With `--vtest` nothing but real video: `vtest.avi` in DIR from its first frame, subtracted and
 cleaned in three ways, against the boxes by hand of tests/vtest (40 frames).
+
+With `--pixels` nothing is given but the pictures of the MOVi clips, and the pixels of true objects
+are scored: whole pictures by `MixtureGrouper`, which is what `group` does without `subtract`, over
+the clip and each picture anew; `subtract clean group`; and Felzenszwalb's graphs at three scales,
+whose ids do not last.
 """
 
 import argparse
 import inspect
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -47,6 +53,7 @@ Clip = tuple[str, np.ndarray, np.ndarray, np.ndarray]  # name, images, foregroun
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--movi", type=Path, help="folder of npz clips")
+    parser.add_argument("--pixels", action="store_true", help="no foreground is given; with --movi")
     parser.add_argument("--vtest", type=Path, help="folder of vtest.avi; score on it alone")
     parser.add_argument("--groupers", nargs="+", choices=grouping.__all__, default=None)
     parser.add_argument("--sequences", type=int, default=40, help="drawn sequences")
@@ -56,6 +63,11 @@ def main() -> None:
     names = options.groupers or [name for name in grouping.__all__ if needs_mask(name)]
     if options.vtest:
         vtest(options.vtest / "vtest.avi", names)
+        return
+    if options.pixels:
+        if not options.movi:
+            parser.error("--pixels needs --movi DATA")
+        pixels(list(movi(options.movi)), options.each)
         return
     sets: dict[str, list[Clip]] = {
         "drawn": list(drawn(options.seed, options.sequences, noise=0.0)),
@@ -102,6 +114,45 @@ def movi(folder: Path) -> Iterator[Clip]:
             video = held["video"]
             truth = held["segmentations"].reshape(video.shape[:3]).astype(np.int32)
         yield path.stem, video, truth > 0, truth
+
+
+def pixels(clips: list[Clip], each: bool) -> None:
+    """Print what is found in pictures alone."""
+    print(f"\n{f'pixels of MOVi ({len(clips)})':34}     frame_ari  sequence_ari      ms")
+    for title, begin in from_pixels().items():
+        table, seconds, frames = [], 0.0, 0
+        for name, images, _, truth in clips:
+            group, score = begin(), TrackScore()
+            for image, true in zip(images, truth, strict=True):
+                begun = time.process_time()
+                labels = group(image)
+                seconds, frames = seconds + time.process_time() - begun, frames + 1
+                score.count(labels, true, true > 0)
+            table.append((score.frame_ari, score.sequence_ari))
+            if each:
+                print(f"  {name:32}{table[-1][0]:14.3f}{table[-1][1]:14.3f}")
+        mean = np.nanmean(table, axis=0)
+        print(f"{title:34}{mean[0]:14.3f}{mean[1]:14.3f}{1e3 * seconds / frames:8.1f}", flush=True)
+
+
+def from_pixels() -> dict[str, Callable[[], Callable[[np.ndarray], np.ndarray]]]:
+    """By title, what begins a new sequence and returns a function from pictures to labels."""
+    from skimage.segmentation import felzenszwalb
+
+    def chain() -> Callable[[np.ndarray], np.ndarray]:
+        subtractor, grouper = PosteriorSubtractor(), grouping.NeuralGrouper()
+        return lambda image: grouper.group(image, clean(subtractor.apply(image)))
+
+    def graph(scale: int) -> Callable[[], Callable[[np.ndarray], np.ndarray]]:
+        return lambda: lambda image: felzenszwalb(image, scale=scale, sigma=0.8, min_size=20) + 1
+
+    return {
+        "group (as group-mixture)": lambda: grouping.MixtureGrouper().group,
+        "  judges unasked": lambda: grouping.MixtureGrouper(judges="unasked").group,
+        "  each picture anew": lambda: lambda image: grouping.MixtureGrouper().group(image),
+        "subtract clean group": chain,
+        **{f"Felzenszwalb, scale {scale}": graph(scale) for scale in (100, 200, 400)},
+    }
 
 
 def vtest(path: Path, names: list[str]) -> None:
