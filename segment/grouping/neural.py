@@ -27,8 +27,9 @@ _BACK = 4  # frames over which motion is measured
 _AGAIN = 6  # frames until a layer's fragments are asked about again
 _YOUNG = 10  # frames in which a layer is made anew when a fragment is added to it
 _SOON, _LATE = 4, 128  # frames until a layer is asked about again, while in doubt and if not
+_UNSETTLED, _AT_ONCE = 16, 3  # so young, it is asked about again after so many
 _CROWD = 16  # layers in one heap beyond which a window is too small to tell them apart
-_APART = 4  # frames between two such questions, whoever they are about
+_APART = 2  # frames between two such questions, whoever they are about
 _SURE = 3  # times that the network must say the same, more than the contrary
 _PART = 0.2  # least share of a piece that makes an object in it
 _KNOWN = 15  # frames alone after which a layer is somebody for certain
@@ -309,7 +310,8 @@ class NeuralGrouper(MovingLayers):
 
     def _due(self, layers: list[Layer]) -> bool:
         """Whether it is time to ask about layers again, and nobody else was asked just now."""
-        if self._frames - self._second < _APART:
+        young = min(layer.age for layer in layers) < _UNSETTLED
+        if self._frames - self._second < (1 if young else _APART):
             return False
         return self._frames >= min(self._next.get(layer.id, (0, 0))[0] for layer in layers)
 
@@ -318,7 +320,8 @@ class NeuralGrouper(MovingLayers):
         self._second = self._frames
         for layer in layers:
             wait = self._next.get(layer.id, (0, _SOON))[1]
-            wait = _SOON if soon else min(2 * wait, _LATE)
+            first = _AT_ONCE if layer.age < _UNSETTLED else _SOON
+            wait = first if soon else min(2 * wait, _LATE)
             self._next[layer.id] = self._frames + wait, wait
 
     # --- the network ---------------------------------------------------------------------
