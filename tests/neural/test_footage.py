@@ -114,6 +114,32 @@ def test_another_video_begins_with_nobody_known(footage):
     assert len(both.cutouts) == before + 1
 
 
+class Network:
+    """Parts whatever it is shown, but only in every so many pictures."""
+
+    size = 24
+
+    def __init__(self, often):
+        self.often, self.asked = often, 0
+
+    def part(self, window):
+        self.asked += 1
+        colours = window[1:4, window[0] > 0]
+        assert np.abs(colours).max() < 1  # one colour: the object alone, without its ground
+        halves = np.zeros((2, 24, 24), np.float32)
+        if self.asked % self.often == 0:
+            halves[0, :, :12] = halves[1, :, 12:] = 1
+        return halves
+
+
+def test_whom_the_network_parts_at_most_times_is_left_out(footage):
+    for often, left_out in ((1, 2), (3, 0)):
+        held = Footage()
+        held.cutouts, held.frames = list(footage.cutouts), footage.frames
+        assert held.vote(Network(often)) == left_out
+        assert len(held.cutouts) == (0 if left_out else len(footage.cutouts))
+
+
 def test_what_is_composed_says_whose_every_pixel_is(footage):
     one = next(c for c in footage.cutouts if c.mask.sum() == 196)
     other = next(c for c in footage.cutouts if c.mask.sum() == 100)

@@ -1,7 +1,7 @@
 """Objects of a camera that were seen alone, and scenes made of them in which they meet."""
 
 from collections import deque
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -11,7 +11,10 @@ from segment.arrays import Image, Labels, Mask
 from segment.errors import SegmentError
 from segment.masks import clean
 from segment.neural.seeded.scenes import Drawn, window_on
-from segment.neural.seeded.windows import around, resized
+from segment.neural.seeded.windows import around, cut, resized
+
+if TYPE_CHECKING:
+    from segment.neural.seeded.loaded import LoadedSeeded
 
 __all__ = ["CutOut", "Footage", "FootageError", "compose", "draw"]
 
@@ -22,6 +25,7 @@ _LEAST_AREA = 60  # pixels of an object worth cutting out
 _SIDE = 96  # most pixels of a cut-out's side, what is around the object included
 _MARGIN = 0.6  # of an object's size is shown on every side
 _STEADY = 1.5  # so many times larger or smaller an object may have become since `before`
+_PART = 0.2  # least share of an object that makes an object in it
 _FEWEST = 8  # cut-outs with which one of the parts is of use
 _PARTS = (0.6, 0.75)  # of the footage: until where is learned from, and chosen by
 
@@ -47,6 +51,8 @@ class CutOut(NamedTuple):
     """Its lowest row, as a share of the frame's height."""
     frame: int
     """Counted from the first frame watched."""
+    who: tuple[int, int]
+    """Video and identity."""
 
 
 class Footage:
@@ -63,12 +69,14 @@ class Footage:
         self.frames = 0
         self.cutouts: list[CutOut] = []
         self._apart = _APART
+        self._video = 0
         self._past: deque[tuple[Image, Labels]] = deque(maxlen=_BEFORE)
         self._alone: dict[int, int] = {}
         self._last: dict[int, int] = {}
 
     def begin(self) -> None:
         """Another video comes: identities begin anew, what was gathered stays."""
+        self._video += 1
         self._past.clear()
         self._alone.clear()
         self._last.clear()
@@ -105,11 +113,25 @@ class Footage:
                 scale=square.side / size,
                 foot=box[2] / labels.shape[0],
                 frame=self.frames,
+                who=(self._video, number),
             )
         )
         if len(self.cutouts) > self.most:
             self.cutouts = self.cutouts[::2]
             self._apart *= 2
+
+    def vote(self, network: "LoadedSeeded") -> int:
+        """Leave out whom a network takes for several in most of its pictures; return how many.
+
+        Two who walk together, and whom a grouper never told apart, would else be learned as one.
+        Who is parted now and then only, stays: it is these mistakes that are to be learned.
+        """
+        parted: dict[tuple[int, int], list[bool]] = {}
+        for one in self.cutouts:
+            parted.setdefault(one.who, []).append(_is_parted(one, network))
+        left_out = {who for who, votes in parted.items() if 2 * sum(votes) > len(votes)}
+        self.cutouts = [one for one in self.cutouts if one.who not in left_out]
+        return len(left_out)
 
     def parts(self) -> tuple[list[CutOut], list[CutOut], list[CutOut]]:
         """Return cut-outs to learn from, to choose weights by, and to judge by: the last quarter.
@@ -129,6 +151,13 @@ class Footage:
                     "with fewer objects at a time"
                 )
         return learn, choose, judge
+
+
+def _is_parted(one: CutOut, network: "LoadedSeeded") -> bool:
+    square = around(np.array([_box(one.mask)]))
+    window = cut(one.image, one.before, one.mask, square, network.size)
+    owner = network.part(window).argmax(0)[window[0] > 0]
+    return bool(np.count_nonzero(np.bincount(owner) >= _PART * owner.size) > 1)
 
 
 def draw(rng: np.random.Generator, cutouts: list[CutOut], size: int) -> Drawn:
