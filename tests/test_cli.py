@@ -343,7 +343,11 @@ def long_clip(tmp_path):
 def interrupted(line, folder, number, at):
     """Start the command, send it a signal when `at` masks are there, and return how it ended."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "segment", *map(str, line)], stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "segment", *map(str, line)],
+        stderr=subprocess.PIPE,
+        text=True,
+        # A suite that runs in the background ignores interrupts, and so would its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and process.poll() is None:
