@@ -1,5 +1,6 @@
 """What `train --on VIDEO` does before and after: watch the footage, and say whether it helped."""
 
+import contextlib
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -50,14 +51,15 @@ def watch(videos: Iterable[str], model: str, device: str, most: int) -> "Footage
             told = time.monotonic()
             frames = pipeline.subtract(islice(source, most), PosteriorSubtractor())
             frames = pipeline.read_ahead(pipeline.clean(frames))
-            grouped = pipeline.group(frames, NeuralGrouper(model=model, device=device))
-            for done, frame in enumerate(grouped, start=1):
-                if frame.labels is not None:
+            grouped: Any = pipeline.group(frames, NeuralGrouper(model=model, device=device))
+            # Closed before the file is, in which a thread reads ahead.
+            with contextlib.closing(grouped):
+                for done, frame in enumerate(grouped, start=1):
                     footage.watch(frame.image, frame.labels)
-                if time.monotonic() - told >= _EVERY:
-                    told, length = time.monotonic(), frame.sequence.length
-                    expected = f"/{min(length, most)}" if length else ""
-                    _say(f"{video}: frame {done}{expected}", footage)
+                    if time.monotonic() - told >= _EVERY:
+                        told, length = time.monotonic(), frame.sequence.length
+                        expected = f"/{min(length, most)}" if length else ""
+                        _say(f"{video}: frame {done}{expected}", footage)
         _say(f"{video}: watched", footage)
     left_out = footage.vote(load(model, device))
     if left_out:

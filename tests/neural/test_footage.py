@@ -114,6 +114,18 @@ def test_another_video_begins_with_nobody_known(footage):
     assert len(both.cutouts) == before + 1
 
 
+def test_grey_and_colour_are_laid_over_each_other(footage):
+    grey = Footage()
+    for t in range(40):
+        image, labels = picture((1, 30, 20 + t, 16))
+        grey.watch(image[..., :1], labels)
+    both = [grey.cutouts[0], footage.cutouts[0]]
+    for cutouts in (both, both[::-1]):
+        image, before, _, whose = compose(np.random.default_rng(1), cutouts)
+        assert image.shape == before.shape == (*whose.shape, 3)
+    assert np.ptp(grey.cutouts[0].image, axis=2).max() == 0
+
+
 class Network:
     """Parts whatever it is shown, but only in every so many pictures."""
 

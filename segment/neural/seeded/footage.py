@@ -38,9 +38,9 @@ class CutOut(NamedTuple):
     """One object that had a piece of foreground to itself, and what is around it."""
 
     image: NDArray[np.uint8]
-    """(S, S, C), the square about it."""
+    """(S, S, 3), the square about it; equal channels where the camera is grey."""
     before: NDArray[np.uint8]
-    """(S, S, C), the same place some frames ago."""
+    """(S, S, 3), the same place some frames ago."""
     mask: NDArray[np.bool_]
     """(S, S), its pixels in `image`."""
     earlier: NDArray[np.bool_]
@@ -181,7 +181,7 @@ def compose(
 ) -> tuple[Image, Image, Mask, NDArray[np.int32]]:
     """Lay cut-outs upon or beside the first, on the picture around it.
 
-    Returns the image and the picture before, (S, S, C) uint8, the foreground (S, S) bool, and
+    Returns the image and the picture before, (S, S, 3) uint8, the foreground (S, S) bool, and
     whose it is, (S, S) int32: 1 for the first, 2 for the second, ….
     """
     base = cutouts[0]
@@ -303,4 +303,6 @@ def _box(mask: Mask) -> tuple[int, int, int, int]:
 
 def _bytes(picture: NDArray[np.float32]) -> NDArray[np.uint8]:
     whole = np.rint(np.clip(picture, 0, 255)).astype(np.uint8)
-    return whole if whole.ndim == 3 else whole[..., None]
+    whole = whole if whole.ndim == 3 else whole[..., None]
+    # Grey videos and colour ones may be laid over each other.
+    return np.repeat(whole, 3, axis=2) if whole.shape[2] == 1 else whole
