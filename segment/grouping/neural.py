@@ -22,6 +22,7 @@ __all__ = ["NeuralGrouper"]
 MODEL = "seeded-em-silhouettes"
 
 _CRUMB = 24  # pixels below which a piece is too small to be looked at
+_SPLINTER = 40  # times smaller than an object beside it, a piece is its splinter: nobody is asked
 _NEAR = 0.25  # of its size: how far from an object its fragments lie
 _BACK = 4  # frames over which motion is measured
 _AGAIN = 6  # frames until a layer's fragments are asked about again
@@ -95,11 +96,12 @@ class NeuralGrouper(MovingLayers):
         """Part what belongs to nobody: new objects, and fragments of those who are near."""
         crumbs = [blob for blob in frame.births if frame.area[blob] < _CRUMB]
         large = [blob for blob in frame.births if frame.area[blob] >= _CRUMB]
+        large = self._sweep(large, frame, _SPLINTER)
         large = [blob for blob in large if not self._bear_compact(blob, frame)]
         for blobs in self._crowds(large, frame):
             near = self._beside(blobs, frame)
             self._bear_crowd(blobs, near, frame)
-        frame.births = self._sweep(crumbs, frame)
+        frame.births = self._sweep(crumbs, frame, 2)
         super()._bear_all(frame)
 
     def _bear_compact(self, blob: int, frame: Pieces) -> bool:
@@ -178,8 +180,8 @@ class NeuralGrouper(MovingLayers):
         self.layers = [fresh if one is layer else one for one in self.layers]
         return fresh
 
-    def _sweep(self, crumbs: list[int], frame: Pieces) -> list[int]:
-        """Give crumbs to the nearest object that is larger, if one is near; return the others."""
+    def _sweep(self, crumbs: list[int], frame: Pieces, times: float) -> list[int]:
+        """Give crumbs to the nearest object that is so many times larger; return the others."""
         layers = [layer for layer in [*self.layers, *self._newborn] if not layer.lost]
         if not crumbs or not layers:
             return crumbs
@@ -192,7 +194,7 @@ class NeuralGrouper(MovingLayers):
             down = np.maximum(np.maximum(boxes[:, 0] - bottom, top - boxes[:, 2]), 0)
             right = np.maximum(np.maximum(boxes[:, 1] - last, first - boxes[:, 3]), 0)
             far = np.hypot(down, right)
-            near = (far <= _reach(areas)) & (areas >= 2 * frame.area[blob])
+            near = (far <= _reach(areas)) & (areas >= times * frame.area[blob])
             if not near.any():
                 left.append(blob)
                 continue

@@ -7,6 +7,7 @@ from segment.errors import MissingForeground, SegmentError
 from segment.grouping import MovingLayers, NeuralGrouper
 from segment.masks import clean
 from segment.neural.scenes.silhouettes import CrowdSettings, crowd
+from segment.neural.seeded.loaded import LoadedSeeded
 from segment.scores.tracks import TrackScore
 
 
@@ -61,3 +62,30 @@ def test_an_array_may_be_used_again_for_the_next_frame():
         np.testing.assert_array_equal(one.group(image, mask), other.group(buffer, mask))
     # Labels may agree by luck: what is kept for motion must be the caller's no longer.
     assert not any(np.shares_memory(past, buffer) for past in other._past)
+
+
+@pytest.mark.parametrize(("side", "asked"), [(6, 0), (12, 1)])
+def test_nobody_is_asked_about_a_splinter(side, asked, monkeypatch):
+    questions = []
+
+    def part(self, window):
+        """To this network everything is one object."""
+        questions.append(window)
+        return np.ones((1, *window.shape[1:]), np.float32)
+
+    monkeypatch.setattr(LoadedSeeded, "part", part)
+    monkeypatch.setattr(NeuralGrouper, "_due", lambda *a: False)  # no second thoughts
+    monkeypatch.setattr(NeuralGrouper, "_bear_compact", lambda *a: False)
+    image = np.full((90, 130, 3), 90, np.uint8)
+    mask = np.zeros((90, 130), bool)
+    mask[20:70, 30:80] = True
+    grouper = NeuralGrouper(device="cpu")
+    for _ in range(3):
+        labels = grouper.group(image, mask)
+    whole = labels[30, 40]
+    assert (labels[mask] == whole).all()
+    questions.clear()
+    mask[40 : 40 + side, 84 : 84 + side] = True  # 36 or 144 of 2,500 pixels, four away
+    labels = grouper.group(image, mask)
+    assert len(questions) == asked
+    assert labels[42, 86] == whole
