@@ -26,7 +26,8 @@ def keep_the_better(
     The better stay in `folder`. Returns `helped`, and of `before` and `after` the means of what
     `training.judge` scores, over 500 windows of the last quarter's objects: the same for both.
     """
-    _, _, kept_back = footage.parts()
+    parts = footage.parts()
+    kept_back = parts[2]
     size, steps = recipe.model.size[0], recipe.training.steps
     rngs = [np.random.default_rng([recipe.training.seed, 2, seed]) for seed in _SEEDS]
     windows = [[draw(rng, kept_back, size) for _ in range(_WINDOWS)] for rng in rngs]
@@ -43,7 +44,7 @@ def keep_the_better(
     helped = float(np.mean(gains)) > 0
     if not helped:
         save_weights(start, folder / WEIGHTS)
-    cutouts = [len(part) for part in footage.parts()]
+    cutouts = map(len, parts)
     return {"helped": helped, "gain_by_seed": np.round(gains, 4).tolist(), **found} | {
         "frames": footage.frames,
         "cutouts": dict(zip(("learn", "choose", "judge"), cutouts, strict=True)),

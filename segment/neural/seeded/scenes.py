@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from segment.neural.beginnings import far_apart
 from segment.neural.scenes.silhouettes import KINDS, CrowdSettings, crowd
 from segment.neural.seeded.windows import Square, around, cut
 
@@ -168,13 +169,7 @@ def seeds_on(
         first = int(((points - points.mean(0)) ** 2).sum(1).argmax())
     else:
         first = int(rng.integers(len(points)))
-    chosen = [first]
-    far = ((points - points[first]) ** 2).sum(1).astype(np.float64)
-    for _ in range(count - 1):
-        shaken = far if rng is None else far * rng.uniform(0.5, 1, len(far))
-        chosen.append(int(shaken.argmax()))
-        far = np.minimum(far, ((points - points[chosen[-1]]) ** 2).sum(1))
-    return points[chosen]
+    return far_apart(points, first, count, rng)
 
 
 def make_seeded_batch(
