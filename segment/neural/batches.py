@@ -22,7 +22,11 @@ TRAINING, HELD_OUT, TEST = 0, 1, 2
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """B scenes as S steps see them; a still picture's target is the same S times."""
+    """B scenes as S steps see them; a still picture's target is the same S times.
+
+    A sequence's first frame may be looked at several times before it goes on: `looks` of
+    the S steps have it as their target.
+    """
 
     noisy: Tensor
     """(B, S, C, H, W), what the slots are shown."""
@@ -31,19 +35,20 @@ class Batch:
     gamma: Tensor
     """(B, K', 1, H, W), the responsibilities to begin with."""
     scenes: Scenes
-    """The truth; step t's is frame t + 1 of a sequence, or the picture itself."""
+    """The truth; step t's is frame t + 1 - looks of a sequence, or the picture itself."""
+    looks: int = 0
 
     def to(self, device: torch.device | str, dtype: torch.dtype = torch.float32) -> "Batch":
         """Return the batch on another device."""
         noisy, targets = self.noisy.to(device, dtype), self.targets.to(device, dtype)
-        return Batch(noisy, targets, self.gamma.to(device, dtype), self.scenes)
+        return Batch(noisy, targets, self.gamma.to(device, dtype), self.scenes, self.looks)
 
     @property
     def truth(self) -> np.ndarray:
         """Groups (B, S, H, W) that each step's γ is scored against."""
         groups = self.scenes.groups
         if groups.shape[1] > 1:
-            return groups[:, 1:]
+            return np.concatenate([groups[:, :1]] * self.looks + [groups[:, 1:]], axis=1)
         return np.broadcast_to(groups, (len(groups), self.noisy.shape[1], *groups.shape[2:]))
 
 
@@ -56,7 +61,11 @@ def make_batch(
     slots: int | None = None,
     steps: int | None = None,
 ) -> Batch:
-    """Draw `count` scenes, their noise and their first γ, all from one seed."""
+    """Draw `count` scenes, their noise and their first γ, all from one seed.
+
+    The recipe's `looks` at a sequence's first frame come before its S = `steps` steps, each
+    with noise of its own.
+    """
     model = recipe.model
     S = recipe.training.steps if steps is None else steps
     scenes = draw(settings, [*seed, 0], count, S + 1)
@@ -65,14 +74,19 @@ def make_batch(
     )  # (B, T, C, H, W)
     still = frames.shape[1] == 1
     shown = np.broadcast_to(frames, (count, S, *frames.shape[2:])) if still else frames[:, :-1]
+    looks = 0 if still else recipe.training.looks
+    shown = np.concatenate([frames[:, :1]] * looks + [shown], axis=1) if looks else shown
     rng = np.random.Generator(np.random.SFC64([*seed, 1]))
     noisy = noise.add_noise(rng, shown, settings.noise, model.pixels == "bernoulli")
     K = model.slots if slots is None else slots
     gamma = beginnings(model.begin)(rng, noisy[:, 0], K, model.background)
     targets = torch.from_numpy(frames)
     targets = targets.expand(-1, S, -1, -1, -1) if still else targets[:, 1:]
+    if looks:
+        first = torch.from_numpy(frames[:, :1])
+        targets = torch.cat([first] * looks + [targets], dim=1)
     noisy = np.ascontiguousarray(noisy)
-    return Batch(torch.from_numpy(noisy), targets, torch.from_numpy(gamma), scenes)
+    return Batch(torch.from_numpy(noisy), targets, torch.from_numpy(gamma), scenes, looks)
 
 
 def ahead(make: Callable[[int], Batch], start: int, stop: int, threads: int) -> Iterator[Batch]:

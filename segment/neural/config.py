@@ -16,7 +16,8 @@ class NeuralEMConfig:
 
     Parameters
     ----------
-    size : (height, width) of the frames, pixels; both divisible by 2 ** len(conv).
+    size : (height, width) of the frames, pixels; both divisible by 2 ** len(conv), or the
+        window if there is one.
     channels : C, values a pixel has.
     slots : K, groups that share the pixels while training; another K may be asked for later.
     cell : "n-em", gradient steps on tied weights; "rnn-em", a recurrent network instead;
@@ -31,6 +32,9 @@ class NeuralEMConfig:
         for intensities that are taken as probabilities of light.
     sigma : gaussian only: spread of a pixel about its prediction in the E-step, in (0, 1].
     background : one slot more, which predicts the same learned colour everywhere.
+    window : side of the square that a slot looks through and paints in, pixels, which follows
+        its object, so that shape and place are learned apart; outside of it a slot expects
+        darkness. 0 for the whole frame, as the papers have it.
     begin : the first responsibilities: "random" ones, the papers', or about "seeds", points of
         light that are far from each other.
     """
@@ -50,6 +54,7 @@ class NeuralEMConfig:
     sigma: float = 0.25
     background: bool = False
     begin: Begin = "random"
+    window: int = 0
 
     def __post_init__(self) -> None:
         for name in ("channels", "slots", "hidden", "relation", "attention"):
@@ -72,6 +77,11 @@ class NeuralEMConfig:
         if self.conv and not self.dense:
             raise ValueError(f"conv is {self.conv} but dense is empty; one width at least")
         shrink = 2 ** len(self.conv)
+        if self.window and self.cell == "n-em":
+            raise ValueError("n-em has tied weights over whole frames; leave window out")
+        if self.window < 0 or self.window % shrink:
+            raise ValueError(f"window is {self.window}, wanted 0 or more, divisible by {shrink}")
+        shrink = 1 if self.window else shrink
         if len(self.size) != 2 or any(side < 1 or side % shrink for side in self.size):
             raise ValueError(
                 f"size is {self.size}, wanted (height, width) divisible by {shrink}, "

@@ -23,7 +23,7 @@ TOGETHER = 50  # scenes at a time, so that a thousand need no more memory than t
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Scores (B, S): one of every scene, after every step."""
+    """Scores (B, S): one of every scene, after every step that follows the first looks."""
 
     ami: NDArray[np.float64]
     ari: NDArray[np.float64]
@@ -83,6 +83,8 @@ def evaluate(
     """
     device = next(model.parameters()).device
     B, S = batch.noisy.shape[:2]
+    looks = batch.looks
+    seen = None if seen is None else seen + looks
     found = np.empty((B, S, *batch.noisy.shape[3:]), np.int64)
     bce, losses = np.empty((B, S)), np.empty((B, S))
     chosen = slice(first_counted(which, S), None) if seen is None else slice(0, seen)
@@ -108,7 +110,9 @@ def evaluate(
     )
     ami = clustering.adjusted_mutual_information_of_each(counts).reshape(B, S)
     ari = clustering.adjusted_rand_of_each(counts).reshape(B, S)
-    return Evaluation(ami, ari, bce, float(losses[:, chosen].mean()))
+    return Evaluation(
+        ami[:, looks:], ari[:, looks:], bce[:, looks:], float(losses[:, chosen].mean())
+    )
 
 
 def _rolled_out(

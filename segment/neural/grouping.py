@@ -33,6 +33,7 @@ class LoadedModel:
     model : the network, in evaluation mode, on the device it is to run on.
     name : what error messages call it.
     steps : how often a still picture is looked at, unless `group` is told otherwise.
+    looks : how often a sequence's first frame is looked at, unless `group` is told otherwise.
     objective, between : of the training, by which `group` compares its beginnings.
 
     A slot keeps its number from frame to frame, so labels last over a sequence; which
@@ -45,6 +46,7 @@ class LoadedModel:
         *,
         name: str = "model",
         steps: int = 15,
+        looks: int = 1,
         objective: Objective = "two-term",
         between: float = 1.0,
     ) -> None:
@@ -53,6 +55,7 @@ class LoadedModel:
         self.between = between
         self.name = name
         self.steps = steps
+        self.looks = looks
 
     @torch.no_grad()
     def group(
@@ -71,7 +74,7 @@ class LoadedModel:
             on black as the training scenes have them. T = 1 is a still picture.
         slots : K, another number than the model was trained with; None for that number.
         steps : looks at the first frame before the second comes; None is the number
-            that a still picture was trained with for T = 1, and one for sequences.
+            that the model was trained with, of a still picture for T = 1, else of a sequence.
         seed : of the responsibilities to begin with; equal seeds, equal labels.
         restarts : random beginnings, of which the one with the lowest loss is returned.
 
@@ -92,7 +95,7 @@ class LoadedModel:
         K = config.slots if slots is None else slots
         if K < 1:
             raise ValueError(f"slots is {K}, wanted at least 1")
-        looks = (self.steps if T == 1 else 1) if steps is None else steps
+        looks = (self.steps if T == 1 else self.looks) if steps is None else steps
         if looks < 1:
             raise ValueError(f"steps is {looks}, wanted at least 1")
         if restarts < 1:

@@ -8,10 +8,18 @@ from torch.nn import functional
 
 from segment.neural.config import NeuralEMConfig
 
-__all__ = ["GradientCell", "RecurrentCell", "UpConvolution"]
+__all__ = [
+    "Decoder",
+    "Encoder",
+    "GradientCell",
+    "RecurrentCell",
+    "Relation",
+    "UpConvolution",
+    "linear",
+]
 
 
-def _linear(inputs: int, outputs: int, bias: bool = True) -> nn.Linear:
+def linear(inputs: int, outputs: int, bias: bool = True) -> nn.Linear:
     """Fully connected, begun as TensorFlow does: Glorot's uniform weights, no bias."""
     layer = nn.Linear(inputs, outputs, bias)
     nn.init.xavier_uniform_(layer.weight)
@@ -68,7 +76,7 @@ class Encoder(nn.Module):
         features = channels * config.size[0] * config.size[1] // shrink
         for width in config.dense:
             layers += [
-                _linear(features, width),
+                linear(features, width),
                 *([nn.LayerNorm(width)] if config.norm else []),
                 nn.ELU(),
             ]
@@ -96,7 +104,7 @@ class Decoder(nn.Module):
         layers: list[nn.Module] = []
         features = config.hidden
         for index, wide in enumerate(widths):
-            layers.append(_linear(features, wide))
+            layers.append(linear(features, wide))
             if config.conv or index + 1 < len(widths):
                 layers += [*([nn.LayerNorm(wide)] if config.norm else []), nn.ReLU()]
             features = wide
@@ -147,7 +155,7 @@ class RecurrentCell(nn.Module):
         self.encode = Encoder(config)
         self.relate = Relation(config) if config.cell == "r-nem" else None
         inputs = self.encode.features + config.hidden
-        self.remember = _linear(inputs + (config.relation if self.relate else 0), config.hidden)
+        self.remember = linear(inputs + (config.relation if self.relate else 0), config.hidden)
         self.norm = nn.LayerNorm(config.hidden) if config.norm else nn.Identity()
         self.decode = Decoder(config)
 
@@ -172,13 +180,13 @@ class Relation(nn.Module):
         self.describe = self._layer(config.hidden, wide, config.norm)
         self.pair = self._layer(2 * wide, wide, config.norm)
         self.effect = self._layer(wide, wide, config.norm)
-        self.look = _linear(wide, narrow)
+        self.look = linear(wide, narrow)
         self.look_norm = nn.LayerNorm(narrow) if config.norm else nn.Identity()
-        self.attend = _linear(narrow, 1)
+        self.attend = linear(narrow, 1)
 
     @staticmethod
     def _layer(inputs: int, outputs: int, norm: bool) -> nn.Sequential:
-        layers: list[nn.Module] = [_linear(inputs, outputs)]
+        layers: list[nn.Module] = [linear(inputs, outputs)]
         layers += [nn.LayerNorm(outputs)] if norm else []
         return nn.Sequential(*layers, nn.ReLU())
 

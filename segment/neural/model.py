@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from segment.neural import equations
 from segment.neural.config import NeuralEMConfig
+from segment.neural.following import FollowingCell
 from segment.neural.layers import GradientCell, RecurrentCell
 
 __all__ = ["GammaGradient", "NeuralEM", "Objective", "State"]
@@ -29,6 +30,9 @@ class State(NamedTuple):
     """The same before its activation; for Gaussian pixels, the same."""
     gamma: Tensor
     """γ (B, K', 1, H, W), responsibilities, sum 1 over slots; K' is K, or K + 1 with background."""
+    place: Tensor | None = None
+    """(B · K, 4), where a slot's window is expected, row and column of its middle, and how far
+    it was to go there, in pixels; None before the first frame, and without windows."""
 
 
 class NeuralEM(nn.Module):
@@ -45,7 +49,7 @@ class NeuralEM(nn.Module):
         super().__init__()
         self.config = config
         cell = GradientCell if config.cell == "n-em" else RecurrentCell
-        self.cell = cell(config)
+        self.cell = FollowingCell(config) if config.window else cell(config)
         self.background = nn.Parameter(torch.zeros(config.channels)) if config.background else None
 
     def begin(self, gamma: Tensor) -> State:
@@ -71,12 +75,18 @@ class NeuralEM(nn.Module):
         error = state.gamma * (frame[:, None] - state.prediction)  # (B, K', C, H, W)
         B, K = error.shape[:2]
         K -= self.config.background
-        out, hidden = self.cell(error[:, :K].flatten(0, 1), state.hidden, K)
+        place = None
+        if self.config.window:
+            out, hidden, place = self.cell(
+                frame, state.prediction[:, :K], state.gamma[:, :K], state.hidden, state.place
+            )
+        else:
+            out, hidden = self.cell(error[:, :K].flatten(0, 1), state.hidden, K)
         logits = out.unflatten(0, (B, K)).to(frame.dtype)  # (B, K, C, H, W)
         if self.background is not None:
             flat = self.background[:, None, None].expand(B, 1, *logits.shape[2:])
             logits = torch.cat([logits, flat], dim=1)
-        return self.judge(target, logits, hidden)
+        return self.judge(target, logits, hidden)._replace(place=place)
 
     def judge(self, target: Tensor, logits: Tensor, hidden: Tensor) -> State:
         """The E-step: share the pixels of `target` by the predictions."""
@@ -107,7 +117,7 @@ class NeuralEM(nn.Module):
         expected = state.prediction.amax(dim=1)
         if binary:
             expected = (expected > LIT).to(expected.dtype)
-        return self.judge(expected, state.logits, state.hidden)
+        return self.judge(expected, state.logits, state.hidden)._replace(place=state.place)
 
     def loss(
         self,

@@ -50,6 +50,7 @@ class Training:
     """How weights are found."""
 
     steps: int = 15  # E- and M-steps: frames of a sequence after the first
+    looks: int = 0  # at a sequence's first frame, before these steps
     own: int = 0  # the last of these steps, in which the model is fed with its own frames
     loss: Literal["last", "half", "all"] = "last"  # which steps count; half is the later half
     gamma_gradient: Literal["full", "loss", "none"] = "full"
@@ -205,7 +206,7 @@ def _check(recipe: Recipe, name: str) -> None:
     """Raise RecipeError for numbers that make no sense, alone or together."""
     t = recipe.training
     least = {"steps": 1, "batch": 1, "updates": 1, "validate": 1, "held_out": 1, "seed": 0}
-    least |= {"warmup": 0, "patience": 0, "clip": 0, "between": 0}
+    least |= {"looks": 0, "warmup": 0, "patience": 0, "clip": 0, "between": 0}
     for key, bound in least.items():
         if getattr(t, key) < bound:
             value = getattr(t, key)

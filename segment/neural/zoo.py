@@ -57,6 +57,7 @@ def load(name: str | Path, device: str = "auto") -> Any:
         network,
         name=folder.name,
         steps=settings.steps,
+        looks=max(1, settings.looks),
         objective=settings.objective,
         between=settings.between,
     )

@@ -95,6 +95,17 @@ def test_slots_and_steps_may_be_others():
     np.testing.assert_array_equal(default.labels, model.group(x, steps=3).labels)
 
 
+def test_a_sequence_is_first_looked_at_as_often_as_was_learned():
+    model = untrained(slots=3, window=4)
+    x = frames(3, 6, 8, 1)
+    once = model.group(x)
+    model.looks = 4
+    often = model.group(x)
+    assert (once.responsibilities[0] != often.responsibilities[0]).any()
+    np.testing.assert_array_equal(often.responsibilities, model.group(x, steps=4).responsibilities)
+    assert (model.group(x, slots=1).labels[x[..., 0] > 127] == 1).all()
+
+
 @pytest.mark.parametrize(
     ("x", "error", "message"),
     [

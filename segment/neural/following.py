@@ -1,0 +1,102 @@
+"""A recurrent cell behind a window that goes where its object goes."""
+
+import dataclasses
+
+import torch
+from torch import Tensor, nn
+
+from segment.neural import windows
+from segment.neural.config import NeuralEMConfig
+from segment.neural.layers import Decoder, Encoder, Relation, linear
+
+__all__ = ["FollowingCell"]
+
+DARKEST = 1e-4  # what a slot expects outside of its window, of Bernoulli pixels
+TOLD = 6  # numbers besides the picture: place in the frame, error of the place, last move
+FIRST, LATER = 4, 1  # steps of mean shift before the first frame, and before every other
+
+
+class FollowingCell(nn.Module):
+    """What is in a slot's window, and how far the window goes until the next frame.
+
+    A window settles on the light that is the slot's, sees what lies in it, and is painted
+    where the slot expects it next. Shape and place are so learned apart: a shape once, not
+    once for every place, and with as many products as the window has pixels, not the frame.
+    The slot sees the frame, its own prediction and the other slots' beside its share of the
+    error, and remembers through a gated unit.
+
+    Source: the window, Jaderberg et al., arXiv:1506.02025, 2015; what a slot sees, Greff et
+    al., arXiv:1903.00450, 2019; the gates, Cho et al., arXiv:1406.1078, 2014.
+    """
+
+    def __init__(self, config: NeuralEMConfig) -> None:
+        super().__init__()
+        self.side, self.size, self.pixels = config.window, config.size, config.pixels
+        small = dataclasses.replace(config, size=(self.side, self.side), window=0)
+        self.encode = Encoder(dataclasses.replace(small, channels=4 * config.channels))
+        self.relate = Relation(config) if config.cell == "r-nem" else None
+        inputs = self.encode.features + TOLD + (config.relation if self.relate else 0)
+        self.remember = nn.GRUCell(inputs, config.hidden)
+        self.norm = nn.LayerNorm(config.hidden) if config.norm else nn.Identity()
+        self.decode = Decoder(small)
+        self.move = linear(config.hidden + TOLD, 2)
+        nn.init.zeros_(self.move.weight)
+
+    def forward(
+        self, frame: Tensor, prediction: Tensor, gamma: Tensor, h: Tensor, place: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the logits (or values) expected (B · K, C, H, W), memory and place.
+
+        frame (B, C, H, W), prediction (B, K, C, H, W), gamma (B, K, 1, H, W), h (B · K, D);
+        place (B · K, 4) or None, as in `State`.
+        """
+        K = gamma.shape[1]
+        here, told = self._settle(frame, gamma, place)
+        corner = here - (self.side - 1) / 2
+        shown = frame[:, None].expand_as(prediction)
+        seen = [gamma * (shown - prediction), shown, prediction, others(prediction)]
+        small = windows.read(torch.cat(seen, dim=2).flatten(0, 1), corner, self.side)
+        features = [self.encode(small), told]
+        if self.relate is not None:
+            features.append(self.relate(h, K))
+        inputs = torch.cat([f.to(features[0].dtype) for f in features], dim=1)
+        h = self.remember(inputs, h.to(inputs.dtype))
+        picture = self.decode(self.norm(h))
+        move = self.move(torch.cat([h, told.to(h.dtype)], dim=1)).to(here.dtype)
+        place = torch.cat([here + move, move], dim=1)
+        return self._paint(picture.to(here.dtype), place), h, place
+
+    @torch.no_grad()
+    def _settle(self, frame: Tensor, gamma: Tensor, place: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return the middle of every window (M, 2), on whole pixels, and what to tell a slot."""
+        # Squared, so that light which nobody explains and all share hardly counts.
+        light = (gamma[:, :, 0].square() * frame.amax(dim=1)[:, None]).flatten(0, 1)
+        expected = None if place is None else place[:, :2]
+        times = FIRST if place is None else LATER
+        half = (self.side - 1) / 2
+        here = (windows.settle(expected, light, self.side / 4, times) - half).round() + half
+        if place is None:
+            off = moved = torch.zeros_like(here)
+        else:
+            off = here - place[:, :2]
+            moved = off + place[:, 2:]
+        scale = here.new_tensor(self.size)
+        return here, torch.cat([2 * here / scale - 1, off / 2, moved / 2], dim=1)
+
+    def _paint(self, picture: Tensor, place: Tensor) -> Tensor:
+        corner = place[:, :2] - (self.side - 1) / 2
+        # In bfloat16 a probability near 1 would be one of few values.
+        with torch.autocast(picture.device.type, enabled=False):
+            if self.pixels == "gaussian":
+                return windows.paint(picture, corner, self.size)
+            lit = windows.paint(picture.sigmoid(), corner, self.size)
+            return (lit * (1 - 2 * DARKEST) + DARKEST).logit()
+
+
+def others(prediction: Tensor) -> Tensor:
+    """What the other slots expect at most, (B, K, C, H, W) like `prediction`; dark for K = 1."""
+    K = prediction.shape[1]
+    if K == 1:
+        return torch.zeros_like(prediction)
+    most = prediction.topk(2, dim=1).values  # (B, 2, C, H, W)
+    return torch.where(prediction == most[:, :1], most[:, 1:], most[:, :1])

@@ -1,0 +1,168 @@
+"""Windows that follow objects: read, paint and settle, and the cell behind them."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from segment.neural import windows
+from segment.neural.config import NeuralEMConfig
+from segment.neural.following import DARKEST, others
+from segment.neural.model import NeuralEM
+from segment.neural.recipe import read_recipe
+from segment.neural.train import train
+
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+@given(
+    size=st.tuples(st.integers(1, 9), st.integers(1, 9)),
+    side=st.integers(1, 6),
+    corner=st.tuples(st.integers(-7, 10), st.integers(-7, 10)),
+    seed=SEEDS,
+)
+@settings(max_examples=60, deadline=None)
+def test_on_whole_pixels_a_window_is_a_slice_of_the_padded_frame(size, side, corner, seed):
+    rng = np.random.default_rng(seed)
+    image = rng.random((1, 2, *size))
+    padded = np.pad(image[0], ((0, 0), (20, 20), (20, 20)))
+    top, left = corner[0] + 20, corner[1] + 20
+    found = windows.read(torch.from_numpy(image), torch.tensor([corner]).double(), side)
+    np.testing.assert_allclose(found[0], padded[:, top : top + side, left : left + side])
+
+
+@given(seed=SEEDS, side=st.integers(1, 6))
+@settings(max_examples=40, deadline=None)
+def test_painting_is_the_transpose_of_reading(seed, side):
+    rng = np.random.default_rng(seed)
+    image, picture = torch.rand(3, 2, 7, 5).double(), torch.rand(3, 2, side, side).double()
+    corner = torch.from_numpy(rng.uniform(-side, 8, (3, 2)))
+    one = (windows.read(image, corner, side) * picture).sum()
+    other = (windows.paint(picture, corner, (7, 5)) * image).sum()
+    torch.testing.assert_close(one, other)
+
+
+def test_between_pixels_light_is_shared_by_the_neighbours():
+    found = windows.paint(torch.ones(1, 1, 1, 1), torch.tensor([[2.25, 1.0]]), (5, 3))
+    wanted = torch.zeros(5, 3)
+    wanted[2, 1], wanted[3, 1] = 0.75, 0.25
+    torch.testing.assert_close(found[0, 0], wanted)
+
+
+@pytest.mark.parametrize("spread", [1.0, 4.0])
+def test_settling_is_mean_shift(spread):
+    """Against the plain formula, point by point."""
+    rng = np.random.default_rng(0)
+    weight, place = rng.random((2, 6, 8)), rng.uniform(0, 6, (2, 2))
+    found = windows.settle(torch.from_numpy(place), torch.from_numpy(weight), spread, 3).numpy()
+    points = np.stack(np.meshgrid(np.arange(6), np.arange(8), indexing="ij"), axis=-1)
+    for _ in range(3):
+        far = points[None] - place[:, None, None]
+        near = weight * np.exp(-(far**2).sum(-1) / (2 * spread**2))
+        shift = (near[..., None] * far).sum((1, 2)) / (near.sum((1, 2))[:, None] + windows.LEAST)
+        place = place + shift
+    np.testing.assert_allclose(found, place, rtol=1e-12)
+
+
+def test_a_window_finds_its_object_and_stays_in_the_dark():
+    light = torch.zeros(2, 20, 20)
+    light[:, 3:6, 12:15] = 1
+    light[1] = 0
+    place = windows.settle(torch.tensor([[6.0, 11.0], [6.0, 11.0]]), light, 4, 20)
+    torch.testing.assert_close(place, torch.tensor([[4.0, 13.0], [6.0, 11.0]]), atol=0.1, rtol=0)
+    middle = windows.settle(None, light, 4, 0)
+    torch.testing.assert_close(middle[0], torch.tensor([4.0, 13.0]))
+    assert middle.isfinite().all()
+
+
+@given(seed=SEEDS, K=st.integers(1, 5))
+@settings(max_examples=30, deadline=None)
+def test_others_are_all_but_oneself(seed, K):
+    prediction = torch.from_numpy(np.random.default_rng(seed).random((2, K, 1, 3, 4)))
+    found = others(prediction)
+    for k in range(K):
+        rest = [prediction[:, j] for j in range(K) if j != k] or [torch.zeros(2, 1, 3, 4).double()]
+        torch.testing.assert_close(found[:, k], torch.stack(rest).amax(dim=0))
+
+
+def test_two_slots_that_expect_the_same_are_each_others_other():
+    prediction = torch.full((1, 2, 1, 2, 2), 0.4)
+    torch.testing.assert_close(others(prediction), prediction)
+
+
+def test_a_moved_frame_gives_moved_predictions():
+    """Shapes are learned without their places, but for what a slot is told of its place."""
+    torch.manual_seed(0)
+    model = NeuralEM(NeuralEMConfig(size=(20, 24), slots=2, hidden=6, window=6))
+    model.cell.move.bias.data[:] = torch.tensor([0.3, -0.6])
+    model.cell.remember.weight_ih.data[:, -6:-4] = 0  # the place
+    model.cell.move.weight.data[:] = 0
+    frame = torch.zeros(1, 1, 20, 24)
+    frame[..., 4:8, 5:9] = 1
+    gamma = torch.full((1, 2, 1, 20, 24), 0.5)
+    moved = frame.roll((7, 9), (2, 3))
+    with torch.no_grad():
+        a, b = model.begin(gamma), model.begin(gamma)
+        for _ in range(3):
+            a, b = model.step(frame, frame, a), model.step(moved, moved, b)
+    torch.testing.assert_close(a.prediction.roll((7, 9), (3, 4)), b.prediction, atol=1e-5, rtol=0)
+    assert (b.prediction > 2 * DARKEST).any()
+    torch.testing.assert_close(b.place - a.place, torch.tensor([[7.0, 9, 0, 0]]).expand(2, 4))
+
+
+def test_nothing_is_expected_outside_of_a_window():
+    torch.manual_seed(0)
+    model = NeuralEM(NeuralEMConfig(size=(20, 20), slots=1, hidden=6, window=4))
+    frame = torch.zeros(1, 1, 20, 20)
+    frame[..., 10:12, 10:12] = 1
+    with torch.no_grad():
+        state = model.step(frame, frame, model.begin(torch.ones(1, 1, 1, 20, 20)))
+    lit = state.prediction[0, 0, 0] > 2 * DARKEST
+    assert lit.sum() == 16
+    assert lit[9:13, 9:13].all()
+
+
+def test_windows_that_no_cell_can_have_are_refused():
+    with pytest.raises(ValueError, match="leave window out"):
+        NeuralEMConfig(cell="n-em", window=8)
+    with pytest.raises(ValueError, match="window is 6, wanted 0 or more, divisible by 4"):
+        NeuralEMConfig(conv=(4, 8), dense=(8,), window=6)
+
+
+def test_a_small_window_learns_to_follow(tmp_path):
+    """A thousand sequences of two shapes, in seconds."""
+    recipe = {
+        "model": {
+            "cell": "rnn-em",
+            "size": [28, 28],
+            "slots": 2,
+            "begin": "seeds",
+            "window": 12,
+            "hidden": 64,
+            "dense": [128],
+            "norm": True,
+        },
+        "scenes": {"kind": "flying-shapes", "objects": 2, "noise": 0.02},
+        "training": {
+            "looks": 2,
+            "steps": 6,
+            "loss": "all",
+            "objective": "noisy-or",
+            "between": 0.1,
+            "batch": 16,
+            "updates": 60,
+            "optimiser": "muon",
+            "rate": 0.006,
+            "warmup": 10,
+            "cooldown": 0.5,
+            "clip": 50.0,
+            "average": 0.95,
+            "validate": 60,
+            "held_out": 48,
+        },
+    }
+    trainer = train(read_recipe(recipe), tmp_path)
+    assert trainer.kept["last_ari"] > 0.75
+    assert trainer.held_out.looks == 2
+    assert trainer.held_out.truth.shape[1] == 8
