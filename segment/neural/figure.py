@@ -76,7 +76,9 @@ def draw_figure(
         for row, picture in enumerate(pictures):
             grid[row, column].imshow(picture, cmap="gray", vmin=0, vmax=1)
             grid[row, column].set_axis_off()
-        grid[0, column].set_title(f"step {t + 1}", fontsize=8)
+        L = batch.looks
+        title = f"look {t + 1}" if t < L else f"step {t + 1 - L}"
+        grid[0, column].set_title(title, fontsize=8)
     try:
         figure.savefig(path, dpi=80)
     except OSError as error:

@@ -7,7 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segment.neural import windows
+from segment.neural.batches import make_batch
 from segment.neural.config import NeuralEMConfig
+from segment.neural.evaluate import evaluate
 from segment.neural.following import DARKEST, others
 from segment.neural.model import NeuralEM
 from segment.neural.recipe import read_recipe
@@ -166,3 +168,32 @@ def test_a_small_window_learns_to_follow(tmp_path):
     assert trainer.kept["last_ari"] > 0.75
     assert trainer.held_out.looks == 2
     assert trainer.held_out.truth.shape[1] == 8
+
+
+def test_looks_at_the_first_frame_are_not_scored():
+    table = {
+        "model": {"size": [14, 14], "slots": 2, "window": 8, "hidden": 4},
+        "scenes": {"kind": "flying-shapes", "objects": 2, "noise": 0.1},
+        "training": {"looks": 3, "steps": 4},
+    }
+    recipe = read_recipe(table)
+    batch = make_batch(recipe, recipe.scenes, (0, 1), 5)
+    torch.manual_seed(0)
+    model = NeuralEM(recipe.model)
+    assert batch.noisy.shape[1] == 7
+    for look in range(3):
+        wanted = torch.from_numpy(batch.scenes.images[:, 0, ..., 0] / 255).float()
+        torch.testing.assert_close(batch.targets[:, look, 0], wanted)
+        np.testing.assert_array_equal(batch.truth[:, look], batch.scenes.groups[:, 0])
+    assert (batch.noisy[:, 0] != batch.noisy[:, 1]).any()
+    found = evaluate(model, batch)
+    assert found.ari.shape == found.bce.shape == (5, 4)
+    with torch.no_grad():
+        states = list(model.unroll(batch.targets, batch.noisy, model.begin(batch.gamma)))
+    for step, (target, state) in enumerate(states[3:]):
+        expected = state.prediction.amax(dim=1)
+        error = torch.nn.functional.binary_cross_entropy(expected, target, reduction="none")
+        np.testing.assert_allclose(found.bce[:, step], error.sum((1, 2, 3)), rtol=1e-4)
+    rolled = evaluate(model, batch, seen=2)
+    np.testing.assert_allclose(rolled.bce[:, :2], found.bce[:, :2], rtol=1e-6)
+    assert (rolled.bce[:, 2:] != found.bce[:, 2:]).any()
