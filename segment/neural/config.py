@@ -35,6 +35,8 @@ class NeuralEMConfig:
     window : side of the square that a slot looks through and paints in, pixels, which follows
         its object, so that shape and place are learned apart; outside of it a slot expects
         darkness. 0 for the whole frame, as the papers have it.
+    reach : how many pixels the E-step may move a slot's prediction, down and right, to where
+        the frame shows it, before it shares the pixels; not for Gaussian pixels.
     begin : the first responsibilities: "random" ones, the papers', or about "seeds", points of
         light that are far from each other.
     """
@@ -55,6 +57,7 @@ class NeuralEMConfig:
     background: bool = False
     begin: Begin = "random"
     window: int = 0
+    reach: int = 0
 
     def __post_init__(self) -> None:
         for name in ("channels", "slots", "hidden", "relation", "attention"):
@@ -76,6 +79,8 @@ class NeuralEMConfig:
             raise ValueError("n-em has tied weights and no encoder; leave conv, dense, norm out")
         if self.conv and not self.dense:
             raise ValueError(f"conv is {self.conv} but dense is empty; one width at least")
+        if self.reach < 0 or (self.reach and self.pixels == "gaussian"):
+            raise ValueError(f"reach is {self.reach}, wanted 0 or more, and 0 for gaussian pixels")
         shrink = 2 ** len(self.conv)
         if self.window and self.cell == "n-em":
             raise ValueError("n-em has tied weights over whole frames; leave window out")

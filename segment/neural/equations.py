@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 __all__ = [
+    "aligned",
     "bernoulli_loss",
     "bernoulli_responsibilities",
     "gaussian_loss",
@@ -21,6 +22,7 @@ __all__ = [
 
 # Keeps a pixel that no slot expects shared by all of them, instead of dividing 0 by 0.
 FLOOR = 1e-6
+UNLIT = -9.2  # the logit of what is not in the frame: once in 10,000 it is lit
 
 
 def bernoulli_responsibilities(x: Tensor, logits: Tensor) -> Tensor:
@@ -47,6 +49,39 @@ def level_responsibilities(x: Tensor, logits: Tensor) -> Tensor:
     """
     p = (x[:, None] * logits - functional.softplus(logits)).sum(dim=2, keepdim=True).exp() + FLOOR
     return p / p.sum(dim=1, keepdim=True)
+
+
+def aligned(x: Tensor, logits: Tensor, reach: int, passes: int = 2) -> Tensor:
+    """Move every slot's prediction by whole pixels to where it fits the frame best.
+
+    x (B, C, H, W) in [0, 1]; logits (B, K, C, H, W); the result is like them. A slot tries
+    every shift of at most `reach` rows and columns while the others stay, and takes the one
+    under which the frame is likeliest, lit by all slots together (as in `noisy_or_loss`); all
+    slots do so at once, `passes` times. What comes in from outside of the frame is dark.
+
+    An E-step over places, after Frey and Jojic, Transformation-invariant clustering using the
+    EM algorithm, IEEE PAMI 25, 2003; the best place instead of a mean over all.
+    """
+    H, W = logits.shape[-2:]
+    padded = functional.pad(logits, (reach,) * 4, value=UNLIT)
+    moves = range(2 * reach + 1)
+    moved = torch.stack([padded[..., i : i + H, j : j + W] for i in moves for j in moves])
+    with torch.no_grad():
+        dark = functional.softplus(moved.detach().float())  # (shifts, B, K, C, H, W)
+        chosen = dark.new_full(logits.shape[:2], len(moved) // 2, dtype=torch.long)
+        for _ in range(passes):
+            now = _of_each(dark, chosen)
+            everyone = dark + (now.sum(dim=1, keepdim=True) - now)
+            lit = (-torch.expm1(-everyone.clamp_min(FLOOR))).log()
+            likely = (x[:, None] * lit - (1 - x[:, None]) * everyone).flatten(3).sum(dim=3)
+            chosen = likely.argmax(dim=0)  # (B, K)
+    return _of_each(moved, chosen)
+
+
+def _of_each(moved: Tensor, chosen: Tensor) -> Tensor:
+    """Take shift number chosen (B, K) of moved (shifts, B, K, C, H, W)."""
+    index = chosen[None, :, :, None, None, None].expand(1, *moved.shape[1:])
+    return moved.gather(0, index)[0]
 
 
 def gaussian_responsibilities(x: Tensor, mu: Tensor, sigma: float) -> Tensor:

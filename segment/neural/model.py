@@ -89,7 +89,7 @@ class NeuralEM(nn.Module):
         return self.judge(target, logits, hidden)._replace(place=place)
 
     def judge(self, target: Tensor, logits: Tensor, hidden: Tensor) -> State:
-        """The E-step: share the pixels of `target` by the predictions."""
+        """The E-step: share the pixels of `target` by the predictions, aligned within reach."""
         if self.config.pixels != "gaussian":
             levels = self.config.pixels == "levels"
             share = (
@@ -97,9 +97,18 @@ class NeuralEM(nn.Module):
                 if levels
                 else (equations.bernoulli_responsibilities)
             )
-            return State(hidden, logits.sigmoid(), logits, share(target, logits))
+            moved = self._aligned(target, logits)
+            return State(hidden, logits.sigmoid(), logits, share(target, moved))
         gamma = equations.gaussian_responsibilities(target, logits, self.config.sigma)
         return State(hidden, logits, logits, gamma)
+
+    def _aligned(self, target: Tensor, logits: Tensor) -> Tensor:
+        """The logits where they fit `target` best; a background slot's everywhere alike."""
+        if not self.config.reach:
+            return logits
+        K = logits.shape[1] - self.config.background
+        moved = equations.aligned(target, logits[:, :K], self.config.reach)
+        return torch.cat([moved, logits[:, K:]], dim=1)
 
     def imagine(self, state: State, wrong: Tensor | None = None) -> State:
         """Go on without a frame: look at what was predicted, and share out what comes of it.

@@ -236,9 +236,13 @@ class Trainer:
         save_weights(model, folder / WEIGHTS)
 
     def begin_with(self, model: Any) -> None:
-        """Take the weights of another model, of the same configuration but for how it begins."""
+        """Take the weights of another model, of the same configuration.
+
+        How it begins, and how far its E-step reaches, may be others: no weight depends on it.
+        """
         theirs, ours = (asdict(config) for config in (model.config, self.recipe.model))
-        if theirs | {"begin": None} != ours | {"begin": None}:
+        free = {"begin": None, "reach": None}
+        if theirs | free != ours | free:
             raise TrainingError(
                 f"the model to begin with is {model.config}, the recipe's {self.recipe.model}"
             )

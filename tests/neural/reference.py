@@ -96,3 +96,29 @@ def up_convolution(x, weight, bias):
             part = x[:, :, u : u + height, v : v + width]
             out += np.einsum("oc,mchw->mohw", weight[:, :, u, v], part)
     return out
+
+
+def aligned(x, logits, reach, passes=2):
+    """Every slot's prediction, moved by at most `reach` to where the frame is likeliest."""
+    B, K, C, H, W = logits.shape
+    moves = [(i, j) for i in range(-reach, reach + 1) for j in range(-reach, reach + 1)]
+
+    def move(one, by):
+        padded = np.pad(one, ((0, 0), (reach, reach), (reach, reach)), constant_values=-9.2)
+        return padded[:, reach - by[0] :, reach - by[1] :][:, :H, :W]
+
+    best = [[(0, 0)] * K for _ in range(B)]
+    for _ in range(passes):
+        before = [list(row) for row in best]
+        for b in range(B):
+            for k in range(K):
+                likely = []
+                for by in moves[::-1]:
+                    where = [by if j == k else before[b][j] for j in range(K)]
+                    unlit = np.ones((C, H, W))
+                    for j in range(K):
+                        unlit /= 1 + np.exp(move(logits[b, j], where[j]))
+                    lit = np.maximum(1 - unlit, 1e-12)
+                    likely.append((x[b] * np.log(lit) + (1 - x[b]) * np.log(unlit)).sum())
+                best[b][k] = moves[::-1][int(np.argmax(likely))]
+    return np.stack([[move(logits[b, k], best[b][k]) for k in range(K)] for b in range(B)])

@@ -98,6 +98,49 @@ def test_gaussian_e_step_and_loss_are_the_equations(shape, seed, sigma):
     np.testing.assert_allclose(loss, reference.gaussian_loss(x, mu, gamma, 0.2), rtol=1e-9)
 
 
+@given(
+    shape=st.tuples(*(st.integers(1, n) for n in (2, 3, 2, 4, 5))),
+    reach=st.integers(0, 2),
+    seed=SEEDS,
+)
+@settings(max_examples=40, deadline=None)
+def test_alignment_is_the_likeliest_shift_of_every_slot(shape, reach, seed):
+    rng = np.random.default_rng(seed)
+    B, _, C, H, W = shape
+    x, logits = rng.integers(0, 2, (B, C, H, W)).astype(float), rng.normal(0, 3, shape)
+    found = equations.aligned(*tensors(x, logits), reach).numpy()
+    np.testing.assert_allclose(found, reference.aligned(x, logits, reach), rtol=1e-12)
+
+
+def test_a_prediction_beside_its_object_is_moved_to_it():
+    """Two slots, each one pixel off, another way; where the first object was, is nothing."""
+    shape = torch.full((2, 1, 9, 9), -6.0)
+    shape[0, 0, 1:4, 1:3] = shape[1, 0, 5:7, 4:8] = 6
+    x = (shape.amax(dim=0) > 0).double()[None]
+    off = torch.stack([shape[0].roll((1, -1), (1, 2)), shape[1].roll((0, 1), (1, 2))])[
+        None
+    ].double()
+    sure = (x > 0) & (equations.bernoulli_responsibilities(x, off).amax(dim=1) > 0.9)
+    assert sure.sum() < x.sum()
+    gamma = equations.bernoulli_responsibilities(x, equations.aligned(x, off, 1))[0, :, 0]
+    assert (gamma[0, 1:4, 1:3] > 0.99).all()
+    assert (gamma[1, 5:7, 4:8] > 0.99).all()
+
+
+def test_only_the_responsibilities_are_of_the_moved_prediction():
+    near = NeuralEM(NeuralEMConfig(size=(5, 5), hidden=3, slots=2, reach=1))
+    far = NeuralEM(NeuralEMConfig(size=(5, 5), hidden=3, slots=2))
+    logits, h = torch.full((1, 2, 1, 5, 5), -4.0), torch.zeros(2, 3)
+    logits[0, 0, 0, 1:3, 1:3] = logits[0, 1, 0, 4] = 4
+    x = (logits.amax(dim=1) > 0).float().roll(1, 3)
+    a, b = near.judge(x, logits, h), far.judge(x, logits, h)
+    torch.testing.assert_close(a.logits, b.logits)
+    torch.testing.assert_close(a.prediction, b.prediction)
+    assert (a.gamma != b.gamma).any()
+    with pytest.raises(ValueError, match="reach is 1, wanted 0 or more, and 0 for gaussian"):
+        NeuralEMConfig(pixels="gaussian", reach=1)
+
+
 def test_far_logits_give_a_finite_loss_and_shares():
     x = torch.tensor([0.0, 1.0]).view(1, 1, 1, 2)
     logits = torch.tensor([[-500.0, 500.0], [500.0, -500.0]]).view(1, 2, 1, 1, 2)
@@ -201,6 +244,7 @@ CONFIGS = {
     "colours": NeuralEMConfig(
         size=(6, 7), channels=3, hidden=3, slots=2, window=4, pixels="gaussian", background=True
     ),
+    "reach": NeuralEMConfig(size=(4, 6), hidden=3, slots=2, reach=1, background=True),
     "window-r-nem": NeuralEMConfig(
         size=(6, 7), hidden=3, slots=3, cell="r-nem", relation=4, attention=2, window=4
     ),
