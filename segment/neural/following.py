@@ -32,6 +32,7 @@ class FollowingCell(nn.Module):
     def __init__(self, config: NeuralEMConfig) -> None:
         super().__init__()
         self.side, self.size, self.pixels = config.window, config.size, config.pixels
+        self.reach = config.reach
         small = dataclasses.replace(config, size=(self.side, self.side), window=0)
         self.encode = Encoder(dataclasses.replace(small, channels=4 * config.channels))
         self.relate = Relation(config) if config.cell == "r-nem" else None
@@ -44,9 +45,11 @@ class FollowingCell(nn.Module):
 
     def forward(
         self, frame: Tensor, prediction: Tensor, gamma: Tensor, h: Tensor, place: Tensor | None
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the logits (or values) expected (B · K, C, H, W), memory and place.
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+        """Return the logits (or values) expected (B · K, C, H, W), memory, place and `whole`.
 
+        `whole` are the logits with every window on whole pixels, where an E-step with a reach
+        looks for them: between two pixels, a picture is blurred. None without a reach.
         frame (B, C, H, W), prediction (B, K, C, H, W), gamma (B, K, 1, H, W), h (B · K, D);
         place (B · K, 4) or None, as in `State`.
         """
@@ -64,7 +67,12 @@ class FollowingCell(nn.Module):
         picture = self.decode(self.norm(h))
         move = self.move(torch.cat([h, told.to(h.dtype)], dim=1)).to(here.dtype)
         place = torch.cat([here + move, move], dim=1)
-        return self._paint(picture.to(here.dtype), place), h, place
+        picture = picture.to(here.dtype)
+        whole = None
+        if self.reach:
+            half = (self.side - 1) / 2
+            whole = self._paint(picture, (place.detach() - half).round() + half)
+        return self._paint(picture, place), h, place, whole
 
     @torch.no_grad()
     def _settle(self, frame: Tensor, gamma: Tensor, place: Tensor | None) -> tuple[Tensor, Tensor]:

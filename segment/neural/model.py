@@ -33,6 +33,8 @@ class State(NamedTuple):
     place: Tensor | None = None
     """(B · K, 4), where a slot's window is expected, row and column of its middle, and how far
     it was to go there, in pixels; None before the first frame, and without windows."""
+    whole: Tensor | None = None
+    """Logits with windows on whole pixels, which the E-step moves; None without a reach."""
 
 
 class NeuralEM(nn.Module):
@@ -75,21 +77,23 @@ class NeuralEM(nn.Module):
         error = state.gamma * (frame[:, None] - state.prediction)  # (B, K', C, H, W)
         B, K = error.shape[:2]
         K -= self.config.background
-        place = None
+        place = whole = None
         if self.config.window:
-            out, hidden, place = self.cell(
+            out, hidden, place, whole = self.cell(
                 frame, state.prediction[:, :K], state.gamma[:, :K], state.hidden, state.place
             )
         else:
             out, hidden = self.cell(error[:, :K].flatten(0, 1), state.hidden, K)
         logits = out.unflatten(0, (B, K)).to(frame.dtype)  # (B, K, C, H, W)
+        whole = None if whole is None else whole.unflatten(0, (B, K)).to(frame.dtype)
         if self.background is not None:
             flat = self.background[:, None, None].expand(B, 1, *logits.shape[2:])
             logits = torch.cat([logits, flat], dim=1)
-        return self.judge(target, logits, hidden)._replace(place=place)
+        return self.judge(target, State(hidden, logits, logits, state.gamma, place, whole))
 
-    def judge(self, target: Tensor, logits: Tensor, hidden: Tensor) -> State:
-        """The E-step: share the pixels of `target` by the predictions, aligned within reach."""
+    def judge(self, target: Tensor, state: State) -> State:
+        """The E-step: share the pixels of `target` by the state's logits, aligned within reach."""
+        logits = state.logits
         if self.config.pixels != "gaussian":
             levels = self.config.pixels == "levels"
             share = (
@@ -97,18 +101,19 @@ class NeuralEM(nn.Module):
                 if levels
                 else (equations.bernoulli_responsibilities)
             )
-            moved = self._aligned(target, logits)
-            return State(hidden, logits.sigmoid(), logits, share(target, moved))
+            gamma = share(target, self._aligned(target, state))
+            return state._replace(prediction=logits.sigmoid(), gamma=gamma)
         gamma = equations.gaussian_responsibilities(target, logits, self.config.sigma)
-        return State(hidden, logits, logits, gamma)
+        return state._replace(prediction=logits, gamma=gamma)
 
-    def _aligned(self, target: Tensor, logits: Tensor) -> Tensor:
+    def _aligned(self, target: Tensor, state: State) -> Tensor:
         """The logits where they fit `target` best; a background slot's everywhere alike."""
         if not self.config.reach:
-            return logits
-        K = logits.shape[1] - self.config.background
-        moved = equations.aligned(target, logits[:, :K], self.config.reach)
-        return torch.cat([moved, logits[:, K:]], dim=1)
+            return state.logits
+        K = state.logits.shape[1] - self.config.background
+        logits = state.logits[:, :K] if state.whole is None else state.whole
+        moved = equations.aligned(target, logits, self.config.reach)
+        return torch.cat([moved, state.logits[:, K:]], dim=1)
 
     def imagine(self, state: State, wrong: Tensor | None = None) -> State:
         """Go on without a frame: look at what was predicted, and share out what comes of it.
@@ -126,7 +131,7 @@ class NeuralEM(nn.Module):
         expected = state.prediction.amax(dim=1)
         if binary:
             expected = (expected > LIT).to(expected.dtype)
-        return self.judge(expected, state.logits, state.hidden)._replace(place=state.place)
+        return self.judge(expected, state)
 
     def loss(
         self,

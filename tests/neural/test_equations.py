@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from segment.neural import equations, layers
 from segment.neural.config import NeuralEMConfig
-from segment.neural.model import NeuralEM
+from segment.neural.model import NeuralEM, State
 from segment.neural.noise import random_responsibilities
 from tests.neural import reference
 
@@ -133,7 +133,8 @@ def test_only_the_responsibilities_are_of_the_moved_prediction():
     logits, h = torch.full((1, 2, 1, 5, 5), -4.0), torch.zeros(2, 3)
     logits[0, 0, 0, 1:3, 1:3] = logits[0, 1, 0, 4] = 4
     x = (logits.amax(dim=1) > 0).float().roll(1, 3)
-    a, b = near.judge(x, logits, h), far.judge(x, logits, h)
+    before = State(h, logits, logits, torch.full_like(logits, 0.5))
+    a, b = near.judge(x, before), far.judge(x, before)
     torch.testing.assert_close(a.logits, b.logits)
     torch.testing.assert_close(a.prediction, b.prediction)
     assert (a.gamma != b.gamma).any()

@@ -1,5 +1,7 @@
 """Windows that follow objects: read, paint and settle, and the cell behind them."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -123,6 +125,30 @@ def test_nothing_is_expected_outside_of_a_window():
     lit = state.prediction[0, 0, 0] > 2 * DARKEST
     assert lit.sum() == 16
     assert lit[9:13, 9:13].all()
+
+
+def test_the_responsibilities_are_of_windows_on_whole_pixels():
+    """A sharp picture between two pixels is a blurred one, which fits no frame well."""
+    torch.manual_seed(0)
+    config = NeuralEMConfig(size=(20, 24), slots=2, hidden=6, window=6, reach=1)
+    model = NeuralEM(config)
+    model.cell.move.weight.data[:] = 0
+    model.cell.decode.layers[0].weight.data.mul_(30)
+    frame = torch.zeros(1, 1, 20, 24)
+    frame[..., 4:8, 5:9] = 1
+    begun = model.begin(torch.full((1, 2, 1, 20, 24), 0.5))
+    found = {}
+    with torch.no_grad():
+        for move in (0.0, 0.3, 0.4):
+            model.cell.move.bias.data[:] = move
+            found[move] = model.step(frame, frame, begun)
+    on, near, between = (found[move] for move in (0.0, 0.3, 0.4))
+    torch.testing.assert_close(on.whole, on.logits)
+    for other in (near, between):
+        assert (other.logits - on.logits).abs().max() > 0.5
+        torch.testing.assert_close(other.whole, on.whole)
+        torch.testing.assert_close(other.gamma, on.gamma)
+    assert NeuralEM(dataclasses.replace(config, reach=0)).step(frame, frame, begun).whole is None
 
 
 def test_windows_that_no_cell_can_have_are_refused():
