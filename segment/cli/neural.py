@@ -169,6 +169,8 @@ def models(as_json: bool) -> None:
 @click.option("--steps", type=click.IntRange(1), help="Other steps than it was trained with.")
 @click.option("--restarts", type=click.IntRange(1), default=1, show_default=True,
               help="Random beginnings; the one with the lowest loss counts.")  # fmt: skip
+@click.option("--passes", type=click.IntRange(1), default=1, show_default=True,
+              help="2 goes through a sequence there and back, and scores the mean.")  # fmt: skip
 @click.option("--noise", type=click.FloatRange(0, 0.5), help="Other noise than in training.")
 @click.option("--curtain", is_flag=True, help="Balls only: something stands before them.")
 @click.option("--seen", type=click.IntRange(1),
@@ -188,6 +190,7 @@ def score_neural(
     slots: int | None,
     steps: int | None,
     restarts: int,
+    passes: int,
     noise: float | None,
     curtain: bool,
     seen: int | None,
@@ -235,6 +238,7 @@ def score_neural(
                 slots=K,
                 steps=steps,
                 restarts=restarts,
+                passes=passes,
                 seen=seen,
                 against=rival,
             )
@@ -288,6 +292,7 @@ def _print_score(name: str, row: dict[str, Any]) -> None:
     click.echo(
         f"{name}: {row['count']} scenes of {scenes['kind']}, {scenes['objects']} objects, "
         f"K = {row['slots']}, {row['steps']} steps"
+        + (f", {row['passes']} passes" if row["passes"] > 1 else "")
         + (f", {row['seen']} of them seen" if row["seen"] else "")
         + (", a curtain" if scenes["curtain"] else "")
     )

@@ -37,11 +37,25 @@ class Batch:
     scenes: Scenes
     """The truth; step t's is frame t + 1 - looks of a sequence, or the picture itself."""
     looks: int = 0
+    last: Tensor | None = None
+    """(B, 1, C, H, W), a sequence's last frame as it would be shown; None of pictures."""
 
     def to(self, device: torch.device | str, dtype: torch.dtype = torch.float32) -> "Batch":
         """Return the batch on another device."""
         noisy, targets = self.noisy.to(device, dtype), self.targets.to(device, dtype)
-        return Batch(noisy, targets, self.gamma.to(device, dtype), self.scenes, self.looks)
+        last = None if self.last is None else self.last.to(device, dtype)
+        return Batch(noisy, targets, self.gamma.to(device, dtype), self.scenes, self.looks, last)
+
+    def backwards(self) -> tuple[Tensor, Tensor]:
+        """`noisy` and `targets` from a sequence's last frame, looked at as often, to its first.
+
+        Raises ValueError of pictures.
+        """
+        if self.last is None:
+            raise ValueError("pictures are not gone through backwards, only sequences")
+        frames = torch.from_numpy(_in_unit(self.scenes.images)).to(self.targets).flip(1)
+        shown = torch.cat([self.last, self.noisy[:, self.looks + 1 :].flip(1)], dim=1)
+        return _looked_at(shown, shown, self.looks), _looked_at(frames, frames[:, 1:], self.looks)
 
     @property
     def truth(self) -> np.ndarray:
@@ -69,9 +83,7 @@ def make_batch(
     model = recipe.model
     S = recipe.training.steps if steps is None else steps
     scenes = draw(settings, [*seed, 0], count, S + 1)
-    frames = np.moveaxis(scenes.images, -1, 2).astype(np.float32) / np.float32(
-        255
-    )  # (B, T, C, H, W)
+    frames = _in_unit(scenes.images)
     still = frames.shape[1] == 1
     shown = np.broadcast_to(frames, (count, S, *frames.shape[2:])) if still else frames[:, :-1]
     looks = 0 if still else recipe.training.looks
@@ -82,11 +94,24 @@ def make_batch(
     gamma = beginnings(model.begin)(rng, noisy[:, 0], K, model.background)
     targets = torch.from_numpy(frames)
     targets = targets.expand(-1, S, -1, -1, -1) if still else targets[:, 1:]
-    if looks:
-        first = torch.from_numpy(frames[:, :1])
-        targets = torch.cat([first] * looks + [targets], dim=1)
+    last = None
+    if not still:
+        targets = _looked_at(torch.from_numpy(frames), targets, looks)
+        # Drawn last of all, so that everything before is what it was without.
+        end = noise.add_noise(rng, frames[:, -1:], settings.noise, model.pixels == "bernoulli")
+        last = torch.from_numpy(end)
     noisy = np.ascontiguousarray(noisy)
-    return Batch(torch.from_numpy(noisy), targets, torch.from_numpy(gamma), scenes, looks)
+    return Batch(torch.from_numpy(noisy), targets, torch.from_numpy(gamma), scenes, looks, last)
+
+
+def _in_unit(images: np.ndarray) -> np.ndarray:
+    """Frames (B, T, C, H, W) float32 in [0, 1] of images (B, T, H, W, C) uint8."""
+    return np.moveaxis(images, -1, 2).astype(np.float32) / np.float32(255)
+
+
+def _looked_at(frames: Tensor, steps: Tensor, looks: int) -> Tensor:
+    """`looks` times the first of `frames` (B, T, C, H, W), then the `steps`."""
+    return torch.cat([frames[:, :1]] * looks + [steps], dim=1) if looks else steps
 
 
 def ahead(make: Callable[[int], Batch], start: int, stop: int, threads: int) -> Iterator[Batch]:

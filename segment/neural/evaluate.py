@@ -68,6 +68,7 @@ def evaluate(
     objective: Objective = "two-term",
     precision: str = "float32",
     restarts: int = 1,
+    passes: int = 1,
     seen: int | None = None,
     noise: float = 0.0,
 ) -> Evaluation:
@@ -77,6 +78,9 @@ def evaluate(
     responsibilities, and the run with the lowest loss of its own is scored: the truth
     has no say in it.
 
+    With `passes` sequences are gone through so often, there and back in turn, and the mean
+    responsibilities of the last two are scored; what is predicted, of the first.
+
     With `seen`, a model is shown the first so many frames only, and then feeds on what it
     predicted itself, with as much `noise` as it was trained with; its loss is then of the
     frames it saw.
@@ -84,6 +88,9 @@ def evaluate(
     device = next(model.parameters()).device
     B, S = batch.noisy.shape[:2]
     looks = batch.looks
+    if passes > 1 and seen is not None:
+        raise ValueError(f"passes is {passes}, wanted 1 where a model feeds on its own frames")
+    back = batch.backwards() if passes > 1 else None
     seen = None if seen is None else seen + looks
     found = np.empty((B, S, *batch.noisy.shape[3:]), np.int64)
     bce, losses = np.empty((B, S)), np.empty((B, S))
@@ -99,8 +106,13 @@ def evaluate(
                 begin = beginnings(config.begin)(rng, first, K, config.background)
                 gamma = torch.from_numpy(begin)
             noisy, targets = batch.noisy[part], batch.targets[part]
+            kept: list[Tensor] | None = None if back is None else []
             with reduced_precision(device, precision):
-                run = _run(model, noisy, targets, gamma, between, objective, seen, noise)
+                run = _run(model, noisy, targets, gamma, between, objective, seen, noise, kept)
+                if back is not None and kept is not None:
+                    ways = (noisy, targets), (back[0][part], back[1][part])
+                    shares = _of_frames(gamma, kept, looks)
+                    run = _both_ways(model, ways, shares, looks, passes), *run[1:]
             if restart:
                 better = run[2][:, chosen].mean(axis=1) < losses[part][:, chosen].mean(axis=1)
                 part, run = part[better], tuple(array[better] for array in run)
@@ -147,8 +159,12 @@ def _run(
     objective: Objective,
     seen: int | None,
     noise: float,
+    kept: list[Tensor] | None = None,
 ) -> tuple[NDArray[Any], ...]:
-    """Best slots (B, S, H, W), errors of prediction (B, S) and losses (B, S)."""
+    """Best slots (B, S, H, W), errors of prediction (B, S) and losses (B, S).
+
+    The responsibilities (B, K', H, W) of every step are added to `kept`, if there is one.
+    """
     device = next(model.parameters()).device
     noisy, targets = noisy.to(device), targets.to(device)
     best, errors, losses = [], [], []
@@ -157,6 +173,8 @@ def _run(
     watched = model.unroll(targets[:, :shown], noisy[:, :shown], state, "none")
     for target, after in _rolled_out(model, targets, watched, shown, noise):
         best.append(after.gamma.argmax(dim=1)[:, 0].cpu())
+        if kept is not None:
+            kept.append(after.gamma[:, :, 0].cpu())
         expected = after.prediction.amax(dim=1)  # (B, C, H, W)
         if model.config.pixels != "gaussian":
             expected = expected.clamp(1e-6, 1 - 1e-6)
@@ -166,3 +184,36 @@ def _run(
         errors.append(error.flatten(1).sum(dim=1).cpu())
         losses.append(model.loss(target, after, between, objective).cpu())
     return tuple(torch.stack(found, dim=1).numpy() for found in (best, errors, losses))
+
+
+def _of_frames(gamma: Tensor, kept: list[Tensor], looks: int) -> Tensor:
+    """Responsibilities (B, T, K', H, W) of every frame, the first's after its last look."""
+    return torch.stack(kept[looks - 1 :] if looks else [gamma[:, :, 0], *kept], dim=1)
+
+
+def _both_ways(
+    model: NeuralEM,
+    ways: tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]],
+    first: Tensor,
+    looks: int,
+    passes: int,
+) -> NDArray[np.int64]:
+    """Best slots (B, S, H, W), by the mean of the last two passes; `first` is of the first.
+
+    Every pass begins with an empty memory and the responsibilities that the one before it
+    ended with.
+    """
+    device = next(model.parameters()).device
+    shares = before = first
+    for number in range(1, passes):
+        noisy, targets = ways[number % 2]
+        before = shares
+        gamma = shares[:, -1 if number % 2 else 0, :, None]
+        state, kept = model.begin(gamma.to(device)), []
+        for _, after in model.unroll(targets.to(device), noisy.to(device), state, "none"):
+            kept.append(after.gamma[:, :, 0].cpu())
+        shares = _of_frames(gamma, kept, looks)
+        shares = shares.flip(1) if number % 2 else shares
+    best = (before + shares).argmax(dim=2)
+    found: NDArray[np.int64] = torch.cat([best[:, :1]] * looks + [best[:, 1:]], dim=1).numpy()
+    return found

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from segment.neural.beginnings import beginnings
-from segment.neural.model import NeuralEM, Objective, State
+from segment.neural.model import NeuralEM, Objective
 
 __all__ = ["Grouping", "LoadedModel"]
 
@@ -65,6 +65,7 @@ class LoadedModel:
         steps: int | None = None,
         seed: int = 0,
         restarts: int = 1,
+        passes: int = 1,
     ) -> Grouping:
         """Share the pixels of sequences among slots.
 
@@ -77,6 +78,9 @@ class LoadedModel:
             that the model was trained with, of a still picture for T = 1, else of a sequence.
         seed : of the responsibilities to begin with; equal seeds, equal labels.
         restarts : random beginnings, of which the one with the lowest loss is returned.
+        passes : 1 goes through a sequence as it comes; 2 there and back, for frames that lie
+            all there: the labels of early frames then know what came later. Responsibilities
+            are the mean of the last two passes.
 
         Returns
         -------
@@ -100,6 +104,8 @@ class LoadedModel:
             raise ValueError(f"steps is {looks}, wanted at least 1")
         if restarts < 1:
             raise ValueError(f"restarts is {restarts}, wanted at least 1")
+        if passes < 1:
+            raise ValueError(f"passes is {passes}, wanted at least 1")
         device = next(self.model.parameters()).device
         rng = np.random.default_rng(seed)
         begin, total = beginnings(config.begin), K + config.background
@@ -107,38 +113,47 @@ class LoadedModel:
         gammas = np.empty((B, T, total, *config.size), np.float32)
         for b in range(B):  # one scene at a time, so that memory does not grow with B
             x = torch.from_numpy(batch[b]).to(device)  # (T, C, H, W)
-            least = math.inf
+            best, least = None, math.inf
             for _ in range(restarts):
                 gamma = begin(rng, batch[b, :1], K, config.background)
-                found = self._follow(x, torch.from_numpy(gamma).to(device), looks)
-                if found[2] < least or restarts == 1:
-                    labels[b], gammas[b], least = found
+                shares, loss = self._follow(x, torch.from_numpy(gamma).to(device), looks)
+                if best is None or loss < least:
+                    best, least = shares, loss
+            assert best is not None
+            shares = self._there_and_back(x, best, looks, passes)
+            labels[b] = self._label(x, shares).to(torch.int32).cpu().numpy()
+            gammas[b] = shares.cpu().numpy()
         return Grouping(labels[0], gammas[0]) if alone else Grouping(labels, gammas)
 
-    def _follow(
-        self, x: Tensor, gamma: Tensor, looks: int
-    ) -> tuple[NDArray[np.int32], NDArray[np.float32], float]:
-        """Labels (T, H, W), responsibilities (T, K, H, W) and loss of one beginning."""
+    def _follow(self, x: Tensor, gamma: Tensor, looks: int) -> tuple[Tensor, float]:
+        """Responsibilities (T, K, H, W) and loss of one beginning."""
         state = self.model.begin(gamma)
-        labels, gammas, loss = [], [], 0.0
+        gammas, loss = [], 0.0
         for t in range(len(x)):
             for _ in range(looks if t == 0 else 1):
                 state = self.model.step(x[None, max(t - 1, 0)], x[None, t], state)
-            labels.append(self._label(x[t], state))
             gammas.append(state.gamma[0, :, 0])
             loss += float(self.model.loss(x[None, t], state, self.between, self.objective))
-        found = torch.stack(labels).to(torch.int32).cpu().numpy()
-        return found, torch.stack(gammas).cpu().numpy(), loss
+        return torch.stack(gammas), loss
 
-    def _label(self, x: Tensor, state: State) -> Tensor:
-        """Labels (H, W) of one frame (C, H, W)."""
+    def _there_and_back(self, x: Tensor, shares: Tensor, looks: int, passes: int) -> Tensor:
+        """Go on from the shares (T, K, H, W) of a first pass; the mean of the last two."""
+        before = shares
+        for _ in range(1, passes if len(x) > 1 else 1):
+            x, before = x.flip(0), shares.flip(0)
+            shares, _ = self._follow(x, before[:1, :, None], looks)
+        mean = (before + shares) / 2
+        return mean if passes % 2 or len(x) == 1 else mean.flip(0)
+
+    def _label(self, x: Tensor, shares: Tensor) -> Tensor:
+        """Labels (T, H, W) of frames (T, C, H, W) and their shares (T, K, H, W)."""
         config = self.model.config
-        best = state.gamma[0, :, 0].argmax(dim=0)
+        best = shares.argmax(dim=1)
         if config.background:
-            last = state.gamma.shape[1] - 1
+            last = shares.shape[1] - 1
             return torch.where(best == last, 0, best + 1)
         floor = 0.5 if config.pixels == "bernoulli" else DARK
-        return torch.where(x.amax(dim=0) < floor, 0, best + 1)
+        return torch.where(x.amax(dim=1) < floor, 0, best + 1)
 
     def _check(self, frames: NDArray[Any]) -> tuple[NDArray[np.float32], bool]:
         """Return frames as (B, T, C, H, W) float32, and whether they came without B."""

@@ -38,6 +38,7 @@ def score(
     slots: int | None = None,
     steps: int | None = None,
     restarts: int = 1,
+    passes: int = 1,
     seen: int | None = None,
     against: NeuralEM | None = None,
 ) -> dict[str, Any]:
@@ -50,6 +51,8 @@ def score(
     slots, steps : other numbers than the recipe's.
     restarts : random beginnings of every scene, of which the one with the lowest loss is
         scored; the truth has no say in it.
+    passes : of a sequence, there and back in turn; the mean responsibilities of the last
+        two are scored. The papers take 1: no step knows what comes after it.
     seen : how many frames the model is shown; then it feeds on its own predictions.
     against : a model of the same frames, which with one slot (K = 1) predicts the same
         scenes; its error is `bce_one_slot`. The papers train one with K = 1 for this.
@@ -63,6 +66,8 @@ def score(
     """
     if restarts < 1:
         raise ValueError(f"restarts is {restarts}, wanted at least 1")
+    if passes < 1:
+        raise ValueError(f"passes is {passes}, wanted at least 1")
     if count < 1 or not seeds:
         raise ValueError(f"count is {count} and seeds {list(seeds)}, wanted at least one of each")
     settings = recipe.training
@@ -91,6 +96,7 @@ def score(
                 between=settings.between,
                 objective=settings.objective,
                 restarts=restarts,
+                passes=passes,
                 seen=seen,
                 noise=chosen.noise,
             )
@@ -113,6 +119,7 @@ def score(
         "slots": K,
         "steps": S,
         "restarts": restarts,
+        "passes": passes,
         "seen": seen,
     }
     for key in means[0]:

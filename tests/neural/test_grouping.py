@@ -216,6 +216,74 @@ def test_beginnings_help_a_shipped_model_to_tell_shapes_apart():
     assert ari[1] > ari[0] + 0.01 > 0.86
 
 
+@pytest.mark.parametrize("passes", [2, 3])
+def test_passes_go_there_and_back(passes):
+    """Each begins as a sequence of its own would, with the shares that the last ended with."""
+    model = untrained(slots=3)
+    x = torch.from_numpy(frames(4, 6, 8, 1) / 255).float().movedim(-1, 1)
+    first = model.group(frames(4, 6, 8, 1)).responsibilities
+    there, back = first, None
+    for number in range(1, passes):
+        way = x.flip(0) if number % 2 else x
+        state = model.model.begin(torch.from_numpy(there[-1 if number % 2 else 0])[None, :, None])
+        shares = []
+        with torch.no_grad():
+            for t in range(4):
+                state = model.model.step(way[None, max(t - 1, 0)], way[None, t], state)
+                shares.append(state.gamma[0, :, 0].numpy())
+        there, back = np.stack(shares)[:: -1 if number % 2 else 1], there
+    found = model.group(frames(4, 6, 8, 1), passes=passes)
+    np.testing.assert_allclose(found.responsibilities, (there + back) / 2, atol=1e-6)
+    np.testing.assert_array_equal(
+        found.labels[found.labels > 0], found.responsibilities.argmax(1)[found.labels > 0] + 1
+    )
+    alone, once = model.group(frames(1, 6, 8, 1), passes=passes), model.group(frames(1, 6, 8, 1))
+    np.testing.assert_array_equal(alone.responsibilities, once.responsibilities)
+    with pytest.raises(ValueError, match="passes is 0"):
+        model.group(frames(4, 6, 8, 1), passes=0)
+
+
+@pytest.mark.parametrize("looks", [0, 2])
+def test_backwards_a_sequence_is_the_same_frames(looks):
+    table = {
+        "model": {"size": [14, 14], "slots": 2, "hidden": 4},
+        "scenes": {"kind": "flying-shapes", "objects": 2, "noise": 0.1},
+        "training": {"looks": looks, "steps": 3},
+    }
+    recipe = neural.read_recipe(table)
+    batch = make_batch(recipe, recipe.scenes, (0, 1), 5)
+    noisy, targets = batch.backwards()
+    frames = torch.from_numpy(batch.scenes.images[..., 0] / 255).float()
+    order = [3] * looks + [2, 1, 0]
+    torch.testing.assert_close(targets[:, :, 0], frames[:, order])
+    for step, frame in enumerate([3] * looks + [3, 2, 1]):
+        shown = batch.last[:, 0] if frame == 3 else batch.noisy[:, looks + frame]
+        torch.testing.assert_close(noisy[:, step], shown)
+        wrong = (shown[:, 0] - frames[:, frame]).abs().mean()
+        assert 0.05 < wrong < 0.15
+    torch.manual_seed(0)
+    model = NeuralEM(recipe.model)
+    for parameter in model.parameters():
+        parameter.data *= 8  # so that slots differ
+    whole, *parts = (evaluate(model, batch, passes=passes) for passes in (1, 2, 3))
+    for found in parts:
+        np.testing.assert_array_equal(found.bce, whole.bce)
+        assert (found.ari != whole.ari).any()
+    with pytest.raises(ValueError, match="passes is 2, wanted 1"):
+        evaluate(model, batch, passes=2, seen=2)
+    still = neural.read_recipe({"model": {"hidden": 4}, "training": {"steps": 2}})
+    with pytest.raises(ValueError, match="pictures are not gone through backwards"):
+        score(NeuralEM(still.model), still, count=2, passes=2)
+
+
+def test_early_frames_know_what_came_later():
+    name = "r-nem-balls"
+    model, recipe = neural.load(name, device="cpu").model, zoo.recipe_of(zoo.find(name))
+    once, both = (score(model, recipe, count=6, steps=16, passes=n) for n in (1, 2))
+    assert both["ari"] > once["ari"] + 0.02
+    assert both["passes"] == 2
+
+
 def test_scores_are_of_the_same_scenes_in_any_chunks():
     recipe = neural.read_recipe({"model": {"hidden": 4}, "training": {"steps": 2}})
     model = NeuralEM(recipe.model)
