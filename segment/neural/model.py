@@ -35,6 +35,8 @@ class State(NamedTuple):
     it was to go there, in pixels; None before the first frame, and without windows."""
     whole: Tensor | None = None
     """Logits with windows on whole pixels, which the E-step moves; None without a reach."""
+    moved: Tensor | None = None
+    """Logits (B, K', C, H, W) where the E-step found them; None without a reach."""
 
 
 class NeuralEM(nn.Module):
@@ -101,15 +103,14 @@ class NeuralEM(nn.Module):
                 if levels
                 else (equations.bernoulli_responsibilities)
             )
-            gamma = share(target, self._aligned(target, state))
-            return state._replace(prediction=logits.sigmoid(), gamma=gamma)
+            moved = self._aligned(target, state) if self.config.reach else None
+            gamma = share(target, logits if moved is None else moved)
+            return state._replace(prediction=logits.sigmoid(), gamma=gamma, moved=moved)
         gamma = equations.gaussian_responsibilities(target, logits, self.config.sigma)
         return state._replace(prediction=logits, gamma=gamma)
 
     def _aligned(self, target: Tensor, state: State) -> Tensor:
         """The logits where they fit `target` best; a background slot's everywhere alike."""
-        if not self.config.reach:
-            return state.logits
         K = state.logits.shape[1] - self.config.background
         logits = state.logits[:, :K] if state.whole is None else state.whole
         moved = equations.aligned(target, logits, self.config.reach)
@@ -139,16 +140,24 @@ class NeuralEM(nn.Module):
         state: State,
         between: float = 1.0,
         objective: Objective = "two-term",
+        found: float = 0.0,
     ) -> Tensor:
         """The loss of one step (B,): its sum over pixels and slots, for every scene.
 
         objective : "two-term", the paper's; "noisy-or", not for Gaussian pixels.
+        found : share of the loss, in [0, 1], that is of the predictions where the E-step found
+            them, so that a shape is learned sharp although nobody knew its next place; the
+            rest is of where they were expected. Of no effect without a reach.
         """
-        if objective == "noisy-or":
-            return equations.noisy_or_loss(target, state.logits, state.gamma, between)
-        if self.config.pixels != "gaussian":
-            return equations.bernoulli_loss(target, state.logits, state.gamma, between)
-        return equations.gaussian_loss(target, state.prediction, state.gamma, between)
+        logits, gamma = state.logits, state.gamma
+        if self.config.pixels == "gaussian":
+            return equations.gaussian_loss(target, state.prediction, gamma, between)
+        noisy_or = objective == "noisy-or"
+        judge = equations.noisy_or_loss if noisy_or else equations.bernoulli_loss
+        if not found or state.moved is None:
+            return judge(target, logits, gamma, between)
+        expected = judge(target, logits, gamma, between)
+        return (1 - found) * expected + found * judge(target, state.moved, gamma, between)
 
     def unroll(
         self,

@@ -56,6 +56,7 @@ class Training:
     gamma_gradient: Literal["full", "loss", "none"] = "full"
     objective: Literal["two-term", "noisy-or"] = "two-term"
     between: float = 1.0  # weight of the between-slot term
+    found: float = 0.0  # share of the loss where the E-step found a prediction, [0, 1]
     batch: int = 64
     updates: int = 10_000
     optimiser: Literal["adam", "muon"] = "adam"
@@ -217,6 +218,10 @@ def _check(recipe: Recipe, name: str) -> None:
         if not 0 <= getattr(t, key) < 1:
             value = getattr(t, key)
             raise RecipeError(f"{name}: [training] {key} is {value}, wanted in [0, 1)")
+    if not 0 <= t.found <= 1 or (t.found and not getattr(recipe.model, "reach", 0)):
+        raise RecipeError(
+            f"{name}: [training] found is {t.found}, wanted in [0, 1], and 0 if [model] reach is 0"
+        )
     for own, steps in ((t.own, t.steps), *((s.own, s.steps) for s in recipe.stages)):
         if not 0 <= own < steps:
             raise RecipeError(

@@ -156,7 +156,9 @@ class Trainer:
         first = first_counted(settings.loss, S)
         for t, (target, state) in enumerate(steps):
             if t >= first:
-                loss = self.model.loss(target, state, settings.between, settings.objective)
+                loss = self.model.loss(
+                    target, state, settings.between, settings.objective, settings.found
+                )
                 total = total + loss.mean()
         mean: Tensor = total / (S - first)
         return mean

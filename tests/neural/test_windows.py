@@ -14,7 +14,7 @@ from segment.neural.config import NeuralEMConfig
 from segment.neural.evaluate import evaluate
 from segment.neural.following import DARKEST, others
 from segment.neural.model import NeuralEM
-from segment.neural.recipe import read_recipe
+from segment.neural.recipe import RecipeError, read_recipe
 from segment.neural.train import train
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -149,6 +149,28 @@ def test_the_responsibilities_are_of_windows_on_whole_pixels():
         torch.testing.assert_close(other.whole, on.whole)
         torch.testing.assert_close(other.gamma, on.gamma)
     assert NeuralEM(dataclasses.replace(config, reach=0)).step(frame, frame, begun).whole is None
+
+
+def test_a_share_of_the_loss_is_where_predictions_were_found():
+    """A picture a pixel away costs nothing where it was found, and much where it was expected."""
+    model = NeuralEM(NeuralEMConfig(size=(9, 9), hidden=3, slots=2, reach=1))
+    logits = torch.full((1, 2, 1, 9, 9), -9.0)
+    logits[0, 0, 0, 1:4, 1:4] = logits[0, 1, 0, 6:8] = 9
+    x = (logits.amax(dim=1) > 0).float().roll(1, 3)
+    logits.requires_grad_()
+    begun = model.begin(torch.full((1, 2, 1, 9, 9), 0.5))
+    state = model.judge(x, begun._replace(logits=logits, prediction=logits.sigmoid()))
+    expected, half, found = (model.loss(x, state, 0.1, "noisy-or", share) for share in (0, 0.5, 1))
+    assert found < 0.5 < 10 < expected
+    torch.testing.assert_close(half, (expected + found) / 2)
+    (slope,) = torch.autograd.grad(found.sum(), logits)
+    assert slope.abs().max() < 0.1  # nothing to learn, though all is a pixel off
+    still = NeuralEM(NeuralEMConfig(size=(9, 9), hidden=3, slots=2))
+    state = still.judge(x, begun._replace(logits=logits))
+    torch.testing.assert_close(still.loss(x, state, 0.1, "noisy-or", 1.0), expected)
+    table = {"model": {"slots": 2}, "training": {"found": 0.5}}
+    with pytest.raises(RecipeError, match=r"found is 0.5, wanted in \[0, 1\], and 0 if"):
+        read_recipe(table)
 
 
 def test_windows_that_no_cell_can_have_are_refused():
