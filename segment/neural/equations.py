@@ -51,13 +51,14 @@ def level_responsibilities(x: Tensor, logits: Tensor) -> Tensor:
     return p / p.sum(dim=1, keepdim=True)
 
 
-def aligned(x: Tensor, logits: Tensor, reach: int, passes: int = 2) -> Tensor:
+def aligned(x: Tensor, logits: Tensor, reach: int, passes: int = 2) -> tuple[Tensor, Tensor]:
     """Move every slot's prediction by whole pixels to where it fits the frame best.
 
-    x (B, C, H, W) in [0, 1]; logits (B, K, C, H, W); the result is like them. A slot tries
-    every shift of at most `reach` rows and columns while the others stay, and takes the one
-    under which the frame is likeliest, lit by all slots together (as in `noisy_or_loss`); all
-    slots do so at once, `passes` times. What comes in from outside of the frame is dark.
+    x (B, C, H, W) in [0, 1]; logits (B, K, C, H, W). Returns the logits moved, and how far
+    down and right they went (B, K, 2), in pixels. A slot tries every shift of at most `reach`
+    rows and columns while the others stay, and takes the one under which the frame is likeliest,
+    lit by all slots together (as in `noisy_or_loss`); all slots do so at once, `passes` times.
+    What comes in from outside of the frame is dark.
 
     An E-step over places, after Frey and Jojic, Transformation-invariant clustering using the
     EM algorithm, IEEE PAMI 25, 2003; the best place instead of a mean over all.
@@ -75,7 +76,8 @@ def aligned(x: Tensor, logits: Tensor, reach: int, passes: int = 2) -> Tensor:
             lit = (-torch.expm1(-everyone.clamp_min(FLOOR))).log()
             likely = (x[:, None] * lit - (1 - x[:, None]) * everyone).flatten(3).sum(dim=3)
             chosen = likely.argmax(dim=0)  # (B, K)
-    return _of_each(moved, chosen)
+    shifts = torch.stack([reach - chosen // len(moves), reach - chosen % len(moves)], dim=-1)
+    return _of_each(moved, chosen), shifts
 
 
 def _of_each(moved: Tensor, chosen: Tensor) -> Tensor:

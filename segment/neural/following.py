@@ -44,17 +44,25 @@ class FollowingCell(nn.Module):
         nn.init.zeros_(self.move.weight)
 
     def forward(
-        self, frame: Tensor, prediction: Tensor, gamma: Tensor, h: Tensor, place: Tensor | None
+        self,
+        frame: Tensor,
+        prediction: Tensor,
+        gamma: Tensor,
+        h: Tensor,
+        place: Tensor | None,
+        found: Tensor | None = None,
     ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
         """Return the logits (or values) expected (B · K, C, H, W), memory, place and `whole`.
 
         `whole` are the logits with every window on whole pixels, where an E-step with a reach
         looks for them: between two pixels, a picture is blurred. None without a reach.
         frame (B, C, H, W), prediction (B, K, C, H, W), gamma (B, K, 1, H, W), h (B · K, D);
-        place (B · K, 4) or None, as in `State`.
+        place (B · K, 4) and found (B · K, 2) or None, as in `State`. Where the E-step found
+        a window it stays; else it settles on its slot's light.
         """
         K = gamma.shape[1]
-        here, told = self._settle(frame, gamma, place)
+        here = self._settle(frame, gamma, place) if found is None else found
+        told = self._tell(here, place)
         corner = here - (self.side - 1) / 2
         shown = frame[:, None].expand_as(prediction)
         seen = [gamma * (shown - prediction), shown, prediction, others(prediction)]
@@ -70,26 +78,28 @@ class FollowingCell(nn.Module):
         picture = picture.to(here.dtype)
         whole = None
         if self.reach:
-            half = (self.side - 1) / 2
-            whole = self._paint(picture, (place.detach() - half).round() + half)
+            whole = self._paint(picture, windows.on_pixels(place[:, :2].detach(), self.side))
         return self._paint(picture, place), h, place, whole
 
     @torch.no_grad()
-    def _settle(self, frame: Tensor, gamma: Tensor, place: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Return the middle of every window (M, 2), on whole pixels, and what to tell a slot."""
+    def _settle(self, frame: Tensor, gamma: Tensor, place: Tensor | None) -> Tensor:
+        """Return the middle of every window (M, 2), on whole pixels, by the slot's light."""
         # Squared, so that light which nobody explains and all share hardly counts.
         light = (gamma[:, :, 0].square() * frame.amax(dim=1)[:, None]).flatten(0, 1)
         expected = None if place is None else place[:, :2]
         times = FIRST if place is None else LATER
-        half = (self.side - 1) / 2
-        here = (windows.settle(expected, light, self.side / 4, times) - half).round() + half
+        return windows.on_pixels(windows.settle(expected, light, self.side / 4, times), self.side)
+
+    @torch.no_grad()
+    def _tell(self, here: Tensor, place: Tensor | None) -> Tensor:
+        """Return what a slot is told of its window (M, TOLD) besides the picture in it."""
         if place is None:
             off = moved = torch.zeros_like(here)
         else:
             off = here - place[:, :2]
             moved = off + place[:, 2:]
         scale = here.new_tensor(self.size)
-        return here, torch.cat([2 * here / scale - 1, off / 2, moved / 2], dim=1)
+        return torch.cat([2 * here / scale - 1, off / 2, moved / 2], dim=1)
 
     def _paint(self, picture: Tensor, place: Tensor) -> Tensor:
         corner = place[:, :2] - (self.side - 1) / 2

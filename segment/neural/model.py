@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from segment.neural import equations
+from segment.neural import equations, windows
 from segment.neural.config import NeuralEMConfig
 from segment.neural.following import FollowingCell
 from segment.neural.layers import GradientCell, RecurrentCell
@@ -37,6 +37,8 @@ class State(NamedTuple):
     """Logits with windows on whole pixels, which the E-step moves; None without a reach."""
     moved: Tensor | None = None
     """Logits (B, K', C, H, W) where the E-step found them; None without a reach."""
+    found: Tensor | None = None
+    """(B · K, 2), where it found the middle of each window; None without both."""
 
 
 class NeuralEM(nn.Module):
@@ -81,9 +83,10 @@ class NeuralEM(nn.Module):
         K -= self.config.background
         place = whole = None
         if self.config.window:
-            out, hidden, place, whole = self.cell(
-                frame, state.prediction[:, :K], state.gamma[:, :K], state.hidden, state.place
-            )
+            # What it expected is compared with the frame where it was found in it.
+            seen = state.prediction if state.moved is None else state.moved.sigmoid()
+            before = state.hidden, state.place, state.found
+            out, hidden, place, whole = self.cell(frame, seen[:, :K], state.gamma[:, :K], *before)
         else:
             out, hidden = self.cell(error[:, :K].flatten(0, 1), state.hidden, K)
         logits = out.unflatten(0, (B, K)).to(frame.dtype)  # (B, K, C, H, W)
@@ -96,25 +99,26 @@ class NeuralEM(nn.Module):
     def judge(self, target: Tensor, state: State) -> State:
         """The E-step: share the pixels of `target` by the state's logits, aligned within reach."""
         logits = state.logits
-        if self.config.pixels != "gaussian":
-            levels = self.config.pixels == "levels"
-            share = (
-                equations.level_responsibilities
-                if levels
-                else (equations.bernoulli_responsibilities)
-            )
-            moved = self._aligned(target, state) if self.config.reach else None
-            gamma = share(target, logits if moved is None else moved)
-            return state._replace(prediction=logits.sigmoid(), gamma=gamma, moved=moved)
-        gamma = equations.gaussian_responsibilities(target, logits, self.config.sigma)
-        return state._replace(prediction=logits, gamma=gamma)
+        if self.config.pixels == "gaussian":
+            gamma = equations.gaussian_responsibilities(target, logits, self.config.sigma)
+            return state._replace(prediction=logits, gamma=gamma)
+        if self.config.reach:
+            state = self._aligned(target, state)
+        levels = self.config.pixels == "levels"
+        share = equations.level_responsibilities if levels else equations.bernoulli_responsibilities
+        gamma = share(target, logits if state.moved is None else state.moved)
+        return state._replace(prediction=logits.sigmoid(), gamma=gamma)
 
-    def _aligned(self, target: Tensor, state: State) -> Tensor:
-        """The logits where they fit `target` best; a background slot's everywhere alike."""
+    def _aligned(self, target: Tensor, state: State) -> State:
+        """Find the predictions in `target`; a background slot's is the same everywhere."""
         K = state.logits.shape[1] - self.config.background
         logits = state.logits[:, :K] if state.whole is None else state.whole
-        moved = equations.aligned(target, logits, self.config.reach)
-        return torch.cat([moved, state.logits[:, K:]], dim=1)
+        moved, shifts = equations.aligned(target, logits, self.config.reach)
+        state = state._replace(moved=torch.cat([moved, state.logits[:, K:]], dim=1))
+        if state.place is None:
+            return state
+        middle = windows.on_pixels(state.place[:, :2].detach(), self.config.window)
+        return state._replace(found=middle + shifts.flatten(0, 1))
 
     def imagine(self, state: State, wrong: Tensor | None = None) -> State:
         """Go on without a frame: look at what was predicted, and share out what comes of it.

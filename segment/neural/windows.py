@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-__all__ = ["paint", "read", "settle"]
+__all__ = ["on_pixels", "paint", "read", "settle"]
 
 LEAST = 1e-3  # light that keeps a place where there is no more than that
 
@@ -34,6 +34,12 @@ def settle(place: Tensor | None, weight: Tensor, spread: float, times: int) -> T
         shift = torch.stack([(by_row * down).sum(dim=1), (by_column * right).sum(dim=1)], dim=1)
         place = place + shift / total[:, None]
     return place
+
+
+def on_pixels(place: Tensor, side: int) -> Tensor:
+    """Return the places (M, 2) nearby in which a window's pixels are the frame's."""
+    half = (side - 1) / 2
+    return (place - half).round() + half
 
 
 def read(image: Tensor, corner: Tensor, side: int) -> Tensor:

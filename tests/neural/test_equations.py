@@ -108,8 +108,14 @@ def test_alignment_is_the_likeliest_shift_of_every_slot(shape, reach, seed):
     rng = np.random.default_rng(seed)
     B, _, C, H, W = shape
     x, logits = rng.integers(0, 2, (B, C, H, W)).astype(float), rng.normal(0, 3, shape)
-    found = equations.aligned(*tensors(x, logits), reach).numpy()
+    found, shifts = equations.aligned(*tensors(x, logits), reach)
     np.testing.assert_allclose(found, reference.aligned(x, logits, reach), rtol=1e-12)
+    padded = np.pad(logits, ((0, 0),) * 3 + ((reach, reach),) * 2, constant_values=equations.UNLIT)
+    for b, k in np.ndindex(B, shape[1]):
+        moved = np.roll(padded[b, k], tuple(shifts[b, k]), (1, 2))
+        np.testing.assert_array_equal(
+            moved[:, reach : reach + H, reach : reach + W], found[b, k].numpy()
+        )
 
 
 def test_a_prediction_beside_its_object_is_moved_to_it():
@@ -122,7 +128,9 @@ def test_a_prediction_beside_its_object_is_moved_to_it():
     ].double()
     sure = (x > 0) & (equations.bernoulli_responsibilities(x, off).amax(dim=1) > 0.9)
     assert sure.sum() < x.sum()
-    gamma = equations.bernoulli_responsibilities(x, equations.aligned(x, off, 1))[0, :, 0]
+    moved, shifts = equations.aligned(x, off, 1)
+    assert shifts.tolist() == [[[-1, 1], [0, -1]]]
+    gamma = equations.bernoulli_responsibilities(x, moved)[0, :, 0]
     assert (gamma[0, 1:4, 1:3] > 0.99).all()
     assert (gamma[1, 5:7, 4:8] > 0.99).all()
 

@@ -151,6 +151,38 @@ def test_the_responsibilities_are_of_windows_on_whole_pixels():
     assert NeuralEM(dataclasses.replace(config, reach=0)).step(frame, frame, begun).whole is None
 
 
+def test_a_window_stays_where_the_e_step_found_it():
+    """A slot learns its shape in one frame of reference, whatever the light about it does."""
+    torch.manual_seed(0)
+    model = NeuralEM(NeuralEMConfig(size=(20, 24), slots=1, hidden=6, window=8, reach=2))
+    square = torch.full((1, 1, 8, 8), -9.0)
+    square[..., 1:5, 2:6] = 9  # not in the middle of its window
+    model.cell.decode.forward = lambda h: square
+    model.cell.move.weight.data[:] = 0
+    begun = model.begin(torch.ones(1, 1, 1, 20, 24))
+    frames = torch.zeros(4, 1, 1, 20, 24)
+    corners = [(6, 7), (7, 9), (5, 8), (6, 8)]
+    for frame, (row, column) in zip(frames, corners, strict=True):
+        frame[..., row : row + 4, column : column + 4] = 1
+    state = begun
+    with torch.no_grad():
+        for frame in frames:
+            state = model.step(frame, frame, state)
+    wanted = torch.tensor([[6 - 1 + 3.5, 8 - 2 + 3.5]])
+    torch.testing.assert_close(state.found, wanted)
+    torch.testing.assert_close(state.moved[0].sigmoid().round(), frames[-1])
+    seen = {}
+    model.cell.encode.register_forward_hook(lambda _, given, __: seen.update(given=given[0]))
+    with torch.no_grad():
+        after = model.step(frames[-1], frames[-1], state)
+    share, shown, expected, others = seen["given"][0]
+    assert share.abs().max() < 1e-3  # what it expected is where it was found
+    torch.testing.assert_close(shown, expected, atol=1e-3, rtol=0)
+    assert shown[1:5, 2:6].min() == 1
+    assert others.max() == 0
+    torch.testing.assert_close(after.found, wanted)
+
+
 def test_a_share_of_the_loss_is_where_predictions_were_found():
     """A picture a pixel away costs nothing where it was found, and much where it was expected."""
     model = NeuralEM(NeuralEMConfig(size=(9, 9), hidden=3, slots=2, reach=1))
