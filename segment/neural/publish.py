@@ -12,12 +12,12 @@ import torch
 
 from segment.errors import SegmentError
 from segment.neural.figure import draw_figure
-from segment.neural.recipe import Recipe
+from segment.neural.recipe import Recipe, SceneSettings
 from segment.neural.score import others, score, versions
 from segment.neural.seeded.config import SeededConfig
 from segment.neural.seeded.score import draw_windows_figure, score_windows
 from segment.neural.train import Trainer
-from segment.neural.weights import WEIGHTS, load_weights
+from segment.neural.weights import WEIGHTS, load_weights, save_weights
 
 __all__ = ["publish"]
 
@@ -35,10 +35,12 @@ def publish(
     """Score the best weights in `folder`, and write recipe.toml, score.json and figure.png.
 
     `count` scenes for every seed; scenes with other numbers of objects and slots are
-    scored on a fifth of them. Without matplotlib there is no figure. `more` is told in
-    score.json, too. Returns what that holds; with `count` 0 there is none.
+    scored on a fifth of them. What ships, and is scored, are weights of 16 bits. Without
+    matplotlib there is no figure. `more` is told in score.json, too. Returns what that holds;
+    with `count` 0 there is none.
     """
     recipe = trainer.recipe
+    save_weights(load_weights(folder / WEIGHTS), folder / WEIGHTS, half=True)
     model = load_weights(folder / WEIGHTS).to(trainer.device)
     (folder / "recipe.toml").write_text(recipe_text, encoding="utf-8")
     (folder / WEIGHTS).chmod(0o644)
@@ -58,7 +60,11 @@ def publish(
     else:
         results = [score(model, recipe, count=many, seeds=seeds, against=model)]
         sets = [*_more(recipe, many, few, seeds)]
-        sets += [{"scenes": scenes, "slots": K, "count": few} for scenes, K in others(recipe)]
+        sets += [
+            {"scenes": scenes, "slots": K, "count": few, "passes": passes}
+            for scenes, K in others(recipe)
+            for passes in _passes(scenes)
+        ]
         results += [score(model, recipe, **settings) for settings in sets]
     document = {
         "model": folder.name,
@@ -81,19 +87,25 @@ def publish(
 
 
 def _more(recipe: Recipe, many: int, few: int, seeds: tuple[int, ...]) -> Iterator[dict[str, Any]]:
-    """What else a model is scored on: more beginnings, roll-outs, curtains."""
+    """What else a model is scored on: more beginnings, there and back, roll-outs, curtains."""
     S, scenes = recipe.training.steps, recipe.stage_of(recipe.training.updates - 1).scenes
     if scenes.kind == "static-shapes":
         # What more beginnings are worth.
         yield {"count": many, "seeds": seeds, "restarts": 5}
         return
     yield {"count": few, "restarts": 5}
+    yield {"count": many, "seeds": seeds, "passes": 2}
     if scenes.kind == "balls":
         yield {"count": few, "steps": 40}
         yield {"count": few, "steps": S + 20, "seen": S}
         hidden = replace(scenes, objects=3, curtain=True)
         yield {"count": few, "scenes": hidden, "steps": 40}
         yield {"count": few, "scenes": hidden, "steps": S + 20, "seen": S}
+
+
+def _passes(scenes: SceneSettings) -> tuple[int, ...]:
+    """As the papers do, and a sequence there and back as well."""
+    return (1,) if scenes.kind == "static-shapes" else (1, 2)
 
 
 def _kept(trainer: Trainer) -> dict[str, float]:

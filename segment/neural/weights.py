@@ -33,15 +33,19 @@ def build_model(config: NeuralEMConfig | SeededConfig) -> NeuralEM | SeededEM:
     return SeededEM(config) if isinstance(config, SeededConfig) else NeuralEM(config)
 
 
-def save_weights(model: NeuralEM | SeededEM, path: str | Path) -> None:
-    """Write weights and configuration to one safetensors file, whole or not at all."""
+def save_weights(model: NeuralEM | SeededEM, path: str | Path, half: bool = False) -> None:
+    """Write weights and configuration to one safetensors file, whole or not at all.
+
+    With `half` weights are rounded to 16 bits, for half the size; they are read as float32.
+    """
     path = Path(path)
     metadata = {
         "format": FORMAT,
         "version": str(VERSION),
         "config": json.dumps(asdict(model.config)),
     }
-    tensors = {n: t.detach().float().cpu().contiguous() for n, t in model.state_dict().items()}
+    dtype = torch.float16 if half else torch.float32
+    tensors = {n: t.detach().to("cpu", dtype).contiguous() for n, t in model.state_dict().items()}
     partial = path.with_name(path.name + ".part")
     try:
         save_file(tensors, partial, metadata)

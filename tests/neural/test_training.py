@@ -251,6 +251,20 @@ def test_weights_come_back_as_they_went(tmp_path):
     assert not list(tmp_path.glob("*.part"))
 
 
+def test_weights_of_16_bits_are_half_as_long_and_nearly_the_same(tmp_path):
+    torch.manual_seed(3)
+    model = NeuralEM(NeuralEMConfig(size=(8, 8), slots=2, hidden=64, window=8))
+    sizes = {}
+    for half in (False, True):
+        save_weights(model, tmp_path / WEIGHTS, half)
+        sizes[half] = (tmp_path / WEIGHTS).stat().st_size
+    assert sizes[True] < 0.55 * sizes[False]
+    read = load_weights(tmp_path / WEIGHTS)
+    for name, tensor in model.state_dict().items():
+        assert read.state_dict()[name].dtype == torch.float32
+        torch.testing.assert_close(read.state_dict()[name], tensor, rtol=1e-3, atol=1e-6)
+
+
 def test_damaged_and_foreign_weights_are_refused(tmp_path):
     from safetensors.torch import save_file
 
