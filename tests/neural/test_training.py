@@ -253,7 +253,7 @@ def test_weights_come_back_as_they_went(tmp_path):
 
 def test_weights_of_16_bits_are_half_as_long_and_nearly_the_same(tmp_path):
     torch.manual_seed(3)
-    model = NeuralEM(NeuralEMConfig(size=(8, 8), slots=2, hidden=64, window=8))
+    model = NeuralEM(replace(tiny().model, hidden=64))
     sizes = {}
     for half in (False, True):
         save_weights(model, tmp_path / WEIGHTS, half)
