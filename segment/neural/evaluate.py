@@ -34,8 +34,8 @@ class Evaluation:
     """Mean over steps that the recipe counts, and scenes."""
 
     def at(self, which: str) -> dict[str, float]:
-        """Mean scores: after the last step for "last", else over all steps, as the papers do."""
-        chosen = slice(-1, None) if which == "last" else slice(None)
+        """Mean scores: over all steps for "all", else after the last one, as the papers do."""
+        chosen = slice(None) if which == "all" else slice(-1, None)
         return {
             "ami": float(self.ami[:, chosen].mean()),
             "ari": float(self.ari[:, chosen].mean()),
