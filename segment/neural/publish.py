@@ -58,7 +58,9 @@ def publish(
     if seeded:
         results = [score_windows(model, recipe, count=many, seeds=seeds)]
     else:
-        results = [score(model, recipe, count=many, seeds=seeds, against=model)]
+        # One window cannot hold all objects: K = 1 of such a model says nothing.
+        one = None if model.config.window else model
+        results = [score(model, recipe, count=many, seeds=seeds, against=one)]
         sets = [*_more(recipe, many, few, seeds)]
         sets += [
             {"scenes": scenes, "slots": K, "count": few, "passes": passes}

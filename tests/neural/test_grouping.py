@@ -204,16 +204,18 @@ def test_beginnings_help_a_shipped_model_to_tell_shapes_apart():
 
     model = neural.load("rnn-em-static-shapes", device="cpu")
     assert model.objective == zoo.recipe_of(zoo.find("rnn-em-static-shapes")).training.objective
-    scenes = static_shapes(np.random.default_rng(3), 150)  # so that luck decides nothing
+    # Of three shapes there is hardly any scene that one beginning does not part.
+    scenes = static_shapes(np.random.default_rng(3), 150, objects=5)
     ari = [
         adjusted_rand_of_each(
             contingency_of_each(
-                scenes.groups, model.group(scenes.images, restarts=n).responsibilities.argmax(2)
+                scenes.groups,
+                model.group(scenes.images, slots=5, restarts=n).responsibilities.argmax(2),
             )
         ).mean()
         for n in (1, 5)
     ]
-    assert ari[1] > ari[0] + 0.01 > 0.86
+    assert ari[1] > ari[0] + 0.01 > 0.9
 
 
 @pytest.mark.parametrize("passes", [2, 3])
