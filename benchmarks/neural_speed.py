@@ -4,7 +4,8 @@
 
 Both take the same recipe, batch and optimiser, forward, backward and update, on one thread
 unless --threads says otherwise. Plain: float32, eager, enlarged maps that are then convolved,
-default memory layout, scenes drawn in between. Ours: bfloat16 products, channels last, the
+every shift of the E-step over places beside the others, default memory layout, scenes drawn in
+between. Ours: bfloat16 products, channels last, the
 folded convolution, scenes drawn ahead, and with --compile a compiled step. Updates of the two
 alternate, and the median is taken of each.
 """
@@ -19,7 +20,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from segment.neural import layers
+from segment.neural import equations, layers
 from segment.neural.recipe import Recipe, read_recipe
 from segment.neural.train import Trainer
 
@@ -60,11 +61,44 @@ class PlainUpConvolution(nn.Module):
         return self.convolution(nn.functional.pad(x, (1, 2, 1, 2)))
 
 
+def plain_aligned(x, logits, reach, passes=2):
+    """What it says: every shift of every slot, and how likely the frame is then."""
+    H, W = logits.shape[-2:]
+    padded = nn.functional.pad(logits, (reach,) * 4, value=equations.UNLIT)
+    places = [(i, j) for i in range(2 * reach + 1) for j in range(2 * reach + 1)]
+    moved = torch.stack([padded[..., i : i + H, j : j + W] for i, j in places])
+
+    def take(values, chosen):
+        index = chosen[None, :, :, None, None, None].expand(1, *values.shape[1:])
+        return values.gather(0, index)[0]
+
+    with torch.no_grad():
+        dark = nn.functional.softplus(moved)
+        chosen = torch.full(logits.shape[:2], len(places) // 2, device=x.device)
+        for _ in range(passes):
+            now = take(dark, chosen)
+            together = dark + (now.sum(dim=1, keepdim=True) - now)
+            lit = (1 - (-together).exp()).clamp_min(equations.FLOOR).log()
+            likely = x[:, None] * lit - (1 - x[:, None]) * together
+            chosen = likely.flatten(3).sum(dim=3).argmax(dim=0)
+    shifts = torch.tensor(places, device=x.device)[chosen]
+    return take(moved, chosen), reach - shifts
+
+
+class Plain(Trainer):
+    def learn(self, batch):
+        ours, equations.aligned = equations.aligned, plain_aligned
+        try:
+            return super().learn(batch)
+        finally:
+            equations.aligned = ours
+
+
 def plain(recipe: Recipe, device: torch.device) -> Trainer:
     training = dataclasses.replace(recipe.training, precision="float32")
     folded, layers.UpConvolution = layers.UpConvolution, PlainUpConvolution
     try:
-        trainer = Trainer(dataclasses.replace(recipe, training=training), device)
+        trainer = Plain(dataclasses.replace(recipe, training=training), device)
     finally:
         layers.UpConvolution = folded
     trainer.model.to(memory_format=torch.contiguous_format)
@@ -111,6 +145,7 @@ def measure(recipe: Recipe, device: torch.device, compiled: bool, updates: int) 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--recipe", type=Path, action="append")
+    parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--updates", type=int, default=5)
@@ -123,6 +158,10 @@ def main() -> None:
     else:
         recipes = [read_recipe(table) for table in (STATIC, FLYING, BALLS)]
     device = torch.device(options.device)
+    recipes = [
+        dataclasses.replace(r, training=dataclasses.replace(r.training, batch=options.batch))
+        for r in recipes
+    ]
     rows = [measure(recipe, device, options.compile, options.updates) for recipe in recipes]
     if options.json:
         print(json.dumps(rows, indent=1))

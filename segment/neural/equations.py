@@ -63,27 +63,53 @@ def aligned(x: Tensor, logits: Tensor, reach: int, passes: int = 2) -> tuple[Ten
     An E-step over places, after Frey and Jojic, Transformation-invariant clustering using the
     EM algorithm, IEEE PAMI 25, 2003; the best place instead of a mean over all.
     """
-    H, W = logits.shape[-2:]
     padded = functional.pad(logits, (reach,) * 4, value=UNLIT)
-    moves = range(2 * reach + 1)
-    moved = torch.stack([padded[..., i : i + H, j : j + W] for i in moves for j in moves])
+    moves = 2 * reach + 1
     with torch.no_grad():
-        dark = functional.softplus(moved.detach().float())  # (shifts, B, K, C, H, W)
-        chosen = dark.new_full(logits.shape[:2], len(moved) // 2, dtype=torch.long)
-        for _ in range(passes):
-            now = _of_each(dark, chosen)
-            everyone = dark + (now.sum(dim=1, keepdim=True) - now)
-            lit = (-torch.expm1(-everyone.clamp_min(FLOOR))).log()
-            likely = (x[:, None] * lit - (1 - x[:, None]) * everyone).flatten(3).sum(dim=3)
-            chosen = likely.argmax(dim=0)  # (B, K)
-    shifts = torch.stack([reach - chosen // len(moves), reach - chosen % len(moves)], dim=-1)
-    return _of_each(moved, chosen), shifts
+        chosen = _likeliest(x, padded.detach().float(), moves, passes)  # (B, K)
+    shifts = torch.stack([reach - chosen // moves, reach - chosen % moves], dim=-1)
+    return _cut(padded, chosen, moves, (x.shape[2], x.shape[3])), shifts
 
 
-def _of_each(moved: Tensor, chosen: Tensor) -> Tensor:
-    """Take shift number chosen (B, K) of moved (shifts, B, K, C, H, W)."""
-    index = chosen[None, :, :, None, None, None].expand(1, *moved.shape[1:])
-    return moved.gather(0, index)[0]
+def _likeliest(x: Tensor, padded: Tensor, moves: int, passes: int) -> Tensor:
+    """The number (B, K) of every slot's likeliest shift: `moves` times its row, and its column.
+
+    One shift after the other, so that what is worked on stays in a cache.
+    """
+    H, W = x.shape[-2:]
+    x = x[:, None]
+    dark, unlit = functional.softplus(padded), torch.sigmoid(-padded)  # -log(1 - μ), 1 - μ
+    one, middle = dark.new_ones(()), moves // 2
+
+    def shifted(values: Tensor) -> list[Tensor]:
+        return [values[..., i : i + H, j : j + W] for i in range(moves) for j in range(moves)]
+
+    cost = torch.stack([((1 - x) * d).flatten(2).sum(dim=2) for d in shifted(dark)])
+    now = dark[..., middle : middle + H, middle : middle + W]
+    chosen = torch.empty(0)
+    for number in range(passes):
+        if number:
+            now = _cut(dark, chosen, moves, (H, W))
+        others = (now - now.sum(dim=1, keepdim=True)).exp()  # Π (1 - μ) over the other slots
+        gain = []
+        for one_less in shifted(unlit):
+            lit = torch.addcmul(one, one_less, others, value=-1).clamp_min_(FLOOR).log_()
+            gain.append(lit.mul_(x).flatten(2).sum(dim=2))
+        chosen = (torch.stack(gain) - cost).argmax(dim=0)
+    return chosen
+
+
+def _cut(padded: Tensor, chosen: Tensor, moves: int, size: tuple[int, int]) -> Tensor:
+    """What shift number chosen (B, K) shows of padded (B, K, C, …, …): (B, K, C, H, W)."""
+    rows, columns = (
+        start[:, :, None] + torch.arange(length, device=padded.device)
+        for start, length in zip((chosen // moves, chosen % moves), size, strict=True)
+    )
+    rows, columns = rows[:, :, None, :, None], columns[:, :, None, None]
+    shape = *padded.shape[:3], *size
+    return padded.gather(3, rows.expand(*shape[:4], padded.shape[4])).gather(
+        4, columns.expand(shape)
+    )
 
 
 def gaussian_responsibilities(x: Tensor, mu: Tensor, sigma: float) -> Tensor:
