@@ -86,6 +86,8 @@ def plain_aligned(x, logits, reach, passes=2):
 
 
 class Plain(Trainer):
+    """Learns with the E-step over places that says what it does."""
+
     def learn(self, batch):
         ours, equations.aligned = equations.aligned, plain_aligned
         try:
