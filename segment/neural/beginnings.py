@@ -12,8 +12,9 @@ __all__ = ["beginnings", "far_apart", "seeded_responsibilities"]
 
 Floats = NDArray[np.float32]
 
-_SIDE = 6  # so many squares, in which light is looked for, lie beside each other in a frame
-_LIT = 0.6  # share of the brightest square's light that a point to begin with has around it
+_BLUR = 1 / 11  # of a frame's side: spread of the Gaussian under which light is looked for
+_DARK = 0.25  # this share of a frame's places is taken for dark; noise has lit them, too
+_LIT = 0.6  # a point to begin with lies above this share of the way from dark to brightest
 _WIDE = 0.4  # of a frame's side: spread of the first γ about its point
 
 
@@ -37,15 +38,16 @@ def seeded_responsibilities(
     """γ that falls off about K points of light, each as far as can be from those before.
 
     The first point of a frame is drawn (Gonzalez, Theoretical Computer Science 38, 1985). Light
-    is what is bright over a square of pixels, so that single wrong ones are no beginning. With
-    K = 1, γ is 1; a background slot has the mean of all. To settle the points by K-means first
-    begins nearer to the truth, but ends farther from it: two in one object stay there.
+    is what is bright under a Gaussian, above the dark of the frame, so that noise is no beginning:
+    what lies far from everything else would be chosen first. With K = 1, γ is 1; a background slot
+    has the mean of all. To settle the points by K-means first begins nearer to the truth, but ends
+    farther from it: two in one object stay there.
     """
-    from scipy.ndimage import uniform_filter
+    from scipy.ndimage import gaussian_filter
 
     H, W = frames.shape[2:]
-    side = max(3, round(max(H, W) / _SIDE) | 1)
-    light = uniform_filter(frames.max(axis=1), (0, side, side), mode="constant")
+    blur = _BLUR * max(H, W)
+    light = gaussian_filter(frames.max(axis=1), (0, blur, blur), mode="constant")
     centres = np.stack([_spread_out(rng, one, slots) for one in light])  # (B, K, 2)
     down = np.arange(H)[:, None] - centres[..., 0, None, None]
     right = np.arange(W) - centres[..., 1, None, None]
@@ -60,7 +62,8 @@ def seeded_responsibilities(
 
 def _spread_out(rng: np.random.Generator, light: Floats, count: int) -> NDArray[np.intp]:
     """Return `count` bright points (K, 2): the first drawn, each far from those before."""
-    points = np.argwhere(light >= _LIT * light.max())
+    dark = np.quantile(light, _DARK)
+    points = np.argwhere(light >= dark + _LIT * (light.max() - dark))
     return far_apart(points, int(rng.integers(len(points))), count)
 
 
