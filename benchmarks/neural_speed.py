@@ -1,26 +1,29 @@
 """Scenes a second that Neural EM learns from, beside the plainest PyTorch version of it.
 
     python benchmarks/neural_speed.py [--recipe models/rnn-em-flying-shapes/recipe.toml] [--json]
+    python benchmarks/neural_speed.py --learn 200    # both learn so long: AMI and time of each
 
 Both take the same recipe, batch and optimiser, forward, backward and update, on one thread
-unless --threads says otherwise. Plain: float32, eager, enlarged maps that are then convolved,
-every shift of the E-step over places beside the others, default memory layout, scenes drawn in
-between. Ours: bfloat16 products, channels last, the
-folded convolution, scenes drawn ahead, and with --compile a compiled step. Updates of the two
-alternate, and the median is taken of each.
+unless --threads says otherwise. Plain: float32, eager, default memory layout, scenes drawn in
+between, and every operation as PyTorch offers it: enlarged maps that are then convolved, windows
+by grid_sample, every shift of the E-step over places beside the others. Ours: bfloat16 products
+where the processor has them, channels last, scenes drawn ahead, and with --compile a compiled
+step. Updates of the two alternate, and the median is taken of each.
 """
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import statistics
 import time
 from pathlib import Path
+from unittest import mock
 
 import torch
 from torch import nn
 
-from segment.neural import equations, layers
+from segment.neural import equations, following, layers, windows
 from segment.neural.recipe import Recipe, read_recipe
 from segment.neural.train import Trainer
 
@@ -85,24 +88,69 @@ def plain_aligned(x, logits, reach, passes=2):
     return take(moved, chosen), reach - shifts
 
 
+def plain_convolution(inputs, outputs):
+    convolution = nn.Conv2d(inputs, outputs, 4, stride=2, padding=1)
+    nn.init.xavier_uniform_(convolution.weight)
+    nn.init.zeros_(convolution.bias)
+    return convolution
+
+
+def plain_read(image, corner, side):
+    """A spatial transformer: where each pixel of the window lies in the frame, and grid_sample."""
+    size = corner.new_tensor(image.shape[2:])
+    scale, middle = side / size, (2 * corner + side) / size - 1
+    return sample(image, scale.expand(len(corner), 2), middle, side, side)
+
+
+def plain_paint(picture, corner, size):
+    """Its inverse: where each pixel of the frame lies in the window."""
+    side, size = picture.shape[-1], torch.tensor(size, device=corner.device)
+    middle = (size - 2 * corner) / side - 1
+    return sample(picture, (size / side).expand(len(corner), 2), middle, *size.tolist())
+
+
+def sample(image, scale, middle, height, width):
+    zero = torch.zeros_like(middle[:, 0])
+    rows = [scale[:, 1], zero, middle[:, 1], zero, scale[:, 0], middle[:, 0]]
+    theta = torch.stack(rows, dim=1).view(-1, 2, 3)
+    grid = nn.functional.affine_grid(theta, (*image.shape[:2], height, width), align_corners=False)
+    return nn.functional.grid_sample(image, grid, align_corners=False)
+
+
+def plain_others(prediction):
+    K = prediction.shape[1]
+    if K == 1:
+        return torch.zeros_like(prediction)
+    rest = [[j for j in range(K) if j != k] for k in range(K)]
+    return torch.stack([prediction[:, others].amax(dim=1) for others in rest], dim=1)
+
+
+@contextlib.contextmanager
+def plainly():
+    """Everything in place of ours that is there for speed."""
+    with (
+        mock.patch.object(layers, "UpConvolution", PlainUpConvolution),
+        mock.patch.object(layers, "halving", plain_convolution),
+        mock.patch.object(equations, "aligned", plain_aligned),
+        mock.patch.object(windows, "read", plain_read),
+        mock.patch.object(windows, "paint", plain_paint),
+        mock.patch.object(following, "others", plain_others),
+    ):
+        yield
+
+
 class Plain(Trainer):
-    """Learns with the E-step over places that says what it does."""
+    """Learns with operations that say what they do."""
 
     def learn(self, batch):
-        ours, equations.aligned = equations.aligned, plain_aligned
-        try:
+        with plainly():
             return super().learn(batch)
-        finally:
-            equations.aligned = ours
 
 
 def plain(recipe: Recipe, device: torch.device) -> Trainer:
     training = dataclasses.replace(recipe.training, precision="float32")
-    folded, layers.UpConvolution = layers.UpConvolution, PlainUpConvolution
-    try:
+    with plainly():
         trainer = Plain(dataclasses.replace(recipe, training=training), device)
-    finally:
-        layers.UpConvolution = folded
     trainer.model.to(memory_format=torch.contiguous_format)
     return trainer
 

@@ -63,12 +63,16 @@ def aligned(x: Tensor, logits: Tensor, reach: int, passes: int = 2) -> tuple[Ten
     An E-step over places, after Frey and Jojic, Transformation-invariant clustering using the
     EM algorithm, IEEE PAMI 25, 2003; the best place instead of a mean over all.
     """
+    H, W = x.shape[2:]
     padded = functional.pad(logits, (reach,) * 4, value=UNLIT)
     moves = 2 * reach + 1
     with torch.no_grad():
-        chosen = _likeliest(x, padded.detach().float(), moves, passes)  # (B, K)
+        # To count what is lit waits for a GPU; a processor saves nine tenths of the work by it.
+        everywhere = x.is_cuda or torch.compiler.is_compiling()
+        search = _likeliest if everywhere else _likeliest_by_light
+        chosen = search(x, padded.detach().float(), moves, passes)  # (B, K)
     shifts = torch.stack([reach - chosen // moves, reach - chosen % moves], dim=-1)
-    return _cut(padded, chosen, moves, (x.shape[2], x.shape[3])), shifts
+    return _cut(padded, chosen, moves, (H, W)), shifts
 
 
 def _likeliest(x: Tensor, padded: Tensor, moves: int, passes: int) -> Tensor:
@@ -99,17 +103,51 @@ def _likeliest(x: Tensor, padded: Tensor, moves: int, passes: int) -> Tensor:
     return chosen
 
 
+def _likeliest_by_light(x: Tensor, padded: Tensor, moves: int, passes: int) -> Tensor:
+    """The same as `_likeliest`, from the values of `x` that are not 0; these are few.
+
+    A dark pixel costs the same whoever else is there, so all of them together are sums over
+    rectangles; only where there is light slots are looked at together.
+    """
+    K, tall, wide = padded.shape[1], *padded.shape[3:]
+    H, W = x.shape[-2:]
+    dark = functional.softplus(padded)  # -log(1 - μ)
+    rows = torch.stack([dark[..., j : j + W].sum(dim=-1) for j in range(moves)], dim=-1)
+    boxes = torch.stack([rows[..., i : i + H, :].sum(dim=-2) for i in range(moves)], dim=-2)
+    cost = boxes.sum(dim=2).flatten(2)  # (B, K, shifts)
+
+    light = x.flatten(1)  # (B, C · H · W)
+    most = max(1, int((light > 0).sum(dim=1).max()))
+    light, where = light.topk(most, dim=1)  # (B, L), with zeros where a frame has less
+    channel, place = where // (H * W), where % (H * W)
+    corner = (channel * tall + place // W) * wide + place % W  # in `padded`, moved by nothing
+    shift = torch.arange(moves, device=x.device)
+    shift = (shift[:, None] * wide + shift).flatten()
+    index = (shift[:, None] + corner[:, None]).flatten(1)[:, None]  # (B, 1, shifts · L)
+    d = dark.flatten(2).gather(2, index.expand(-1, K, -1)).view(-1, K, len(shift), most)
+    unlit = (-d).exp()  # (B, K, shifts, L)
+    light = light[:, None, None]
+    cost = cost - (light * d).sum(dim=3)
+    now = d[:, :, len(shift) // 2]
+    chosen = torch.empty(0)
+    for number in range(passes):
+        if number:
+            now = d.gather(2, chosen[:, :, None, None].expand(-1, -1, 1, most))[:, :, 0]
+        others = (now - now.sum(dim=1, keepdim=True)).exp()[:, :, None]
+        lit = (1 - unlit * others).clamp_min_(FLOOR).log_()
+        chosen = ((light * lit).sum(dim=3) - cost).argmax(dim=2)
+    return chosen
+
+
 def _cut(padded: Tensor, chosen: Tensor, moves: int, size: tuple[int, int]) -> Tensor:
     """What shift number chosen (B, K) shows of padded (B, K, C, …, …): (B, K, C, H, W)."""
-    rows, columns = (
-        start[:, :, None] + torch.arange(length, device=padded.device)
-        for start, length in zip((chosen // moves, chosen % moves), size, strict=True)
-    )
-    rows, columns = rows[:, :, None, :, None], columns[:, :, None, None]
-    shape = *padded.shape[:3], *size
-    return padded.gather(3, rows.expand(*shape[:4], padded.shape[4])).gather(
-        4, columns.expand(shape)
-    )
+    wide, (H, W) = padded.shape[4], size
+    corner = chosen // moves * wide + chosen % moves
+    within = torch.arange(H, device=padded.device)[:, None] * wide
+    within = (within + torch.arange(W, device=padded.device)).flatten()
+    index = (corner[:, :, None] + within)[:, :, None]  # (B, K, 1, H · W)
+    cut = padded.flatten(3).gather(3, index.expand(-1, -1, padded.shape[2], -1))
+    return cut.view(*padded.shape[:3], H, W)
 
 
 def gaussian_responsibilities(x: Tensor, mu: Tensor, sigma: float) -> Tensor:

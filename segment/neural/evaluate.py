@@ -1,7 +1,6 @@
 """Scores as the Neural EM papers take them: hard slots against objects, overlaps left out."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,11 +11,12 @@ from torch import Tensor
 
 from segment.neural.batches import Batch
 from segment.neural.beginnings import beginnings
+from segment.neural.device import reduced_precision
 from segment.neural.model import NeuralEM, Objective, State
 from segment.neural.noise import flip_bits
 from segment.scores import clustering
 
-__all__ = ["Evaluation", "evaluate", "first_counted", "reduced_precision"]
+__all__ = ["Evaluation", "evaluate", "first_counted"]
 
 TOGETHER = 50  # scenes at a time, so that a thousand need no more memory than training
 
@@ -49,13 +49,6 @@ class Evaluation:
 def first_counted(which: str, steps: int) -> int:
     """The first of `steps` steps whose loss counts: "last", the later "half", or "all"."""
     return {"last": steps - 1, "half": steps // 2, "all": 0}[which]
-
-
-def reduced_precision(device: torch.device, precision: str) -> AbstractContextManager[object]:
-    """bfloat16 in the products, if asked for; sums and E-steps stay float32."""
-    if precision == "bfloat16":
-        return torch.autocast(device.type, torch.bfloat16)
-    return nullcontext()
 
 
 @torch.no_grad()

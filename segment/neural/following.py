@@ -64,9 +64,7 @@ class FollowingCell(nn.Module):
         here = self._settle(frame, gamma, place) if found is None else found
         told = self._tell(here, place)
         corner = here - (self.side - 1) / 2
-        shown = frame[:, None].expand_as(prediction)
-        seen = [gamma * (shown - prediction), shown, prediction, others(prediction)]
-        small = windows.read(torch.cat(seen, dim=2).flatten(0, 1), corner, self.side)
+        small = self._look(frame, prediction, gamma, corner)
         features = [self.encode(small), told]
         if self.relate is not None:
             features.append(self.relate(h, K))
@@ -80,6 +78,19 @@ class FollowingCell(nn.Module):
         if self.reach:
             whole = self._paint(picture, windows.on_pixels(place[:, :2].detach(), self.side))
         return self._paint(picture, place), h, place, whole
+
+    def _look(self, frame: Tensor, prediction: Tensor, gamma: Tensor, corner: Tensor) -> Tensor:
+        """Return what a slot sees in its window, (B · K, 4 C, side, side).
+
+        That is its share of the error, the frame, its own prediction, and the others'.
+        """
+        C = frame.shape[1]
+        shown = frame[:, None].expand_as(prediction).flatten(0, 1)
+        shown = windows.read(shown, corner, self.side)
+        known = torch.cat([prediction, others(prediction), gamma], dim=2).flatten(0, 1)
+        known = windows.read(known, corner, self.side)
+        own, most, share = known[:, :C], known[:, C : 2 * C], known[:, 2 * C :]
+        return torch.cat([share * (shown - own), shown, own, most], dim=1)
 
     @torch.no_grad()
     def _settle(self, frame: Tensor, gamma: Tensor, place: Tensor | None) -> Tensor:
@@ -116,5 +127,7 @@ def others(prediction: Tensor) -> Tensor:
     K = prediction.shape[1]
     if K == 1:
         return torch.zeros_like(prediction)
-    most = prediction.topk(2, dim=1).values  # (B, 2, C, H, W)
-    return torch.where(prediction == most[:, :1], most[:, 1:], most[:, :1])
+    most = prediction.roll(1, dims=1)
+    for distance in range(2, K):
+        most = torch.maximum(most, prediction.roll(distance, dims=1))
+    return most

@@ -1,5 +1,6 @@
 """Encoders, decoders and cells: how a slot turns what it failed to predict into its next guess."""
 
+import functools
 import math
 
 import torch
@@ -10,13 +11,17 @@ from segment.neural.config import NeuralEMConfig
 
 __all__ = [
     "Decoder",
+    "DownConvolution",
     "Encoder",
     "GradientCell",
     "RecurrentCell",
     "Relation",
     "UpConvolution",
+    "halving",
     "linear",
 ]
+
+FEW = 4  # channels up to which a `DownConvolution` is faster than a plain one
 
 
 def linear(inputs: int, outputs: int, bias: bool = True) -> nn.Linear:
@@ -54,7 +59,58 @@ class UpConvolution(nn.Module):
         weight = torch.einsum("pau,qbv,ocuv->opqcab", self.fold, self.fold, self.weight)
         weight = weight.reshape(4 * outputs, inputs, 3, 3)
         x = functional.conv2d(x, weight, self.bias.repeat_interleave(4), padding=1)
-        return functional.pixel_shuffle(x, 2)  # (M, outputs, 2h, 2w)
+        h, w = x.shape[2:]
+        return _taken(x.reshape(-1, outputs, 4 * h * w), _shuffled(h, w, x.device), (2 * h, 2 * w))
+
+
+class DownConvolution(nn.Module):
+    """A 4×4 convolution, every second pixel, as one 2×2 on the four pixels of each pair of rows.
+
+    For few channels, of which a convolution takes as long as for many: the gradient of its input
+    takes a seventh of the time of the plain one's with four. Padding is one on each side.
+    """
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(outputs, inputs, 4, 4))
+        self.bias = nn.Parameter(torch.zeros(outputs))
+        nn.init.xavier_uniform_(self.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        outputs, inputs = self.weight.shape[:2]
+        h, w = x.shape[2] // 2 + 1, x.shape[3] // 2 + 1
+        index, inside = _paired(h, w, x.device)
+        four = x.flatten(2).gather(2, index.expand(*x.shape[:2], -1)) * inside.to(x.dtype)
+        four = four.reshape(-1, 4 * inputs, h, w)
+        weight = self.weight.view(outputs, inputs, 2, 2, 2, 2)  # (o, i, a, p, b, q)
+        weight = weight.permute(0, 1, 3, 5, 2, 4).reshape(outputs, 4 * inputs, 2, 2)
+        # The layout that plain convolutions after it have, lest their gradient comes in another.
+        weight = weight.contiguous(memory_format=torch.channels_last)
+        return functional.conv2d(four, weight, self.bias)
+
+
+def _taken(x: Tensor, index: Tensor, size: tuple[int, int]) -> Tensor:
+    """Values (M, C, *size) of x (M, C, N), by number; faster than copies with small strides."""
+    return x.gather(2, index.expand(*x.shape[:2], -1)).view(*x.shape[:2], *size)
+
+
+@functools.lru_cache(maxsize=32)
+def _shuffled(h: int, w: int, device: torch.device) -> Tensor:
+    """Where the pixels (2h · 2w) of a map lie among its four small ones (4 · h · w)."""
+    small = torch.arange(4 * h * w, device=device).view(2, 2, h, w)
+    return small.permute(2, 0, 3, 1).reshape(-1)
+
+
+@functools.lru_cache(maxsize=32)
+def _paired(h: int, w: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Where four small maps (4 · h · w) lie in a map padded by one, and which of it is inside."""
+    H, W = 2 * h - 2, 2 * w - 2
+    row = torch.arange(2 * h, device=device).view(h, 2) - 1
+    column = torch.arange(2 * w, device=device).view(w, 2) - 1
+    row, column = row.T[:, None, :, None], column.T[None, :, None, :]  # (p, 1, h, 1), (1, q, 1, w)
+    inside = (row >= 0) & (row < H) & (column >= 0) & (column < W)
+    index = row.clamp(0, H - 1) * W + column.clamp(0, W - 1)
+    return index.reshape(-1), inside.reshape(-1)
 
 
 class Encoder(nn.Module):
@@ -66,10 +122,8 @@ class Encoder(nn.Module):
         layers: list[nn.Module] = []
         channels = config.channels
         for width in config.conv:
-            convolution = nn.Conv2d(channels, width, 4, stride=2, padding=1)
-            nn.init.xavier_uniform_(convolution.weight)
-            nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]
-            layers += [convolution, *([nn.GroupNorm(1, width)] if config.norm else []), nn.ELU()]
+            norm = [nn.GroupNorm(1, width)] if config.norm else []
+            layers += [halving(channels, width), *norm, nn.ELU()]
             channels = width
         layers.append(nn.Flatten())
         shrink = 4 ** len(config.conv)
@@ -89,6 +143,16 @@ class Encoder(nn.Module):
             x = functional.layer_norm(x, x.shape[1:])
         features: Tensor = self.layers(x)
         return features
+
+
+def halving(inputs: int, outputs: int) -> nn.Module:
+    """A 4×4 convolution of every second pixel, the faster of two ways to compute it."""
+    if inputs <= FEW:
+        return DownConvolution(inputs, outputs)
+    convolution = nn.Conv2d(inputs, outputs, 4, stride=2, padding=1)
+    nn.init.xavier_uniform_(convolution.weight)
+    nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]
+    return convolution
 
 
 class Decoder(nn.Module):

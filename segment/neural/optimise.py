@@ -5,6 +5,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+from segment.neural.device import has_bfloat16
+
 __all__ = ["Muon", "make_optimisers"]
 
 # Newton-Schulz's odd polynomial that drives singular values towards 1, from Jordan (2024).
@@ -45,8 +47,9 @@ def orthogonalise(matrix: Tensor, steps: int = 5) -> Tensor:
     """Return the nearest orthogonal matrix, singular values within some 0.7 to 1.2."""
     a, b, c = POLYNOMIAL
     tall = matrix.shape[0] > matrix.shape[1]
-    # Rounding only moves singular values within that range, so bfloat16 will do.
-    x = (matrix.T if tall else matrix).bfloat16()
+    # Rounding only moves singular values within that range, so bfloat16 will do where it is fast.
+    dtype = torch.bfloat16 if has_bfloat16(matrix.device.type) else torch.float32
+    x = (matrix.T if tall else matrix).to(dtype)
     x = x / (x.norm() + 1e-7)
     for _ in range(steps):
         square = x @ x.T

@@ -65,7 +65,7 @@ class Training:
     cooldown: float = 0.0  # share of all updates, at the end, in which the rate falls to zero
     clip: float = 0.0  # largest norm of the gradient, 0 for any
     average: float = 0.0  # weights are averaged over 1 / (1 - average) updates
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Literal["float32", "bfloat16"] = "float32"  # bfloat16 where the processor has it
     validate: int = 500  # updates between two looks at held-out scenes
     held_out: int = 256  # scenes looked at
     patience: int = 0  # looks without a better ARI after which training stops, 0 for never

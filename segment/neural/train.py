@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from segment.errors import SegmentError
 from segment.neural.batches import HELD_OUT, TRAINING, ahead, make_batch
-from segment.neural.device import pick_device
-from segment.neural.evaluate import evaluate, first_counted, reduced_precision
+from segment.neural.device import pick_device, reduced_precision
+from segment.neural.evaluate import evaluate, first_counted
 from segment.neural.model import State
 from segment.neural.optimise import make_optimisers
 from segment.neural.recipe import Recipe, read_recipe

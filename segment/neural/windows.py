@@ -45,14 +45,20 @@ def on_pixels(place: Tensor, side: int) -> Tensor:
 def read(image: Tensor, corner: Tensor, side: int) -> Tensor:
     """Return the windows (M, C, side, side) of images (M, C, H, W); dark beyond their borders.
 
-    corner (M, 2): row and column of a window's first pixel; between pixels, their mean.
+    corner (M, 2): row and column of a window's first pixel, whole numbers.
     """
-    down, right = _tents(corner, image.shape[2:], side)
-    return down.transpose(1, 2)[:, None] @ image @ right[:, None]
+    H, W = image.shape[2:]
+    within = torch.arange(side, device=corner.device)
+    places = corner.round().long()[:, :, None] + within  # (M, 2, side)
+    rows, columns = places[:, 0, :, None], places[:, 1, None, :]
+    inside = (rows >= 0) & (rows < H) & (columns >= 0) & (columns < W)  # (M, side, side)
+    index = (rows.clamp(0, H - 1) * W + columns.clamp(0, W - 1)).flatten(1)[:, None]
+    found = image.flatten(2).gather(2, index.expand(-1, image.shape[1], -1))
+    return found.view(*found.shape[:2], side, side) * inside[:, None]
 
 
 def paint(picture: Tensor, corner: Tensor, size: tuple[int, int]) -> Tensor:
-    """Put pictures (M, C, side, side) into dark frames (M, C, H, W), the transpose of `read`.
+    """Put pictures (M, C, side, side) into dark frames (M, C, H, W): the transpose of `read`.
 
     Gradients reach the corner (M, 2): one between pixels shares a value among its neighbours.
 

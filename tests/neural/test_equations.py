@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.nn import functional
 
 from segment.neural import equations, layers
 from segment.neural.config import NeuralEMConfig
@@ -108,7 +109,13 @@ def test_alignment_is_the_likeliest_shift_of_every_slot(shape, reach, seed):
     rng = np.random.default_rng(seed)
     B, _, C, H, W = shape
     x, logits = rng.integers(0, 2, (B, C, H, W)).astype(float), rng.normal(0, 3, shape)
+    x[rng.random(x.shape) < 0.1] = 0.3  # grey, too
     found, shifts = equations.aligned(*tensors(x, logits), reach)
+    padded = functional.pad(torch.from_numpy(logits), (reach,) * 4, value=equations.UNLIT)
+    for passes in (1, 2):
+        given = torch.from_numpy(x), padded, 2 * reach + 1, passes
+        everywhere, by_light = equations._likeliest(*given), equations._likeliest_by_light(*given)
+        assert torch.equal(everywhere, by_light)
     np.testing.assert_allclose(found, reference.aligned(x, logits, reach), rtol=1e-12)
     padded = np.pad(logits, ((0, 0),) * 3 + ((reach, reach),) * 2, constant_values=equations.UNLIT)
     for b, k in np.ndindex(B, shape[1]):
@@ -176,6 +183,29 @@ def test_folded_up_convolution_is_enlarging_and_convolving(inputs, outputs, heig
     ours = layer(torch.from_numpy(x)).detach()
 
     np.testing.assert_allclose(ours, reference.up_convolution(x, weight, bias), atol=1e-12)
+
+
+@given(
+    inputs=st.integers(1, 3),
+    outputs=st.integers(1, 3),
+    height=st.integers(1, 4),
+    width=st.integers(1, 4),
+    seed=SEEDS,
+)
+@settings(deadline=None, max_examples=40)
+def test_a_convolution_on_pairs_of_rows_is_the_plain_one(inputs, outputs, height, width, seed):
+    torch.manual_seed(seed)
+    ours = layers.DownConvolution(inputs, outputs).double()
+    torch.nn.init.normal_(ours.bias)
+    x = torch.rand(2, inputs, 2 * height, 2 * width).double().requires_grad_()
+    found = ours(x)
+    wanted = functional.conv2d(x, ours.weight, ours.bias, stride=2, padding=1)
+    torch.testing.assert_close(found, wanted)
+    slope = torch.rand_like(found)
+    given = x, ours.weight, ours.bias
+    torch.testing.assert_close(
+        torch.autograd.grad(found, given, slope), torch.autograd.grad(wanted, given, slope)
+    )
 
 
 def test_gradient_cell_is_the_equation():

@@ -371,3 +371,39 @@ def test_a_model_may_be_fed_with_its_own_frames():
     assert any(not torch.equal(p, q) for p, q in zip(before, model.parameters(), strict=True))
     with pytest.raises(ValueError, match="own is 5, wanted from 0 to 4"):
         list(model.unroll(*given, own=5))
+
+
+@pytest.mark.parametrize("has", [False, True])
+def test_bfloat16_is_for_processors_that_have_it(monkeypatch, has):
+    """Others imitate it: a training took thirty times as long there."""
+    from segment.neural import device, optimise
+
+    monkeypatch.setattr(device, "has_bfloat16", lambda kind: has)
+    monkeypatch.setattr(optimise, "has_bfloat16", lambda kind: has)
+    wanted = torch.bfloat16 if has else torch.float32
+    cpu, a = torch.device("cpu"), torch.ones(4, 4)
+    with device.reduced_precision(cpu, "bfloat16"):
+        assert (a @ a).dtype == wanted
+    with device.reduced_precision(cpu, "float32"):
+        assert (a @ a).dtype == torch.float32
+    found = optimise.orthogonalise(torch.rand(4, 4, generator=torch.manual_seed(0)))
+    assert torch.equal(found, found.bfloat16().float()) == has
+
+
+@pytest.mark.parametrize(
+    ("told", "has"),
+    [
+        ({"avx512_bf16": True, "avx2": True}, True),
+        ({"amx_bf16": True, "avx512_bf16": False}, True),
+        ({"avx512_bf16": False, "amx_bf16": False, "avx2": True, "l2_cache_size": 512}, False),
+    ],
+)
+def test_a_processor_says_whether_it_has_bfloat16(monkeypatch, told, has):
+    from segment.neural.device import has_bfloat16
+
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: told, raising=False)
+    assert has_bfloat16.__wrapped__("cpu") == has
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.setattr(torch.cpu, name, lambda: has, raising=False)
+    assert has_bfloat16.__wrapped__("cpu") == has

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from segment.neural.batches import HELD_OUT, TRAINING
-from segment.neural.evaluate import reduced_precision
+from segment.neural.device import reduced_precision
 from segment.neural.seeded.footage import CutOut, draw
 from segment.neural.seeded.model import SeededEM, seeded_loss
 from segment.neural.seeded.parting import together
