@@ -14,6 +14,7 @@ from segment.neural.model import NeuralEM, Objective
 __all__ = ["Grouping", "LoadedModel"]
 
 DARK = 0.1  # Gaussian pixels below this intensity in every channel are background
+TOGETHER = 2**21  # pixels of slots that are worked on at a time, whatever the number of scenes
 
 
 class Grouping(NamedTuple):
@@ -76,7 +77,8 @@ class LoadedModel:
         slots : K, another number than the model was trained with; None for that number.
         steps : looks at the first frame before the second comes; None is the number
             that the model was trained with, of a still picture for T = 1, else of a sequence.
-        seed : of the responsibilities to begin with; equal seeds, equal labels.
+        seed : of the responsibilities to begin with; equal seeds, equal labels. Scene number b
+            begins as it would at this place of any other batch.
         restarts : random beginnings, of which the one with the lowest loss is returned.
         passes : 1 goes through a sequence as it comes; 2 there and back, for frames that lie
             all there: the labels of early frames then know what came later. Responsibilities
@@ -107,53 +109,81 @@ class LoadedModel:
         if passes < 1:
             raise ValueError(f"passes is {passes}, wanted at least 1")
         device = next(self.model.parameters()).device
-        rng = np.random.default_rng(seed)
-        begin, total = beginnings(config.begin), K + config.background
+        total = K + config.background
         labels = np.empty((B, T, *config.size), np.int32)
         gammas = np.empty((B, T, total, *config.size), np.float32)
-        for b in range(B):  # one scene at a time, so that memory does not grow with B
-            x = torch.from_numpy(batch[b]).to(device)  # (T, C, H, W)
-            best, least = None, math.inf
-            for _ in range(restarts):
-                gamma = begin(rng, batch[b, :1], K, config.background)
-                shares, loss = self._follow(x, torch.from_numpy(gamma).to(device), looks)
-                if best is None or loss < least:
-                    best, least = shares, loss
-            assert best is not None
-            shares = self._there_and_back(x, best, looks, passes)
-            labels[b] = self._label(x, shares).to(torch.int32).cpu().numpy()
-            gammas[b] = shares.cpu().numpy()
+        # So many scenes at a time that memory does not grow with B.
+        together = max(1, TOGETHER // (T * total * math.prod(config.size)))
+        for first in range(0, B, together):
+            part = slice(first, first + together)
+            x = torch.from_numpy(batch[part]).to(device)  # (B, T, C, H, W)
+            rngs = [np.random.default_rng((seed, b)) for b in range(B)[part]]
+            shares = self._best(x, batch[part], rngs, K, looks, restarts)
+            shares = self._there_and_back(x, shares, looks, passes)
+            labels[part] = self._label(x, shares).to(torch.int32).cpu().numpy()
+            gammas[part] = shares.cpu().numpy()
         return Grouping(labels[0], gammas[0]) if alone else Grouping(labels, gammas)
 
-    def _follow(self, x: Tensor, gamma: Tensor, looks: int) -> tuple[Tensor, float]:
-        """Responsibilities (T, K, H, W) and loss of one beginning."""
+    def _best(
+        self,
+        x: Tensor,
+        frames: NDArray[np.float32],
+        rngs: list[np.random.Generator],
+        K: int,
+        looks: int,
+        restarts: int,
+    ) -> Tensor:
+        """Responsibilities (B, T, K', H, W) of the beginning with the lowest loss, scene by scene.
+
+        frames : x (B, T, C, H, W) as arrays, whose first are begun about by `rngs`, one a scene.
+        """
+        config = self.model.config
+        begin = beginnings(config.begin)
+        best = least = torch.empty(0)
+        for number in range(restarts):
+            begun = [
+                begin(rng, one[:1], K, config.background)
+                for rng, one in zip(rngs, frames, strict=True)
+            ]
+            gamma = torch.from_numpy(np.concatenate(begun)).to(x.device)
+            shares, loss = self._follow(x, gamma, looks)
+            if number == 0:
+                best, least = shares, loss
+            else:
+                better = loss < least
+                best = torch.where(better[:, None, None, None, None], shares, best)
+                least = torch.where(better, loss, least)
+        return best
+
+    def _follow(self, x: Tensor, gamma: Tensor, looks: int) -> tuple[Tensor, Tensor]:
+        """Responsibilities (B, T, K', H, W) and losses (B,) of one beginning."""
         state = self.model.begin(gamma)
-        gammas, loss = [], 0.0
-        for t in range(len(x)):
+        gammas, loss = [], gamma.new_zeros(len(x))
+        for t in range(x.shape[1]):
             for _ in range(looks if t == 0 else 1):
-                state = self.model.step(x[None, max(t - 1, 0)], x[None, t], state)
-            gammas.append(state.gamma[0, :, 0])
-            loss += float(self.model.loss(x[None, t], state, self.between, self.objective))
-        return torch.stack(gammas), loss
+                state = self.model.step(x[:, max(t - 1, 0)], x[:, t], state)
+            gammas.append(state.gamma[:, :, 0])
+            loss = loss + self.model.loss(x[:, t], state, self.between, self.objective)
+        return torch.stack(gammas, dim=1), loss
 
     def _there_and_back(self, x: Tensor, shares: Tensor, looks: int, passes: int) -> Tensor:
-        """Go on from the shares (T, K, H, W) of a first pass; the mean of the last two."""
+        """Go on from the shares (B, T, K', H, W) of a first pass; the mean of the last two."""
         before = shares
-        for _ in range(1, passes if len(x) > 1 else 1):
-            x, before = x.flip(0), shares.flip(0)
-            shares, _ = self._follow(x, before[:1, :, None], looks)
+        for _ in range(1, passes if x.shape[1] > 1 else 1):
+            x, before = x.flip(1), shares.flip(1)
+            shares, _ = self._follow(x, before[:, 0, :, None], looks)
         mean = (before + shares) / 2
-        return mean if passes % 2 or len(x) == 1 else mean.flip(0)
+        return mean if passes % 2 or x.shape[1] == 1 else mean.flip(1)
 
     def _label(self, x: Tensor, shares: Tensor) -> Tensor:
-        """Labels (T, H, W) of frames (T, C, H, W) and their shares (T, K, H, W)."""
+        """Labels (B, T, H, W) of frames (B, T, C, H, W) and their shares (B, T, K', H, W)."""
         config = self.model.config
-        best = shares.argmax(dim=1)
+        best = shares.argmax(dim=2)
         if config.background:
-            last = shares.shape[1] - 1
+            last = shares.shape[2] - 1
             return torch.where(best == last, 0, best + 1)
         floor = 0.5 if config.pixels == "bernoulli" else DARK
-        return torch.where(x.amax(dim=1) < floor, 0, best + 1)
+        return torch.where(x.amax(dim=2) < floor, 0, best + 1)
 
     def _check(self, frames: NDArray[Any]) -> tuple[NDArray[np.float32], bool]:
         """Return frames as (B, T, C, H, W) float32, and whether they came without B."""

@@ -84,6 +84,23 @@ def test_batches_types_and_seeds_agree():
     assert (model.group(x, seed=6)[1] != model.group(x, seed=5)[1]).any()
 
 
+def test_how_many_scenes_are_worked_on_at_a_time_does_not_matter(monkeypatch):
+    from segment.neural import grouping
+
+    model, x = untrained(slots=3), frames(7, 3, 6, 8, 1)
+    for weight in model.model.parameters():
+        weight.data *= 8  # so that beginnings differ
+    for more in ({}, {"restarts": 3}, {"passes": 2}):
+        whole = model.group(x, seed=5, **more)
+        with monkeypatch.context() as patch:
+            patch.setattr(grouping, "TOGETHER", 2 * 3 * 3 * 6 * 8)  # two scenes
+            parts = model.group(x, seed=5, **more)
+        np.testing.assert_array_equal(whole.labels, parts.labels)
+        np.testing.assert_allclose(whole.responsibilities, parts.responsibilities, atol=1e-5)
+    few = model.group(x[:4], seed=5).responsibilities
+    np.testing.assert_allclose(model.group(x, seed=5).responsibilities[:4], few, atol=1e-5)
+
+
 def test_slots_and_steps_may_be_others():
     model = untrained(slots=3)
     x = frames(1, 6, 8, 1)
