@@ -1,136 +1,13 @@
-"""Commands for Neural EM: train a recipe, list the models, score one; torch waits for its turn."""
+"""Commands for Neural EM: list the models, score one, train one; torch waits for its turn."""
 
 import json
-import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from segment.cli import fitting
 from segment.cli.chain import Tool
-
-if TYPE_CHECKING:
-    from segment.neural.train import Progress
-
-
-@click.command(cls=Tool)
-@click.argument("recipe", required=False, type=click.Path(path_type=Path))
-@click.option("--on", "videos", metavar="VIDEO", multiple=True,
-              help="Fit the model of `group` to this footage; may be given often.")  # fmt: skip
-@click.option("--frames", type=click.IntRange(1), default=3000, show_default=True,
-              help="With --on: most frames that are watched of each video.")  # fmt: skip
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the model.")
-@click.option("--resume", is_flag=True, help="Go on from the checkpoint in OUT.")
-@click.option("--from", "start", metavar="MODEL", help="Begin with this model's weights.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
-@click.option("--seconds", type=click.FloatRange(0, min_open=True), help="Stop after so long.")
-@click.option("--seed", type=click.IntRange(0), help="Another seed than the recipe's.")
-@click.option("--every", type=click.FloatRange(0), default=60.0, show_default=True,
-              help="Seconds between two checkpoints.")  # fmt: skip
-@click.option("--compile", "compiled", is_flag=True, help="Compile first; needs a C++ compiler.")
-@click.option("--threads", type=click.IntRange(1), help="Processors that torch may use.")
-@click.option("--count", type=click.IntRange(0), default=1000, show_default=True,
-              help="Unseen scenes that the finished model is scored on; 0 for none.")  # fmt: skip
-def train(
-    recipe: Path | None,
-    videos: tuple[str, ...],
-    frames: int,
-    out: Path,
-    resume: bool,
-    start: str | None,
-    device: str,
-    seconds: float | None,
-    seed: int | None,
-    every: float,
-    compiled: bool,
-    threads: int | None,
-    count: int,
-) -> None:
-    """Train the Neural EM model that RECIPE describes, or fit one to footage: --on VIDEO.
-
-    OUT receives recipe.toml, weights.safetensors (the best on held-out scenes so far),
-    checkpoint.pt, curve.json, and at the end score.json and figure.png. A stopped
-    training goes on with --resume, bit for bit. Several GPUs: torchrun -m segment train ...
-
-    With --on no recipe and no labels are needed: objects that are alone in the footage are laid
-    over each other, and the weights of `group` learn to tell them apart; some minutes. The last
-    quarter of the footage says whether it helped; OUT holds the better weights.
-    """
-    import os
-
-    from segment.neural.recipe import read_recipe, with_seed
-    from segment.neural.train import check_folder
-    from segment.neural.train import train as train_model
-    from segment.neural.zoo import load
-
-    if recipe is None and not videos:
-        raise click.UsageError("there is nothing to train; give a RECIPE, or footage by --on")
-    words = ["segment", "train", *([str(recipe)] if recipe else [])]
-    words += [word for video in videos for word in ("--on", video)]
-    words += ["--out", str(out)]
-    words += ["--from", start] if start is not None else []
-    words += ["--compile"] if compiled else []
-    words += ["--seed", str(seed)] if seed is not None else []
-    if recipe is None:
-        recipe = fitting.recipe_path()
-    if videos and start is None:
-        start = fitting.MODEL
-    settings = read_recipe(recipe)
-    if seed is not None:
-        settings = with_seed(settings, seed)
-    if threads is not None:
-        from segment.neural.device import use_threads
-
-        use_threads(threads)
-    chief = os.environ.get("RANK", "0") == "0"
-    first = load(start, device="cpu").model if start is not None else None
-    footage = None
-    check_folder(out, resume)
-    if videos and start is not None:
-        fitting.check(settings)
-        footage = fitting.watch(videos, start, device, frames)
-    trainer = train_model(
-        settings,
-        out,
-        resume=resume,
-        start=first,
-        footage=footage,
-        device=device,
-        seconds=seconds,
-        every=every,
-        compiled=compiled,
-        on_progress=_tell if chief else None,
-    )
-    if not chief:
-        return
-    if trainer.finished:
-        from segment.neural.publish import publish
-
-        verdict = None
-        if footage is not None and first is not None:
-            from segment.neural.seeded.fitting import keep_the_better
-
-            verdict = keep_the_better(first, out, settings, footage)
-        click.echo(f"scoring on {count} unseen scenes", err=True)
-        text, more = recipe.read_text(encoding="utf-8"), verdict and {"footage": verdict}
-        publish(trainer, out, text, shlex.join(words), count=count, more=more)
-        if verdict is not None:
-            fitting.tell(verdict, out)
-        click.echo(f"done: {out}", err=True)
-    else:
-        click.echo(f"stopped after update {trainer.update}; --resume goes on with it", err=True)
-
-
-def _tell(progress: "Progress") -> None:
-    scores = progress.scores
-    seen = f"  ami {scores['ami']:.3f}  ari {scores['ari']:.3f}" if scores else ""
-    minutes, seconds = divmod(int(progress.left), 60)
-    click.echo(
-        f"update {progress.update}/{progress.updates}  loss {progress.loss:.1f}{seen}  "
-        f"{progress.rate:.0f} scenes/s  {minutes}:{seconds:02d} left",
-        err=True,
-    )
+from segment.cli.training import train
 
 
 @click.command(cls=Tool)

@@ -3,7 +3,9 @@
 import json
 import os
 import platform
-from collections.abc import Iterator
+import shutil
+import statistics
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import torch
 
 from segment.errors import SegmentError
 from segment.neural.figure import draw_figure
+from segment.neural.model import NeuralEM
 from segment.neural.recipe import Recipe, SceneSettings
 from segment.neural.score import others, score, versions
 from segment.neural.seeded.config import SeededConfig
@@ -19,7 +22,7 @@ from segment.neural.seeded.score import draw_windows_figure, score_windows
 from segment.neural.train import Trainer
 from segment.neural.weights import WEIGHTS, load_weights, save_weights
 
-__all__ = ["publish"]
+__all__ = ["keep_the_best", "publish"]
 
 
 def publish(
@@ -30,14 +33,16 @@ def publish(
     *,
     count: int = 1000,
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4),
+    against: NeuralEM | None = None,
     more: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Score the best weights in `folder`, and write recipe.toml, score.json and figure.png.
 
     `count` scenes for every seed; scenes with other numbers of objects and slots are
     scored on a fifth of them. What ships, and is scored, are weights of 16 bits. Without
-    matplotlib there is no figure. `more` is told in score.json, too. Returns what that holds;
-    with `count` 0 there is none.
+    matplotlib there is no figure. `against`, a model trained with K = 1, predicts the same scenes
+    with its one slot; without one the model itself does, if its slots see whole frames. `more` is
+    told in score.json, too. Returns what that holds; with `count` 0 there is none.
     """
     recipe = trainer.recipe
     save_weights(load_weights(folder / WEIGHTS), folder / WEIGHTS, half=True)
@@ -59,11 +64,12 @@ def publish(
         results = [score_windows(model, recipe, count=many, seeds=seeds)]
     else:
         # One window cannot hold all objects: K = 1 of such a model says nothing.
-        one = None if model.config.window else model
+        one = model if against is None and not model.config.window else against
         results = [score(model, recipe, count=many, seeds=seeds, against=one)]
         sets = [*_more(recipe, many, few, seeds)]
         sets += [
             {"scenes": scenes, "slots": K, "count": few, "passes": passes}
+            | ({"against": one} if passes == 1 else {})
             for scenes, K in others(recipe)
             for passes in _passes(scenes)
         ]
@@ -82,10 +88,39 @@ def publish(
         },
         "versions": versions(),
     } | (more or {})
+    _write(folder, document)
+    return document
+
+
+def keep_the_best(out: Path, folders: Sequence[Path], command: str) -> dict[str, Any]:
+    """Copy to `out` which of some published trainings was best on its held-out scenes.
+
+    Its score.json says of all of them, one a seed: their `ami` and `ari` on unseen scenes, mean
+    and spread (standard deviation), and which seed is `kept`. Returns that.
+    """
+    documents = [json.loads((f / "score.json").read_text(encoding="utf-8")) for f in folders]
+    trainings = [document["training"] for document in documents]
+    best = max(range(len(folders)), key=lambda i: trainings[i]["kept"]["merit"])
+    found: dict[str, Any] = {"seeds": [training["seed"] for training in trainings]}
+    found["kept"] = trainings[best]["seed"]
+    for key in ("ami", "ari"):
+        values = [document["results"][0][key] for document in documents]
+        found[key] = values
+        found[f"{key}_mean"] = round(statistics.fmean(values), 4)
+        found[f"{key}_spread"] = round(statistics.stdev(values), 4)
+    for name in ("recipe.toml", WEIGHTS, "curve.json", "figure.png"):
+        if (folders[best] / name).is_file():
+            partial = out / (name + ".part")
+            shutil.copyfile(folders[best] / name, partial)
+            os.replace(partial, out / name)
+    _write(out, documents[best] | {"model": out.name, "command": command, "trainings": found})
+    return found
+
+
+def _write(folder: Path, document: dict[str, Any]) -> None:
     partial = folder / "score.json.part"
     partial.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     os.replace(partial, folder / "score.json")
-    return document
 
 
 def _more(recipe: Recipe, many: int, few: int, seeds: tuple[int, ...]) -> Iterator[dict[str, Any]]:
@@ -112,7 +147,8 @@ def _passes(scenes: SceneSettings) -> tuple[int, ...]:
 
 def _kept(trainer: Trainer) -> dict[str, float]:
     """Which update's weights these are, and how they did on the held-out scenes."""
-    return {key: round(trainer.kept[key], 4) for key in ("update", "scenes", "ami", "ari")}
+    kept = {key: round(trainer.kept[key], 4) for key in ("update", "scenes", "ami", "ari")}
+    return kept | {"merit": round(trainer.merit, 4)}
 
 
 def _hardware(device: torch.device) -> str:

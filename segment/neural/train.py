@@ -80,6 +80,8 @@ class Trainer:
         self.best = copy.deepcopy(self.averaged.state_dict())
         self.optimisers = make_optimisers(self.model, settings.optimiser, settings.rate)
         self.update = 0
+        self.ended = False
+        """Whether any process has found this training finished."""
         self.curve: list[dict[str, float]] = []
         self.seconds = 0.0
         if self.compiled:
@@ -194,7 +196,7 @@ class Trainer:
     def finished(self) -> bool:
         """All updates are made, or the last `patience` looks were none better."""
         settings = self.recipe.training
-        if self.update >= settings.updates:
+        if self.ended or self.update >= settings.updates:
             return True
         merits = [self._merit(point) for point in self.curve]
         return bool(
@@ -207,6 +209,11 @@ class Trainer:
     def kept(self) -> dict[str, float]:
         """The scores of the look at which the best weights were found."""
         return max(self.curve, key=self._merit)
+
+    @property
+    def merit(self) -> float:
+        """How good the best weights are on held-out scenes: their ARI, or for K = 1 -loss."""
+        return self._merit(self.kept)
 
     def _merit(self, point: dict[str, float]) -> float:
         """What the best weights are chosen by: ARI, or the loss where one slot has it all."""
@@ -399,6 +406,8 @@ def _run(
             if looked and trainer.world > 1:
                 torch.distributed.barrier()
             over = _agree(over, trainer)
+            # Only who looks at held-out scenes knows that patience is at its end.
+            trainer.ended = _agree(trainer.finished, trainer)
             if chief and (now - saved >= every or over):
                 trainer.save(out)
                 saved = now
@@ -417,7 +426,7 @@ def _run(
                         trainer.curve[-1] if trainer.curve else {},
                     )
                 )
-            if over or trainer.finished:
+            if over or trainer.ended:
                 break
     except TrainingError:
         raise
@@ -432,11 +441,11 @@ def _run(
         trainer.save(out)
 
 
-def _agree(over: bool, trainer: Trainer) -> bool:
-    """Whether any process's time is over: they must stop after the same update."""
+def _agree(stop: bool, trainer: Trainer) -> bool:
+    """Whether any process wants to stop: they must do so after the same update."""
     if trainer.world == 1:
-        return over
-    flag = torch.tensor(float(over), device=trainer.device)
+        return stop
+    flag = torch.tensor(float(stop), device=trainer.device)
     torch.distributed.all_reduce(flag, torch.distributed.ReduceOp.MAX)
     return bool(flag)
 

@@ -447,6 +447,60 @@ def test_a_model_of_balls_is_published_with_roll_outs_and_curtains(tmp_path):
     assert all(len(row["bce_by_step"]) == row["steps"] for row in rows)
 
 
+def test_of_several_seeds_the_best_is_kept_and_all_are_told(tmp_path):
+    (tmp_path / "recipe.toml").write_text(RECIPE)
+    out = tmp_path / "several"
+    line = ["train", tmp_path / "recipe.toml", "--out", out, "--seed", 3, "--seed", 1]
+    result = run(*line, "--count", 5, "--seconds", 1e-9)
+    assert result.exit_code == 0, result.output
+    assert "stopped after update 1" in result.output
+    assert not (out / "score.json").exists()
+    assert "holds a training already" in run(*line).output
+    result = run(*line, "--count", 5, "--resume")
+    assert result.exit_code == 0, result.output
+    assert "ami of 2 seeds" in result.output
+
+    one, other = (json.loads((out / f"seed-{n}" / "score.json").read_text()) for n in (3, 1))
+    document = json.loads((out / "score.json").read_text())
+    found = document["trainings"]
+    assert found["seeds"] == [3, 1]
+    assert found["ami"] == [one["results"][0]["ami"], other["results"][0]["ami"]]
+    assert found["ami_mean"] == pytest.approx(np.mean(found["ami"]), abs=1e-4)
+    assert found["ari_spread"] == pytest.approx(np.std(found["ari"], ddof=1), abs=1e-4)
+    merits = [kept["training"]["kept"]["merit"] for kept in (one, other)]
+    assert found["kept"] == [3, 1][int(np.argmax(merits))]
+    assert document["training"]["seed"] == found["kept"]
+    assert "--seed 3 --seed 1" in document["command"]
+    kept = (out / f"seed-{found['kept']}" / "weights.safetensors").read_bytes()
+    assert (out / "weights.safetensors").read_bytes() == kept
+    first = neural.load(out / "seed-3", device="cpu").model.state_dict()
+    second = neural.load(out / "seed-1", device="cpu").model.state_dict()
+    assert any(not torch.equal(first[name], second[name]) for name in first)
+
+    assert "3, 3; each only once" in run(*line[:-1], 3).output
+    assert "--count is 0" in run(*line, "--count", 0).output
+    assert "with one seed" in run(*line, "--on", "x.mp4").output
+
+
+def test_one_slot_is_told_beside_every_number_of_objects(tmp_path):
+    (tmp_path / "recipe.toml").write_text(RECIPE)
+    (tmp_path / "one.toml").write_text(RECIPE.replace("slots = 2", "slots = 1"))
+    result = run("train", tmp_path / "one.toml", "--out", tmp_path / "one", "--count", 0)
+    assert result.exit_code == 0, result.output
+    line = ["train", tmp_path / "recipe.toml", "--out", tmp_path / "tiny", "--count", 5]
+    result = run(*line, "--against", tmp_path / "one")
+    assert result.exit_code == 0, result.output
+    document = json.loads((tmp_path / "tiny" / "score.json").read_text())
+    assert "--against" in document["command"]
+    told = {r["scenes"]["objects"]: r for r in document["results"] if "bce_one_slot" in r}
+    assert sorted(told) == [2, 4, 5]
+    one = neural.load(tmp_path / "one", device="cpu").model
+    recipe = zoo.recipe_of(tmp_path / "one")
+    scenes = replace(recipe.scenes, objects=4)
+    alone = score(one, recipe, scenes=scenes, count=told[4]["count"])
+    assert told[4]["bce_one_slot"] == pytest.approx(alone["bce"], rel=1e-3)
+
+
 def test_a_stopped_training_goes_on_from_the_command_line(tmp_path):
     (tmp_path / "recipe.toml").write_text(RECIPE)
     line = ["train", tmp_path / "recipe.toml", "--out", tmp_path / "tiny", "--count", 0]

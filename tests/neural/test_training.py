@@ -296,8 +296,15 @@ def test_damaged_and_foreign_weights_are_refused(tmp_path):
         load_weights(path)
 
 
-def test_two_processes_learn_what_one_does(tmp_path):
-    """Halves of a batch on two processes are averaged: the same weights in both."""
+@pytest.mark.parametrize("patience", [0, 1])
+def test_two_processes_learn_what_one_does(tmp_path, patience):
+    """Halves of a batch on two processes are averaged: the same weights in both.
+
+    Only the first looks at held-out scenes, and tells the other when patience is at its end.
+    """
+    table = {key: dict(value) for key, value in TINY.items()}
+    if patience:
+        table["training"] |= {"updates": 400, "validate": 1, "patience": patience}
     code = """
 import os, sys, torch
 from segment.neural.recipe import read_recipe
@@ -316,7 +323,7 @@ print("SUM", total)
         port = free.getsockname()[1]
     runs = [
         subprocess.Popen(
-            [sys.executable, "-c", code, json.dumps(TINY), str(tmp_path / "out")],
+            [sys.executable, "-c", code, json.dumps(table), str(tmp_path / "out")],
             env=os.environ
             | {"RANK": str(rank), "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1"}
             | {"MASTER_PORT": str(port), "OMP_NUM_THREADS": "1"},
@@ -329,6 +336,8 @@ print("SUM", total)
     sums = [run.communicate(timeout=60)[0].split("SUM")[-1].strip() for run in runs]
     assert [run.returncode for run in runs] == [0, 0]
     assert sums[0] == sums[1] != ""
+    looks = json.loads((tmp_path / "out" / "curve.json").read_text())
+    assert len(looks) < 400
     assert (tmp_path / "out" / WEIGHTS).is_file()
 
 

@@ -1,0 +1,209 @@
+"""`segment train`: a recipe with one seed or several, or the model of `group` fitted to footage."""
+
+import os
+import shlex
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from segment.cli import fitting
+from segment.cli.chain import Tool
+
+if TYPE_CHECKING:
+    from segment.neural.recipe import Recipe
+    from segment.neural.seeded.footage import Footage
+    from segment.neural.train import Progress
+
+
+@click.command(cls=Tool)
+@click.argument("recipe", required=False, type=click.Path(path_type=Path))
+@click.option("--on", "videos", metavar="VIDEO", multiple=True,
+              help="Fit the model of `group` to this footage; may be given often.")  # fmt: skip
+@click.option("--frames", type=click.IntRange(1), default=3000, show_default=True,
+              help="With --on: most frames that are watched of each video.")  # fmt: skip
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the model.")
+@click.option("--resume", is_flag=True, help="Go on from the checkpoint in OUT.")
+@click.option("--from", "start", metavar="MODEL", help="Begin with this model's weights.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@click.option("--seconds", type=click.FloatRange(0, min_open=True), help="Stop after so long.")
+@click.option("--seed", "seeds", type=click.IntRange(0), multiple=True,
+              help="Another than the recipe's; of several, the best is kept.")  # fmt: skip
+@click.option("--every", type=click.FloatRange(0), default=60.0, show_default=True,
+              help="Seconds between two checkpoints.")  # fmt: skip
+@click.option("--compile", "compiled", is_flag=True, help="Compile first; needs a C++ compiler.")
+@click.option("--threads", type=click.IntRange(1), help="Processors that torch may use.")
+@click.option("--count", type=click.IntRange(0), default=1000, show_default=True,
+              help="Unseen scenes that the finished model is scored on; 0 for none.")  # fmt: skip
+@click.option("--against", metavar="MODEL",
+              help="A model trained with K = 1; its errors are told beside.")  # fmt: skip
+def train(
+    recipe: Path | None,
+    videos: tuple[str, ...],
+    frames: int,
+    out: Path,
+    resume: bool,
+    start: str | None,
+    device: str,
+    seconds: float | None,
+    seeds: tuple[int, ...],
+    every: float,
+    compiled: bool,
+    threads: int | None,
+    count: int,
+    against: str | None,
+) -> None:
+    """Train the Neural EM model that RECIPE describes, or fit one to footage: --on VIDEO.
+
+    OUT receives recipe.toml, weights.safetensors (the best on held-out scenes so far),
+    checkpoint.pt, curve.json, and at the end score.json and figure.png. A stopped
+    training goes on with --resume, bit for bit. Several GPUs: torchrun -m segment train ...
+
+    With several --seed one model after the other is trained, in OUT/seed-N; OUT receives the one
+    that was best on held-out scenes, and score.json the mean and spread of all.
+
+    With --on no recipe and no labels are needed: objects that are alone in the footage are laid
+    over each other, and the weights of `group` learn to tell them apart; some minutes. The last
+    quarter of the footage says whether it helped; OUT holds the better weights.
+    """
+    from segment.neural.recipe import read_recipe, with_seed
+    from segment.neural.train import check_folder
+    from segment.neural.zoo import load
+
+    if recipe is None and not videos:
+        raise click.UsageError("there is nothing to train; give a RECIPE, or footage by --on")
+    if videos and len(seeds) > 1:
+        raise click.UsageError("a model is fitted to footage with one seed; give --seed once")
+    if len(seeds) > 1 and not count:
+        raise click.UsageError("several seeds are compared by their scores; --count is 0")
+    if len(set(seeds)) < len(seeds):
+        raise click.UsageError(f"--seed is given as {', '.join(map(str, seeds))}; each only once")
+    words = ["segment", "train", *([str(recipe)] if recipe else [])]
+    words += [word for video in videos for word in ("--on", video)]
+    words += ["--out", str(out)]
+    words += ["--from", start] if start is not None else []
+    words += ["--compile"] if compiled else []
+    words += [word for seed in seeds for word in ("--seed", str(seed))]
+    words += ["--against", against] if against is not None else []
+    if recipe is None:
+        recipe = fitting.recipe_path()
+    if videos and start is None:
+        start = fitting.MODEL
+    settings = read_recipe(recipe)
+    if threads is not None:
+        from segment.neural.device import use_threads
+
+        use_threads(threads)
+    first = load(start, device="cpu").model if start is not None else None
+    rival = load(against, device=device).model if against is not None else None
+    command = shlex.join(words)
+    run = _Run(recipe, resume, first, device, seconds, every, compiled, count, rival, command)
+    if len(seeds) > 1:
+        run.several(settings, out, seeds)
+        return
+    if seeds:
+        settings = with_seed(settings, seeds[0])
+    check_folder(out, resume)
+    if videos and start is not None:
+        fitting.check(settings)
+        run.footage = fitting.watch(videos, start, device, frames)
+    run.one(settings, out)
+
+
+@dataclass
+class _Run:
+    """What all trainings of one line share."""
+
+    recipe: Path
+    resume: bool
+    start: Any
+    device: str
+    seconds: float | None
+    every: float
+    compiled: bool
+    count: int
+    against: Any
+    command: str
+    footage: "Footage | None" = None
+
+    def one(self, settings: "Recipe", out: Path) -> bool:
+        """Train, and score what is finished; whether it is."""
+        from segment.neural.train import train as train_model
+
+        chief = os.environ.get("RANK", "0") == "0"
+        trainer = train_model(
+            settings,
+            out,
+            resume=self.resume,
+            start=self.start,
+            footage=self.footage,
+            device=self.device,
+            seconds=self.seconds,
+            every=self.every,
+            compiled=self.compiled,
+            on_progress=_tell if chief else None,
+        )
+        if chief and trainer.finished:
+            self._publish(trainer, settings, out)
+        elif chief:
+            click.echo(f"stopped after update {trainer.update}; --resume goes on with it", err=True)
+        return trainer.finished
+
+    def _publish(self, trainer: Any, settings: "Recipe", out: Path) -> None:
+        from segment.neural.publish import publish
+
+        verdict = None
+        if self.footage is not None:
+            from segment.neural.seeded.fitting import keep_the_better
+
+            verdict = keep_the_better(self.start, out, settings, self.footage)
+        click.echo(f"scoring on {self.count} unseen scenes", err=True)
+        text = self.recipe.read_text(encoding="utf-8")
+        more = verdict and {"footage": verdict}
+        rival = self.against
+        publish(trainer, out, text, self.command, count=self.count, against=rival, more=more)
+        if verdict is not None:
+            fitting.tell(verdict, out)
+        click.echo(f"done: {out}", err=True)
+
+    def several(self, settings: "Recipe", out: Path, seeds: tuple[int, ...]) -> None:
+        """Train a model for every seed, each in a folder of its own, and keep the best in `out`."""
+        from segment.neural.publish import keep_the_best
+        from segment.neural.recipe import with_seed
+        from segment.neural.train import CHECKPOINT, check_folder
+
+        folders = [out / f"seed-{seed}" for seed in seeds]
+        if self.resume and not any((folder / CHECKPOINT).is_file() for folder in folders):
+            check_folder(folders[0], resume=True)
+        resume, until = self.resume, self.seconds and time.monotonic() + self.seconds
+        for folder in folders:
+            check_folder(folder, resume and (folder / CHECKPOINT).is_file())
+        for seed, folder in zip(seeds, folders, strict=True):
+            if resume and (folder / "score.json").is_file():
+                continue
+            click.echo(f"seed {seed}", err=True)
+            self.resume = resume and (folder / CHECKPOINT).is_file()
+            self.seconds = until and max(1e-9, until - time.monotonic())
+            if not self.one(with_seed(settings, seed), folder):
+                return
+        if os.environ.get("RANK", "0") != "0":
+            return
+        found = keep_the_best(out, folders, self.command)
+        for key in ("ami", "ari"):
+            each = "  ".join(f"{value:.3f}" for value in found[key])
+            mean, spread = found[f"{key}_mean"], found[f"{key}_spread"]
+            click.echo(f"{key} of {len(seeds)} seeds: {mean:.3f} ± {spread:.3f}   {each}", err=True)
+        click.echo(f"done: {out}, which is seed {found['kept']}", err=True)
+
+
+def _tell(progress: "Progress") -> None:
+    scores = progress.scores
+    seen = f"  ami {scores['ami']:.3f}  ari {scores['ari']:.3f}" if scores else ""
+    minutes, seconds = divmod(int(progress.left), 60)
+    click.echo(
+        f"update {progress.update}/{progress.updates}  loss {progress.loss:.1f}{seen}  "
+        f"{progress.rate:.0f} scenes/s  {minutes}:{seconds:02d} left",
+        err=True,
+    )
