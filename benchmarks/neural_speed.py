@@ -192,10 +192,34 @@ def measure(recipe: Recipe, device: torch.device, compiled: bool, updates: int) 
     }
 
 
+def learn(recipe: Recipe, device: torch.device, compiled: bool, updates: int) -> dict:
+    """What both have learned after so many updates, and how long that took; validation not."""
+    own = [dataclasses.replace(recipe.stage_of(recipe.training.updates - 1), updates=updates)]
+    training = dataclasses.replace(recipe.training, updates=updates)
+    recipe = dataclasses.replace(recipe, stages=tuple(own), training=training)
+    row = {"scenes": recipe.scenes.kind, "cell": recipe.model.cell, "batch": training.batch}
+    both = {"plain": plain(recipe, device), "ours": ours(recipe, device, compiled)}
+    for name, trainer in both.items():
+        taken = sum(seconds(trainer, time.perf_counter) for _ in range(updates))
+        row[f"{name} seconds"] = round(taken, 1)
+        found = trainer.look(0.0)
+        row[f"{name} AMI"] = round(found["ami"], 4)
+    return row
+
+
+def tell(row: dict, width: int, head: bool) -> None:
+    if head:
+        print("  ".join(f"{key:>{width}}" for key in row))
+    print("  ".join(f"{value!s:>{width}}" for value in row.values()), flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--recipe", type=Path, action="append")
-    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--batch", type=int, help="64, or with --learn the recipe's own.")
+    parser.add_argument(
+        "--learn", type=int, metavar="UPDATES", help="Compare what is learned, too."
+    )
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--updates", type=int, default=5)
@@ -208,22 +232,19 @@ def main() -> None:
     else:
         recipes = [read_recipe(table) for table in (STATIC, FLYING, BALLS)]
     device = torch.device(options.device)
-    recipes = [
-        dataclasses.replace(r, training=dataclasses.replace(r.training, batch=options.batch))
-        for r in recipes
-    ]
-    rows = [measure(recipe, device, options.compile, options.updates) for recipe in recipes]
+    rows = []
+    for recipe in recipes:
+        batch = options.batch or (recipe.training.batch if options.learn else 64)
+        training = dataclasses.replace(recipe.training, batch=batch)
+        recipe = dataclasses.replace(recipe, training=training)
+        if options.learn:
+            rows.append(learn(recipe, device, options.compile, options.learn))
+        else:
+            rows.append(measure(recipe, device, options.compile, options.updates))
+        if not options.json:
+            tell(rows[-1], 13, len(rows) == 1)
     if options.json:
         print(json.dumps(rows, indent=1))
-        return
-    print(
-        f"{'scenes':<14} {'cell':<7} {'parameters':>10} {'plain/s':>9} {'ours/s':>9} {'ratio':>6}"
-    )
-    for row in rows:
-        print(
-            f"{row['scenes']:<14} {row['cell']:<7} {row['parameters']:>10} "
-            f"{row['plain']:>9} {row['ours']:>9} {row['ratio']:>6}"
-        )
 
 
 if __name__ == "__main__":
