@@ -55,7 +55,7 @@ BALLS = {
 class PlainUpConvolution(nn.Module):
     """What it says: enlarge, pad, convolve."""
 
-    def __init__(self, inputs: int, outputs: int) -> None:
+    def __init__(self, inputs: int, outputs: int, size: tuple[int, int]) -> None:
         super().__init__()
         self.convolution = nn.Conv2d(inputs, outputs, 4)
 
@@ -88,7 +88,7 @@ def plain_aligned(x, logits, reach, passes=2):
     return take(moved, chosen), reach - shifts
 
 
-def plain_convolution(inputs, outputs):
+def plain_convolution(inputs, outputs, size):
     convolution = nn.Conv2d(inputs, outputs, 4, stride=2, padding=1)
     nn.init.xavier_uniform_(convolution.weight)
     nn.init.zeros_(convolution.bias)

@@ -1,6 +1,5 @@
 """Encoders, decoders and cells: how a slot turns what it failed to predict into its next guess."""
 
-import functools
 import math
 
 import torch
@@ -39,11 +38,14 @@ class UpConvolution(nn.Module):
     Of the four pixels that a small one becomes, each sees the small neighbours
     through a 3×3 kernel folded from the 4×4: 36 products a value instead of 64,
     and no enlarged map is ever stored. Padding is one before and two after.
+
+    size : (height, width) of the small map.
     """
 
     fold: Tensor
+    index: Tensor
 
-    def __init__(self, inputs: int, outputs: int) -> None:
+    def __init__(self, inputs: int, outputs: int, size: tuple[int, int]) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(outputs, inputs, 4, 4))
         self.bias = nn.Parameter(torch.zeros(outputs))
@@ -53,14 +55,19 @@ class UpConvolution(nn.Module):
             for tap in range(4):
                 fold[pixel, (pixel - 1 + tap) // 2 + 1, tap] = 1
         self.register_buffer("fold", fold, persistent=False)
+        # Where a large map's pixels lie among its four small ones.
+        self.size = (2 * size[0], 2 * size[1])
+        small = torch.arange(4 * size[0] * size[1]).view(2, 2, *size)
+        self.register_buffer("index", small.permute(2, 0, 3, 1).flatten(), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         outputs, inputs = self.weight.shape[:2]
         weight = torch.einsum("pau,qbv,ocuv->opqcab", self.fold, self.fold, self.weight)
         weight = weight.reshape(4 * outputs, inputs, 3, 3)
         x = functional.conv2d(x, weight, self.bias.repeat_interleave(4), padding=1)
-        h, w = x.shape[2:]
-        return _taken(x.reshape(-1, outputs, 4 * h * w), _shuffled(h, w, x.device), (2 * h, 2 * w))
+        four = x.reshape(len(x), outputs, -1)
+        # A gather, since copies with small strides take three times as long.
+        return four.gather(2, self.index.expand(*four.shape[:2], -1)).view(-1, outputs, *self.size)
 
 
 class DownConvolution(nn.Module):
@@ -68,49 +75,37 @@ class DownConvolution(nn.Module):
 
     For few channels, of which a convolution takes as long as for many: the gradient of its input
     takes a seventh of the time of the plain one's with four. Padding is one on each side.
+
+    size : (height, width) of the large map, both even.
     """
 
-    def __init__(self, inputs: int, outputs: int) -> None:
+    index: Tensor
+    inside: Tensor
+
+    def __init__(self, inputs: int, outputs: int, size: tuple[int, int]) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(outputs, inputs, 4, 4))
         self.bias = nn.Parameter(torch.zeros(outputs))
         nn.init.xavier_uniform_(self.weight)
 
+        # Where four small maps, of every second row and column, lie in the large one padded by one.
+        (H, W), self.size = size, (size[0] // 2 + 1, size[1] // 2 + 1)
+        row = torch.arange(H + 2).view(-1, 2).T[:, None, :, None] - 1  # (p, 1, h, 1)
+        column = torch.arange(W + 2).view(-1, 2).T[None, :, None, :] - 1  # (1, q, 1, w)
+        inside = (row >= 0) & (row < H) & (column >= 0) & (column < W)
+        index = row.clamp(0, H - 1) * W + column.clamp(0, W - 1)
+        self.register_buffer("index", index.flatten(), persistent=False)
+        self.register_buffer("inside", inside.flatten().float(), persistent=False)
+
     def forward(self, x: Tensor) -> Tensor:
         outputs, inputs = self.weight.shape[:2]
-        h, w = x.shape[2] // 2 + 1, x.shape[3] // 2 + 1
-        index, inside = _paired(h, w, x.device)
-        four = x.flatten(2).gather(2, index.expand(*x.shape[:2], -1)) * inside.to(x.dtype)
-        four = four.reshape(-1, 4 * inputs, h, w)
+        four = x.flatten(2).gather(2, self.index.expand(*x.shape[:2], -1)) * self.inside
+        four = four.to(x.dtype).view(-1, 4 * inputs, *self.size)
         weight = self.weight.view(outputs, inputs, 2, 2, 2, 2)  # (o, i, a, p, b, q)
         weight = weight.permute(0, 1, 3, 5, 2, 4).reshape(outputs, 4 * inputs, 2, 2)
         # The layout that plain convolutions after it have, lest their gradient comes in another.
         weight = weight.contiguous(memory_format=torch.channels_last)
         return functional.conv2d(four, weight, self.bias)
-
-
-def _taken(x: Tensor, index: Tensor, size: tuple[int, int]) -> Tensor:
-    """Values (M, C, *size) of x (M, C, N), by number; faster than copies with small strides."""
-    return x.gather(2, index.expand(*x.shape[:2], -1)).view(*x.shape[:2], *size)
-
-
-@functools.lru_cache(maxsize=32)
-def _shuffled(h: int, w: int, device: torch.device) -> Tensor:
-    """Where the pixels (2h · 2w) of a map lie among its four small ones (4 · h · w)."""
-    small = torch.arange(4 * h * w, device=device).view(2, 2, h, w)
-    return small.permute(2, 0, 3, 1).reshape(-1)
-
-
-@functools.lru_cache(maxsize=32)
-def _paired(h: int, w: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Where four small maps (4 · h · w) lie in a map padded by one, and which of it is inside."""
-    H, W = 2 * h - 2, 2 * w - 2
-    row = torch.arange(2 * h, device=device).view(h, 2) - 1
-    column = torch.arange(2 * w, device=device).view(w, 2) - 1
-    row, column = row.T[:, None, :, None], column.T[None, :, None, :]  # (p, 1, h, 1), (1, q, 1, w)
-    inside = (row >= 0) & (row < H) & (column >= 0) & (column < W)
-    index = row.clamp(0, H - 1) * W + column.clamp(0, W - 1)
-    return index.reshape(-1), inside.reshape(-1)
 
 
 class Encoder(nn.Module):
@@ -120,11 +115,11 @@ class Encoder(nn.Module):
         super().__init__()
         self.standardise = config.standardise
         layers: list[nn.Module] = []
-        channels = config.channels
+        channels, size = config.channels, config.size
         for width in config.conv:
             norm = [nn.GroupNorm(1, width)] if config.norm else []
-            layers += [halving(channels, width), *norm, nn.ELU()]
-            channels = width
+            layers += [halving(channels, width, size), *norm, nn.ELU()]
+            channels, size = width, (size[0] // 2, size[1] // 2)
         layers.append(nn.Flatten())
         shrink = 4 ** len(config.conv)
         features = channels * config.size[0] * config.size[1] // shrink
@@ -145,10 +140,10 @@ class Encoder(nn.Module):
         return features
 
 
-def halving(inputs: int, outputs: int) -> nn.Module:
+def halving(inputs: int, outputs: int, size: tuple[int, int]) -> nn.Module:
     """A 4×4 convolution of every second pixel, the faster of two ways to compute it."""
     if inputs <= FEW:
-        return DownConvolution(inputs, outputs)
+        return DownConvolution(inputs, outputs, size)
     convolution = nn.Conv2d(inputs, outputs, 4, stride=2, padding=1)
     nn.init.xavier_uniform_(convolution.weight)
     nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]
@@ -160,11 +155,10 @@ class Decoder(nn.Module):
 
     def __init__(self, config: NeuralEMConfig) -> None:
         super().__init__()
-        height, width = config.size
         shrink = 2 ** len(config.conv)
+        size = (config.size[0] // shrink, config.size[1] // shrink)
         depth = config.conv[-1] if config.conv else config.channels
-        small = (depth, height // shrink, width // shrink)
-        widths = (*reversed(config.dense), math.prod(small))
+        widths = (*reversed(config.dense), depth * math.prod(size))
         layers: list[nn.Module] = []
         features = config.hidden
         for index, wide in enumerate(widths):
@@ -172,13 +166,13 @@ class Decoder(nn.Module):
             if config.conv or index + 1 < len(widths):
                 layers += [*([nn.LayerNorm(wide)] if config.norm else []), nn.ReLU()]
             features = wide
-        layers.append(nn.Unflatten(1, small))
+        layers.append(nn.Unflatten(1, (depth, *size)))
         channels = (*reversed(config.conv[:-1]), config.channels) if config.conv else ()
         for index, wide in enumerate(channels):
-            layers.append(UpConvolution(depth, wide))
+            layers.append(UpConvolution(depth, wide, size))
             if index + 1 < len(channels):
                 layers += [*([nn.GroupNorm(1, wide)] if config.norm else []), nn.ReLU()]
-            depth = wide
+            depth, size = wide, (2 * size[0], 2 * size[1])
         self.layers = nn.Sequential(*layers)
 
     def forward(self, h: Tensor) -> Tensor:

@@ -175,7 +175,7 @@ def test_far_logits_give_a_finite_loss_and_shares():
 @settings(deadline=None, max_examples=25)
 def test_folded_up_convolution_is_enlarging_and_convolving(inputs, outputs, height, width, seed):
     rng = np.random.default_rng(seed)
-    layer = layers.UpConvolution(inputs, outputs).double()
+    layer = layers.UpConvolution(inputs, outputs, (height, width)).double()
     weight, bias = rng.normal(size=(outputs, inputs, 4, 4)), rng.normal(size=outputs)
     layer.weight.data, layer.bias.data = tensors(weight, bias)
     x = rng.normal(size=(2, inputs, height, width))
@@ -195,7 +195,7 @@ def test_folded_up_convolution_is_enlarging_and_convolving(inputs, outputs, heig
 @settings(deadline=None, max_examples=40)
 def test_a_convolution_on_pairs_of_rows_is_the_plain_one(inputs, outputs, height, width, seed):
     torch.manual_seed(seed)
-    ours = layers.DownConvolution(inputs, outputs).double()
+    ours = layers.DownConvolution(inputs, outputs, (2 * height, 2 * width)).double()
     torch.nn.init.normal_(ours.bias)
     x = torch.rand(2, inputs, 2 * height, 2 * width).double().requires_grad_()
     found = ours(x)
