@@ -1,6 +1,7 @@
 """Commands for Neural EM: list the models, score one, train one; torch waits for its turn."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -57,8 +58,12 @@ def models(as_json: bool) -> None:
                    "the same.")  # fmt: skip
 @click.option("--generalise", is_flag=True,
               help="Other numbers of objects and slots as well, as the papers do.")  # fmt: skip
+@click.option("--rescore", is_flag=True,
+              help="Score all that MODEL's score.json tells, and write it there.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.pass_context
 def score_neural(
+    context: click.Context,
     model: str,
     kind: str | None,
     objects: int | None,
@@ -73,6 +78,7 @@ def score_neural(
     seen: int | None,
     against: str | None,
     generalise: bool,
+    rescore: bool,
     as_json: bool,
 ) -> None:
     """Score MODEL, a name or a folder, on unseen scenes as the Neural EM papers do.
@@ -86,6 +92,9 @@ def score_neural(
     from segment.neural.seeded.config import SeededConfig
 
     folder = zoo.find(model)
+    if rescore:
+        _rescore(context, model, folder, count, seeds, against, as_json)
+        return
     recipe = zoo.recipe_of(folder)
     if recipe is None:
         raise RecipeError(f"{folder} has no recipe.toml, which says what its scenes are")
@@ -132,6 +141,41 @@ def score_neural(
         _print_score(folder.name, row)
 
 
+def _rescore(
+    context: click.Context,
+    model: str,
+    folder: Path,
+    count: int,
+    seeds: tuple[int, ...],
+    against: str | None,
+    as_json: bool,
+) -> None:
+    """Write score.json anew; `count` scenes in all, by a training's seeds if none is told."""
+    from segment.neural import zoo
+    from segment.neural.publish import rescore
+
+    told = {name for name in context.params if _given(context, name)}
+    odd = sorted(told - {"model", "count", "seeds", "against", "rescore", "as_json"})
+    if odd:
+        raise click.UsageError(f"--rescore scores as after training; leave {', '.join(odd)} out")
+    words = ["segment", "score-neural", model, "--rescore"]
+    words += ["--against", against] if against is not None else []
+    words += ["--count", str(count)] if "count" in told else []
+    words += [word for seed in seeds if "seeds" in told for word in ("--seed", str(seed))]
+    rival = zoo.load(against).model if against is not None else None
+    given = {"seeds": seeds} if "seeds" in told else {}
+    document = rescore(folder, shlex.join(words), count=count, against=rival, **given)
+    if as_json:
+        click.echo(json.dumps(document, indent=1))
+        return
+    for row in document["results"]:
+        (_print_score if "slots" in row else _print_seeded)(folder.name, row)
+
+
+def _given(context: click.Context, name: str) -> bool:
+    return context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+
+
 def _score_seeded(
     folder: Path,
     network: Any,
@@ -148,9 +192,12 @@ def _score_seeded(
     if as_json:
         click.echo(json.dumps({"model": folder.name, **found}, indent=1))
         return
-    click.echo(
-        f"{folder.name}: {count} windows of drawn crowds, {found['scenes']['objects']} objects"
-    )
+    _print_seeded(folder.name, found)
+
+
+def _print_seeded(name: str, found: dict[str, Any]) -> None:
+    objects = found["scenes"]["objects"]
+    click.echo(f"{name}: {found['count']} windows of drawn crowds, {objects} objects")
     told = {
         "ami": "AMI, several objects",
         "ari": "ARI, several objects",
@@ -159,7 +206,7 @@ def _score_seeded(
         "exact": "number right",
     }
     for key, words in told.items():
-        spread = f" ± {found[key + '_spread']:.4f}" if len(seeds) > 1 else ""
+        spread = f" ± {found[key + '_spread']:.4f}" if key + "_spread" in found else ""
         click.echo(f"{words:<22}{found[key]:9.4f}{spread}")
 
 
@@ -169,6 +216,7 @@ def _print_score(name: str, row: dict[str, Any]) -> None:
     click.echo(
         f"{name}: {row['count']} scenes of {scenes['kind']}, {scenes['objects']} objects, "
         f"K = {row['slots']}, {row['steps']} steps"
+        + (f", best of {row['restarts']} beginnings" if row["restarts"] > 1 else "")
         + (f", {row['passes']} passes" if row["passes"] > 1 else "")
         + (f", {row['seen']} of them seen" if row["seen"] else "")
         + (", a curtain" if scenes["curtain"] else "")

@@ -15,14 +15,15 @@ import torch
 from segment.errors import SegmentError
 from segment.neural.figure import draw_figure
 from segment.neural.model import NeuralEM
-from segment.neural.recipe import Recipe, SceneSettings
+from segment.neural.recipe import Recipe, RecipeError, SceneSettings
 from segment.neural.score import others, score, versions
 from segment.neural.seeded.config import SeededConfig
 from segment.neural.seeded.score import draw_windows_figure, score_windows
 from segment.neural.train import Trainer
 from segment.neural.weights import WEIGHTS, load_weights, save_weights
+from segment.neural.zoo import read_score, recipe_of
 
-__all__ = ["keep_the_best", "publish"]
+__all__ = ["keep_the_best", "publish", "rescore"]
 
 
 def publish(
@@ -49,31 +50,15 @@ def publish(
     model = load_weights(folder / WEIGHTS).to(trainer.device)
     (folder / "recipe.toml").write_text(recipe_text, encoding="utf-8")
     (folder / WEIGHTS).chmod(0o644)
-    seeded = isinstance(recipe.model, SeededConfig)
     try:
-        draw = draw_windows_figure if seeded else draw_figure
+        draw = draw_windows_figure if isinstance(recipe.model, SeededConfig) else draw_figure
         draw(model, recipe, trainer.curve, folder / "figure.png")
     except SegmentError as error:
         if "matplotlib" not in str(error):
             raise
     if not count:
         return {}
-    many = max(1, count // len(seeds))
-    few = max(1, count // 5)
-    if seeded:
-        results = [score_windows(model, recipe, count=many, seeds=seeds)]
-    else:
-        # One window cannot hold all objects: K = 1 of such a model says nothing.
-        one = model if against is None and not model.config.window else against
-        results = [score(model, recipe, count=many, seeds=seeds, against=one)]
-        sets = [*_more(recipe, many, few, seeds)]
-        sets += [
-            {"scenes": scenes, "slots": K, "count": few, "passes": passes}
-            | ({"against": one} if passes == 1 else {})
-            for scenes, K in others(recipe)
-            for passes in _passes(scenes)
-        ]
-        results += [score(model, recipe, **settings) for settings in sets]
+    results = _results(model, recipe, count, seeds, against)
     document = {
         "model": folder.name,
         "command": command,
@@ -90,6 +75,49 @@ def publish(
     } | (more or {})
     _write(folder, document)
     return document
+
+
+def rescore(
+    folder: Path,
+    command: str,
+    *,
+    count: int = 1000,
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4),
+    against: NeuralEM | None = None,
+) -> dict[str, Any]:
+    """Score the weights in `folder` as `publish` does, and write the results to its score.json.
+
+    What that says of the training stays; by which `command` and versions it was scored is told.
+    """
+    recipe, document = recipe_of(folder), read_score(folder) or {"model": folder.name}
+    if recipe is None:
+        raise RecipeError(f"{folder} has no recipe.toml, which says what its scenes are")
+    model = load_weights(folder / WEIGHTS)
+    document["results"] = _results(model, recipe, count, seeds, against)
+    document["scored"] = {"command": command, "versions": versions()}
+    _write(folder, document)
+    return document
+
+
+def _results(
+    model: Any, recipe: Recipe, count: int, seeds: tuple[int, ...], against: NeuralEM | None
+) -> list[dict[str, Any]]:
+    """All that a score.json tells: the recipe's scenes first."""
+    many = max(1, count // len(seeds))
+    few = max(1, count // 5)
+    if isinstance(recipe.model, SeededConfig):
+        return [score_windows(model, recipe, count=many, seeds=seeds)]
+    # One window cannot hold all objects: K = 1 of such a model says nothing.
+    one = model if against is None and not model.config.window else against
+    sets: list[dict[str, Any]] = [{"count": many, "seeds": seeds, "against": one}]
+    sets += _more(recipe, many, few, seeds)
+    sets += [
+        {"scenes": scenes, "slots": K, "count": few, "passes": passes}
+        | ({"against": one} if passes == 1 else {})
+        for scenes, K in others(recipe)
+        for passes in _passes(scenes)
+    ]
+    return [score(model, recipe, **settings) for settings in sets]
 
 
 def keep_the_best(out: Path, folders: Sequence[Path], command: str) -> dict[str, Any]:

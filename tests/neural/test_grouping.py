@@ -500,6 +500,21 @@ def test_one_slot_is_told_beside_every_number_of_objects(tmp_path):
     alone = score(one, recipe, scenes=scenes, count=told[4]["count"])
     assert told[4]["bce_one_slot"] == pytest.approx(alone["bce"], rel=1e-3)
 
+    # Scored anew: the same figures, told by which line, and what was said of the training.
+    tiny = tmp_path / "tiny"
+    result = run("score-neural", tiny, "--rescore", "--count", 5, "--against", tmp_path / "one")
+    assert result.exit_code == 0, result.output
+    assert "best of 5 beginnings" in result.output
+    again = json.loads((tiny / "score.json").read_text())
+    assert "--rescore" in again.pop("scored")["command"]
+    for rows in (document["results"], again["results"]):
+        for row in rows:
+            row.pop("seconds")
+    assert again == document
+    result = run("score-neural", tiny, "--rescore", "--steps", 3, "--noise", 0.1)
+    assert result.exit_code == 2
+    assert "leave noise, steps out" in result.output
+
 
 def test_a_stopped_training_goes_on_from_the_command_line(tmp_path):
     (tmp_path / "recipe.toml").write_text(RECIPE)
