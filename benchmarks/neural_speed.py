@@ -23,7 +23,7 @@ from unittest import mock
 import torch
 from torch import nn
 
-from segment.neural import equations, following, layers, windows
+from segment.neural import equations, following, layers, optimise, windows
 from segment.neural.recipe import Recipe, read_recipe
 from segment.neural.train import Trainer
 
@@ -117,6 +117,18 @@ def sample(image, scale, middle, height, width):
     return nn.functional.grid_sample(image, grid, align_corners=False)
 
 
+def plain_orthogonalise(matrix, steps=5):
+    """Muon's direction as it was published, in float32."""
+    tall = matrix.shape[0] > matrix.shape[1]
+    x = matrix.T if tall else matrix
+    x = x / (x.norm() + 1e-7)
+    a, b, c = optimise.POLYNOMIAL
+    for _ in range(steps):
+        square = x @ x.T
+        x = a * x + (b * square + c * square @ square) @ x
+    return x.T if tall else x
+
+
 def plain_others(prediction):
     K = prediction.shape[1]
     if K == 1:
@@ -135,6 +147,7 @@ def plainly():
         mock.patch.object(windows, "read", plain_read),
         mock.patch.object(windows, "paint", plain_paint),
         mock.patch.object(following, "others", plain_others),
+        mock.patch.object(optimise, "orthogonalise", plain_orthogonalise),
     ):
         yield
 
@@ -160,6 +173,12 @@ def ours(recipe: Recipe, device: torch.device, compiled: bool) -> Trainer:
     return Trainer(dataclasses.replace(recipe, training=training), device, compiled)
 
 
+def clock_of(device: torch.device):
+    """One thread's own time: on a shared processor the wall clock times the neighbours too."""
+    alone = device.type == "cpu" and torch.get_num_threads() == 1
+    return time.thread_time if alone else time.perf_counter
+
+
 def seconds(trainer: Trainer, clock) -> float:
     began = clock()
     batch = trainer.make_batch(trainer.update)
@@ -170,9 +189,7 @@ def seconds(trainer: Trainer, clock) -> float:
 
 
 def measure(recipe: Recipe, device: torch.device, compiled: bool, updates: int) -> dict:
-    # One thread's own time: on a shared processor the wall clock times the neighbours too.
-    alone = device.type == "cpu" and torch.get_num_threads() == 1
-    clock = time.thread_time if alone else time.perf_counter
+    clock = clock_of(device)
     both = {"plain": plain(recipe, device), "ours": ours(recipe, device, compiled)}
     times: dict[str, list[float]] = {name: [] for name in both}
     for update in range(updates + 2):
@@ -200,7 +217,7 @@ def learn(recipe: Recipe, device: torch.device, compiled: bool, updates: int) ->
     row = {"scenes": recipe.scenes.kind, "cell": recipe.model.cell, "batch": training.batch}
     both = {"plain": plain(recipe, device), "ours": ours(recipe, device, compiled)}
     for name, trainer in both.items():
-        taken = sum(seconds(trainer, time.perf_counter) for _ in range(updates))
+        taken = sum(seconds(trainer, clock_of(device)) for _ in range(updates))
         row[f"{name} seconds"] = round(taken, 1)
         found = trainer.look(0.0)
         row[f"{name} AMI"] = round(found["ami"], 4)

@@ -45,17 +45,42 @@ class Muon(torch.optim.Optimizer):
 
 def orthogonalise(matrix: Tensor, steps: int = 5) -> Tensor:
     """Return the nearest orthogonal matrix, singular values within some 0.7 to 1.2."""
-    a, b, c = POLYNOMIAL
     tall = matrix.shape[0] > matrix.shape[1]
     # Rounding only moves singular values within that range, so bfloat16 will do where it is fast.
     dtype = torch.bfloat16 if has_bfloat16(matrix.device.type) else torch.float32
     x = (matrix.T if tall else matrix).to(dtype)
     x = x / (x.norm() + 1e-7)
-    for _ in range(steps):
-        square = x @ x.T
-        x = a * x + (b * square + c * square @ square) @ x
+    # In bfloat16 the squares of small singular values would be lost.
+    by_squares = dtype == torch.float32 and 2 * x.shape[0] <= x.shape[1]
+    x = _by_squares(x, steps) if by_squares else _newton_schulz(x, steps)
     direction: Tensor = (x.T if tall else x).to(matrix.dtype)
     return direction
+
+
+def _newton_schulz(x: Tensor, steps: int) -> Tensor:
+    """So many times x ← (a + b x xᵀ + c (x xᵀ)²) x."""
+    a, b, c = POLYNOMIAL
+    for _ in range(steps):
+        square = x @ x.T
+        square = torch.addmm(square, square, square, beta=b, alpha=c)
+        x = torch.addmm(x, square, x, beta=a)
+    return x
+
+
+def _by_squares(x: Tensor, steps: int) -> Tensor:
+    """The same for x (m, n) with m much less than n: all factors commute with x xᵀ (m, m).
+
+    Their product is found among these, and x comes in once: a third fewer products for n = 3 m.
+    """
+    a, b, c = POLYNOMIAL
+    square, product = x @ x.T, torch.empty(0)
+    for step in range(steps):
+        factor = torch.addmm(square, square, square, beta=b, alpha=c)
+        factor.diagonal().add_(a)
+        product = factor @ product if step else factor
+        if step + 1 < steps:
+            square = factor @ (factor @ square)
+    return product @ x
 
 
 def make_optimisers(model: nn.Module, kind: str, rate: float) -> list[torch.optim.Optimizer]:

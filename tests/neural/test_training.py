@@ -241,6 +241,22 @@ def test_orthogonalised_directions_are_about_equally_long():
         assert torch.nn.functional.cosine_similarity(found.flatten(), (u @ v).flatten(), 0) > 0.95
 
 
+@pytest.mark.parametrize("shape", [(40, 12), (12, 40), (30, 20), (20, 20)])
+def test_orthogonalising_is_newton_and_schulz_polynomial(monkeypatch, shape):
+    """However it is computed: x ← a x + b x xᵀ x + c x xᵀ x xᵀ x, five times, in float64."""
+    from segment.neural import optimise
+
+    monkeypatch.setattr(optimise, "has_bfloat16", lambda kind: False)
+    matrix = np.random.default_rng(1).normal(size=shape)
+    x = matrix / np.linalg.norm(matrix)
+    a, b, c = optimise.POLYNOMIAL
+    for _ in range(5):
+        square = x @ x.T
+        x = a * x + b * square @ x + c * square @ square @ x
+    found = orthogonalise(torch.from_numpy(matrix).float())
+    np.testing.assert_allclose(found, x, atol=2e-5)
+
+
 def test_weights_come_back_as_they_went(tmp_path):
     model = NeuralEM(tiny().model)
     save_weights(model, tmp_path / WEIGHTS)
