@@ -357,10 +357,20 @@ print("SUM", total)
     assert (tmp_path / "out" / WEIGHTS).is_file()
 
 
+FOLLOWING = {
+    "model": {"hidden": 16, "slots": 2, "size": [20, 24], "window": 8, "reach": 1}
+    | {"conv": [4], "dense": [16], "norm": True},
+    "scenes": {"kind": "flying-shapes", "objects": 2, "noise": 0.1},
+    "training": {"steps": 3, "looks": 2},
+}
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
-def test_processor_and_gpu_agree():
-    recipe = tiny()
+@pytest.mark.parametrize("table", [TINY, FOLLOWING])
+def test_processor_and_gpu_agree(table):
+    recipe = read_recipe({key: dict(value) for key, value in table.items()})
     batch = make_batch(recipe, recipe.scenes, (0, TEST), 4)
+    torch.manual_seed(0)
     model = NeuralEM(recipe.model)
     found = []
     for device in ("cpu", "cuda"):
@@ -432,3 +442,13 @@ def test_a_processor_says_whether_it_has_bfloat16(monkeypatch, told, has):
     for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
         monkeypatch.setattr(torch.cpu, name, lambda: has, raising=False)
     assert has_bfloat16.__wrapped__("cpu") == has
+
+
+@pytest.mark.parametrize(
+    ("scores", "floor"),
+    [([0.3, 0.99], 0), ([0.83, 0.99], 0.8), ([0.97, 0.98], 0.9), ([-0.02, 0.4], -0.02)],
+)
+def test_a_curve_of_high_scores_is_no_flat_line(scores, floor):
+    from segment.neural.figure import _floor
+
+    assert _floor(scores) == floor
