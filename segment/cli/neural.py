@@ -169,7 +169,7 @@ def _rescore(
         click.echo(json.dumps(document, indent=1))
         return
     for row in document["results"]:
-        (_print_score if "slots" in row else _print_seeded)(folder.name, row)
+        (_print_score if "restarts" in row else _print_seeded)(folder.name, row)
 
 
 def _given(context: click.Context, name: str) -> bool:

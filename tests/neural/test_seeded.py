@@ -201,3 +201,24 @@ def test_shipped_weights_do_what_their_score_says():
     found = score_windows(neural.load(folder, device="cpu").model, recipe, count=100, seeds=[11])
     assert found["ari"] == pytest.approx(score["ari"], abs=0.08)
     assert found["exact"] == pytest.approx(score["exact"], abs=0.12)
+
+
+def test_a_model_of_crowds_is_scored_from_the_command_line(tmp_path):
+    import json
+    import shutil
+
+    from click.testing import CliRunner
+
+    from segment.cli import main
+    from segment.neural import zoo
+
+    copy = tmp_path / "crowds"
+    shutil.copytree(zoo.find("seeded-em-silhouettes"), copy)
+    for more in ((), ("--rescore",)):
+        line = ["score-neural", str(copy), "--count", "4", "--seed", "1", *more]
+        result = CliRunner().invoke(main, line)
+        assert result.exit_code == 0, result.output
+        assert "one object left whole" in result.output
+    document = json.loads((copy / "score.json").read_text())
+    assert document["results"][0]["seeds"] == [1]
+    assert document["scored"]["command"].endswith("--rescore --count 4 --seed 1")
