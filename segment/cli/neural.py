@@ -164,7 +164,10 @@ def _rescore(
     words += [word for seed in seeds if "seeds" in told for word in ("--seed", str(seed))]
     rival = zoo.load(against).model if against is not None else None
     given = {"seeds": seeds} if "seeds" in told else {}
-    document = rescore(folder, shlex.join(words), count=count, against=rival, **given)
+    try:
+        document = rescore(folder, shlex.join(words), count=count, against=rival, **given)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
     if as_json:
         click.echo(json.dumps(document, indent=1))
         return

@@ -97,7 +97,7 @@ def train(
 
         use_threads(threads)
     first = load(start, device="cpu").model if start is not None else None
-    rival = load(against, device=device).model if against is not None else None
+    rival = _rival(against, device, settings) if against is not None else None
     command = shlex.join(words)
     run = _Run(recipe, resume, first, device, seconds, every, compiled, count, rival, command)
     if len(seeds) > 1:
@@ -110,6 +110,22 @@ def train(
         fitting.check(settings)
         run.footage = fitting.watch(videos, start, device, frames)
     run.one(settings, out)
+
+
+def _rival(against: str, device: str, settings: "Recipe") -> Any:
+    """The model to compare with; a UsageError before the training, not after, if it cannot be."""
+    from segment.neural.config import NeuralEMConfig
+    from segment.neural.score import check_against
+    from segment.neural.zoo import load
+
+    if not isinstance(settings.model, NeuralEMConfig):
+        raise click.UsageError("--against is for models that predict frames; leave it out")
+    model = load(against, device=device).model
+    try:
+        check_against(model, settings.model)
+    except ValueError as error:
+        raise click.UsageError(f"--{error}") from None
+    return model
 
 
 @dataclass

@@ -11,11 +11,12 @@ import torch
 from numpy.typing import NDArray
 
 from segment.neural.batches import TEST, make_batch
+from segment.neural.config import NeuralEMConfig
 from segment.neural.evaluate import evaluate
 from segment.neural.model import NeuralEM
 from segment.neural.recipe import Recipe, SceneSettings
 
-__all__ = ["GENERALISATION", "score", "versions"]
+__all__ = ["GENERALISATION", "check_against", "score", "versions"]
 
 # Other numbers of (objects, slots) than a model was trained with, as the papers ask for.
 GENERALISATION: dict[str, list[tuple[int, int]]] = {
@@ -76,11 +77,8 @@ def score(
     S = settings.steps if steps is None else steps
     if seen is not None and not 1 <= seen <= S:
         raise ValueError(f"seen is {seen}, wanted 1 to {S}, the number of steps")
-    for key in ("size", "channels", "pixels", "background"):
-        ours = getattr(model.config, key)
-        theirs = ours if against is None else getattr(against.config, key)
-        if theirs != ours:
-            raise ValueError(f"against has {key} {theirs}, but the model {ours}")
+    if against is not None:
+        check_against(against, model.config)
     began = time.perf_counter()
     means: list[dict[str, float]] = []
     curves: dict[str, list[NDArray[np.float64]]] = {"ari": [], "bce": []}
@@ -131,6 +129,14 @@ def score(
         result[f"{key}_by_step"] = [round(float(v), 4) for v in np.sum(parts_of_curve, axis=0)]
     result["seconds"] = round(time.perf_counter() - began, 1)
     return result
+
+
+def check_against(against: NeuralEM, config: NeuralEMConfig) -> None:
+    """Raise ValueError for a model that does not predict the frames of another configuration."""
+    for key in ("size", "channels", "pixels", "background"):
+        theirs, ours = getattr(against.config, key, None), getattr(config, key)
+        if theirs != ours:
+            raise ValueError(f"against has {key} {theirs}, but the model {ours}")
 
 
 def others(recipe: Recipe, scenes: SceneSettings | None = None) -> list[tuple[SceneSettings, int]]:

@@ -500,6 +500,14 @@ def test_one_slot_is_told_beside_every_number_of_objects(tmp_path):
     alone = score(one, recipe, scenes=scenes, count=told[4]["count"])
     assert told[4]["bce_one_slot"] == pytest.approx(alone["bce"], rel=1e-3)
 
+    # What cannot be compared is said before the training.
+    other = ["train", tmp_path / "recipe.toml", "--out", tmp_path / "no", "--against"]
+    result = run(*other, "rnn-em-static-shapes")
+    assert result.exit_code == 2
+    assert "against has size (28, 28), but the model (12, 14)" in result.output
+    assert run(*other, "seeded-em-silhouettes").exit_code == 2
+    assert not (tmp_path / "no").exists()
+
     # Scored anew: the same figures, told by which line, and what was said of the training.
     tiny = tmp_path / "tiny"
     result = run("score-neural", tiny, "--rescore", "--count", 5, "--against", tmp_path / "one")
