@@ -19,7 +19,7 @@ from segment.neural.recipe import Recipe, RecipeError, SceneSettings
 from segment.neural.score import others, score, versions
 from segment.neural.seeded.config import SeededConfig
 from segment.neural.seeded.score import draw_windows_figure, score_windows
-from segment.neural.train import Trainer
+from segment.neural.train import Trainer, write_text
 from segment.neural.weights import WEIGHTS, load_weights, save_weights
 from segment.neural.zoo import read_score, recipe_of
 
@@ -146,9 +146,7 @@ def keep_the_best(out: Path, folders: Sequence[Path], command: str) -> dict[str,
 
 
 def _write(folder: Path, document: dict[str, Any]) -> None:
-    partial = folder / "score.json.part"
-    partial.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    os.replace(partial, folder / "score.json")
+    write_text(folder / "score.json", json.dumps(document, indent=1) + "\n")
 
 
 def _more(recipe: Recipe, many: int, few: int, seeds: tuple[int, ...]) -> Iterator[dict[str, Any]]:

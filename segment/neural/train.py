@@ -27,7 +27,7 @@ from segment.neural.weights import WEIGHTS, build_model, save_weights
 if TYPE_CHECKING:
     from segment.neural.seeded.footage import Footage
 
-__all__ = ["Progress", "Trainer", "TrainingError", "check_folder", "train"]
+__all__ = ["Progress", "Trainer", "TrainingError", "check_folder", "train", "write_text"]
 
 CHECKPOINT = "checkpoint.pt"
 
@@ -237,7 +237,7 @@ class Trainer:
             partial = folder / (CHECKPOINT + ".part")
             torch.save(document, partial)
             os.replace(partial, folder / CHECKPOINT)
-            _write_text(folder / "curve.json", json.dumps(self.curve, indent=0) + "\n")
+            write_text(folder / "curve.json", json.dumps(self.curve, indent=0) + "\n")
         except (OSError, RuntimeError) as error:
             raise TrainingError(f"{folder} cannot be written: {error}") from None
         model = build_model(self.recipe.model)
@@ -479,7 +479,8 @@ def _tables(recipe: dict[str, Any]) -> dict[str, Any]:
     return {**recipe, "stages": stages}
 
 
-def _write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str) -> None:
+    """Write a small file whole or not at all."""
     partial = path.with_name(path.name + ".part")
     partial.write_text(text, encoding="utf-8")
     os.replace(partial, path)
