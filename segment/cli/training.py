@@ -99,9 +99,9 @@ def train(
     first = load(start, device="cpu").model if start is not None else None
     rival = _rival(against, device, settings) if against is not None else None
     command = shlex.join(words)
-    run = _Run(recipe, resume, first, device, seconds, every, compiled, count, rival, command)
+    run = _Run(recipe, first, device, every, compiled, count, rival, command)
     if len(seeds) > 1:
-        run.several(settings, out, seeds)
+        run.several(settings, out, seeds, resume, seconds)
         return
     if seeds:
         settings = with_seed(settings, seeds[0])
@@ -109,7 +109,7 @@ def train(
     if videos and start is not None:
         fitting.check(settings)
         run.footage = fitting.watch(videos, start, device, frames)
-    run.one(settings, out)
+    run.one(settings, out, resume, seconds)
 
 
 def _rival(against: str, device: str, settings: "Recipe") -> Any:
@@ -133,10 +133,8 @@ class _Run:
     """What all trainings of one line share."""
 
     recipe: Path
-    resume: bool
     start: Any
     device: str
-    seconds: float | None
     every: float
     compiled: bool
     count: int
@@ -144,7 +142,7 @@ class _Run:
     command: str
     footage: "Footage | None" = None
 
-    def one(self, settings: "Recipe", out: Path) -> bool:
+    def one(self, settings: "Recipe", out: Path, resume: bool, seconds: float | None) -> bool:
         """Train, and score what is finished; whether it is."""
         from segment.neural.train import train as train_model
 
@@ -152,11 +150,11 @@ class _Run:
         trainer = train_model(
             settings,
             out,
-            resume=self.resume,
+            resume=resume,
             start=self.start,
             footage=self.footage,
             device=self.device,
-            seconds=self.seconds,
+            seconds=seconds,
             every=self.every,
             compiled=self.compiled,
             on_progress=_tell if chief else None,
@@ -184,25 +182,30 @@ class _Run:
             fitting.tell(verdict, out)
         click.echo(f"done: {out}", err=True)
 
-    def several(self, settings: "Recipe", out: Path, seeds: tuple[int, ...]) -> None:
+    def several(
+        self,
+        settings: "Recipe",
+        out: Path,
+        seeds: tuple[int, ...],
+        resume: bool,
+        seconds: float | None,
+    ) -> None:
         """Train a model for every seed, each in a folder of its own, and keep the best in `out`."""
         from segment.neural.publish import keep_the_best
         from segment.neural.recipe import with_seed
         from segment.neural.train import CHECKPOINT, check_folder
 
         folders = [out / f"seed-{seed}" for seed in seeds]
-        if self.resume and not any((folder / CHECKPOINT).is_file() for folder in folders):
-            check_folder(folders[0], resume=True)
-        resume, until = self.resume, self.seconds and time.monotonic() + self.seconds
-        for folder in folders:
-            check_folder(folder, resume and (folder / CHECKPOINT).is_file())
+        begun = [folder for folder in folders if (folder / CHECKPOINT).is_file()]
+        # Some begun are gone on with; with --resume one must be, without it none may.
+        check_folder(begun[0] if begun else folders[0], resume)
+        until = seconds and time.monotonic() + seconds
         for seed, folder in zip(seeds, folders, strict=True):
             if resume and (folder / "score.json").is_file():
                 continue
             click.echo(f"seed {seed}", err=True)
-            self.resume = resume and (folder / CHECKPOINT).is_file()
-            self.seconds = until and max(1e-9, until - time.monotonic())
-            if not self.one(with_seed(settings, seed), folder):
+            left = until and max(1e-9, until - time.monotonic())
+            if not self.one(with_seed(settings, seed), folder, folder in begun, left):
                 return
         if os.environ.get("RANK", "0") != "0":
             return

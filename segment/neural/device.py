@@ -44,7 +44,7 @@ def has_bfloat16(kind: str) -> bool:
     tell = getattr(torch.cpu, "get_capabilities", None)
     if tell is not None:
         return any("bf16" in name and found is True for name, found in tell().items())
-    # Before torch 2.10 it told nobody but itself.
+    # Older versions of torch tell only themselves.
     private = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     return any(getattr(torch.cpu, name, bool)() for name in private)
 

@@ -67,7 +67,7 @@ def aligned(x: Tensor, logits: Tensor, reach: int, passes: int = 2) -> tuple[Ten
     padded = functional.pad(logits, (reach,) * 4, value=UNLIT)
     moves = 2 * reach + 1
     with torch.no_grad():
-        # To count what is lit waits for a GPU; a processor saves nine tenths of the work by it.
+        # To count what is lit waits for a GPU; a processor saves most of the work by it.
         everywhere = x.is_cuda or torch.compiler.is_compiling()
         search = _likeliest if everywhere else _likeliest_by_light
         chosen = search(x, padded.detach().float(), moves, passes)  # (B, K)

@@ -85,12 +85,12 @@ class FollowingCell(nn.Module):
         That is its share of the error, the frame, its own prediction, and the others'.
         """
         C = frame.shape[1]
-        shown = frame[:, None].expand_as(prediction).flatten(0, 1)
-        shown = windows.read(shown, corner, self.side)
-        known = torch.cat([prediction, others(prediction), gamma], dim=2).flatten(0, 1)
-        known = windows.read(known, corner, self.side)
-        own, most, share = known[:, :C], known[:, C : 2 * C], known[:, 2 * C :]
-        return torch.cat([share * (shown - own), shown, own, most], dim=1)
+        shown = frame[:, None].expand_as(prediction)
+        seen = torch.cat([gamma, shown, prediction, others(prediction)], dim=2).flatten(0, 1)
+        small = windows.read(seen, corner, self.side)
+        share, small = small[:, :1], small[:, 1:]
+        error = share * (small[:, :C] - small[:, C : 2 * C])
+        return torch.cat([error, small], dim=1)
 
     @torch.no_grad()
     def _settle(self, frame: Tensor, gamma: Tensor, place: Tensor | None) -> Tensor:

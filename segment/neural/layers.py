@@ -16,7 +16,6 @@ __all__ = [
     "RecurrentCell",
     "Relation",
     "UpConvolution",
-    "halving",
     "linear",
 ]
 
@@ -118,7 +117,7 @@ class Encoder(nn.Module):
         channels, size = config.channels, config.size
         for width in config.conv:
             norm = [nn.GroupNorm(1, width)] if config.norm else []
-            layers += [halving(channels, width, size), *norm, nn.ELU()]
+            layers += [_halving(channels, width, size), *norm, nn.ELU()]
             channels, size = width, (size[0] // 2, size[1] // 2)
         layers.append(nn.Flatten())
         shrink = 4 ** len(config.conv)
@@ -140,7 +139,7 @@ class Encoder(nn.Module):
         return features
 
 
-def halving(inputs: int, outputs: int, size: tuple[int, int]) -> nn.Module:
+def _halving(inputs: int, outputs: int, size: tuple[int, int]) -> nn.Module:
     """A 4×4 convolution of every second pixel, the faster of two ways to compute it."""
     if inputs <= FEW:
         return DownConvolution(inputs, outputs, size)
