@@ -2,6 +2,7 @@
 
 import copy
 import functools
+import importlib
 import json
 import math
 import os
@@ -455,6 +456,9 @@ def _join(device: torch.device) -> torch.device:
     if device.type == "cuda":
         device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
         torch.cuda.set_device(device)
+    # Its functions take the default group of the moment they are defined in; were that ours,
+    # it would outlive its end, and its threads abort the process at exit now and then.
+    importlib.import_module("torch.distributed.nn.functional")
     torch.distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
     return device
 

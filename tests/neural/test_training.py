@@ -317,12 +317,14 @@ def test_two_processes_learn_what_one_does(tmp_path, patience):
     """Halves of a batch on two processes are averaged: the same weights in both.
 
     Only the first looks at held-out scenes, and tells the other when patience is at its end.
+    No thread of theirs is left at the end: it would abort the process at exit, now and then.
     """
     table = {key: dict(value) for key, value in TINY.items()}
     if patience:
         table["training"] |= {"updates": 400, "validate": 1, "patience": patience}
     code = """
 import os, sys, torch
+from pathlib import Path
 from segment.neural.recipe import read_recipe
 from segment.neural.train import train
 import json
@@ -330,6 +332,10 @@ recipe = read_recipe(json.loads(sys.argv[1]))
 trainer = train(recipe, sys.argv[2], device="cpu")
 total = sum(float(p.detach().double().sum()) for p in trainer.model.parameters())
 print("SUM", total)
+tasks = Path("/proc/self/task")
+names = [(task / "comm").read_text() for task in tasks.iterdir()] if tasks.is_dir() else []
+left = [name for name in names if "gloo" in name]
+assert not left, left
 """
     import os
     import socket
