@@ -63,7 +63,7 @@ def stage(
 
 
 def typed() -> tuple[str, str]:
-    """Name and typed line of the stage whose callback is running, for its Link."""
+    """Name and typed line of the command whose callback is running."""
     context = click.get_current_context()
     return context.command.name or "", context.obj
 
@@ -105,6 +105,7 @@ class Tool(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if ctx.meta.get(_IN_A_CHAIN) and not ctx.resilient_parsing:
             raise click.UsageError(f"{self.name} is a command of its own, not a stage of a chain")
+        ctx.obj = shlex.join([self.name or "", *args])
         # Other than click sets them for the commands of a chain.
         ctx.allow_interspersed_args = True
         ctx.allow_extra_args = False

@@ -1,13 +1,12 @@
 """Commands for Neural EM: list the models, score one, train one; torch waits for its turn."""
 
 import json
-import shlex
 from pathlib import Path
 from typing import Any
 
 import click
 
-from segment.cli.chain import Tool
+from segment.cli.chain import Tool, typed
 from segment.cli.training import train
 
 
@@ -158,14 +157,10 @@ def _rescore(
     odd = sorted(told - {"model", "count", "seeds", "against", "rescore", "as_json"})
     if odd:
         raise click.UsageError(f"--rescore scores as after training; leave {', '.join(odd)} out")
-    words = ["segment", "score-neural", model, "--rescore"]
-    words += ["--against", against] if against is not None else []
-    words += ["--count", str(count)] if "count" in told else []
-    words += [word for seed in seeds if "seeds" in told for word in ("--seed", str(seed))]
     rival = zoo.load(against).model if against is not None else None
     given = {"seeds": seeds} if "seeds" in told else {}
     try:
-        document = rescore(folder, shlex.join(words), count=count, against=rival, **given)
+        document = rescore(folder, f"segment {typed()[1]}", count=count, against=rival, **given)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     if as_json:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from segment.cli import fitting
-from segment.cli.chain import Tool
+from segment.cli.chain import Tool, typed
 
 if TYPE_CHECKING:
     from segment.neural.recipe import Recipe
@@ -80,13 +80,6 @@ def train(
         raise click.UsageError("several seeds are compared by their scores; --count is 0")
     if len(set(seeds)) < len(seeds):
         raise click.UsageError(f"--seed is given as {', '.join(map(str, seeds))}; each only once")
-    words = ["segment", "train", *([str(recipe)] if recipe else [])]
-    words += [word for video in videos for word in ("--on", video)]
-    words += ["--out", str(out)]
-    words += ["--from", start] if start is not None else []
-    words += ["--compile"] if compiled else []
-    words += [word for seed in seeds for word in ("--seed", str(seed))]
-    words += ["--against", against] if against is not None else []
     if recipe is None:
         recipe = fitting.recipe_path()
     if videos and start is None:
@@ -98,7 +91,9 @@ def train(
         use_threads(threads)
     first = load(start, device="cpu").model if start is not None else None
     rival = _rival(against, device, settings) if against is not None else None
-    command = shlex.join(words)
+    # What makes this model from nothing: the typed line, but for --resume.
+    words = [word for word in shlex.split(typed()[1]) if word != "--resume"]
+    command = shlex.join(["segment", *words])
     run = _Run(recipe, first, device, every, compiled, count, rival, command)
     if len(seeds) > 1:
         run.several(settings, out, seeds, resume, seconds)

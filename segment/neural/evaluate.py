@@ -14,6 +14,7 @@ from segment.neural.beginnings import beginnings
 from segment.neural.device import reduced_precision
 from segment.neural.model import NeuralEM, Objective, State
 from segment.neural.noise import flip_bits
+from segment.neural.passes import there_and_back
 from segment.scores import clustering
 
 __all__ = ["Evaluation", "evaluate", "first_counted"]
@@ -105,7 +106,7 @@ def evaluate(
                 if back is not None and kept is not None:
                     ways = (noisy, targets), (back[0][part], back[1][part])
                     shares = _of_frames(gamma, kept, looks)
-                    run = _both_ways(model, ways, shares, looks, passes), *run[1:]
+                    run = _best_of_passes(model, ways, shares, looks, passes), *run[1:]
             if restart:
                 better = run[2][:, chosen].mean(axis=1) < losses[part][:, chosen].mean(axis=1)
                 part, run = part[better], tuple(array[better] for array in run)
@@ -184,7 +185,7 @@ def _of_frames(gamma: Tensor, kept: list[Tensor], looks: int) -> Tensor:
     return torch.stack(kept[looks - 1 :] if looks else [gamma[:, :, 0], *kept], dim=1)
 
 
-def _both_ways(
+def _best_of_passes(
     model: NeuralEM,
     ways: tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]],
     first: Tensor,
@@ -193,20 +194,15 @@ def _both_ways(
 ) -> NDArray[np.int64]:
     """Best slots (B, S, H, W), by the mean of the last two passes; `first` is of the first.
 
-    Every pass begins with an empty memory and the responsibilities that the one before it
-    ended with.
+    ways : noisy and target frames (B, S, C, H, W) there, and the same back.
     """
     device = next(model.parameters()).device
-    shares = before = first
-    for number in range(1, passes):
-        noisy, targets = ways[number % 2]
-        before = shares
-        gamma = shares[:, -1 if number % 2 else 0, :, None]
-        state, kept = model.begin(gamma.to(device)), []
-        for _, after in model.unroll(targets.to(device), noisy.to(device), state, "none"):
-            kept.append(after.gamma[:, :, 0].cpu())
-        shares = _of_frames(gamma, kept, looks)
-        shares = shares.flip(1) if number % 2 else shares
-    best = (before + shares).argmax(dim=2)
+
+    def follow(gamma: Tensor, turned: bool) -> Tensor:
+        noisy, targets = ways[turned]
+        steps = model.unroll(targets.to(device), noisy.to(device), model.begin(gamma.to(device)))
+        return _of_frames(gamma, [after.gamma[:, :, 0].cpu() for _, after in steps], looks)
+
+    best = there_and_back(first, passes, follow).argmax(dim=2)
     found: NDArray[np.int64] = torch.cat([best[:, :1]] * looks + [best[:, 1:]], dim=1).numpy()
     return found

@@ -1,5 +1,6 @@
 """A trained model at work: frames in, labels and responsibilities out."""
 
+import functools
 import math
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from segment.neural.beginnings import beginnings
 from segment.neural.model import NeuralEM, Objective
+from segment.neural.passes import there_and_back
 
 __all__ = ["Grouping", "LoadedModel"]
 
@@ -119,7 +121,8 @@ class LoadedModel:
             x = torch.from_numpy(batch[part]).to(device)  # (B, T, C, H, W)
             rngs = [np.random.default_rng((seed, b)) for b in range(B)[part]]
             shares = self._best(x, batch[part], rngs, K, looks, restarts)
-            shares = self._there_and_back(x, shares, looks, passes)
+            turn = functools.partial(self._turned, x, looks)
+            shares = there_and_back(shares, passes if T > 1 else 1, turn)
             labels[part] = self._label(x, shares).to(torch.int32).cpu().numpy()
             gammas[part] = shares.cpu().numpy()
         return Grouping(labels[0], gammas[0]) if alone else Grouping(labels, gammas)
@@ -166,14 +169,9 @@ class LoadedModel:
             loss = loss + self.model.loss(x[:, t], state, self.between, self.objective)
         return torch.stack(gammas, dim=1), loss
 
-    def _there_and_back(self, x: Tensor, shares: Tensor, looks: int, passes: int) -> Tensor:
-        """Go on from the shares (B, T, K', H, W) of a first pass; the mean of the last two."""
-        before = shares
-        for _ in range(1, passes if x.shape[1] > 1 else 1):
-            x, before = x.flip(1), shares.flip(1)
-            shares, _ = self._follow(x, before[:, 0, :, None], looks)
-        mean = (before + shares) / 2
-        return mean if passes % 2 or x.shape[1] == 1 else mean.flip(1)
+    def _turned(self, x: Tensor, looks: int, gamma: Tensor, turned: bool) -> Tensor:
+        """One more pass over x, from its last frame if `turned`."""
+        return self._follow(x.flip(1) if turned else x, gamma, looks)[0]
 
     def _label(self, x: Tensor, shares: Tensor) -> Tensor:
         """Labels (B, T, H, W) of frames (B, T, C, H, W) and their shares (B, T, K', H, W)."""

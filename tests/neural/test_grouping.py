@@ -471,6 +471,7 @@ def test_of_several_seeds_the_best_is_kept_and_all_are_told(tmp_path):
     assert found["kept"] == [3, 1][int(np.argmax(merits))]
     assert document["training"]["seed"] == found["kept"]
     assert "--seed 3 --seed 1" in document["command"]
+    assert "--resume" not in document["command"]
     kept = (out / f"seed-{found['kept']}" / "weights.safetensors").read_bytes()
     assert (out / "weights.safetensors").read_bytes() == kept
     first = neural.load(out / "seed-3", device="cpu").model.state_dict()
