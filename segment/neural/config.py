@@ -37,6 +37,8 @@ class NeuralEMConfig:
         darkness. 0 for the whole frame, as the papers have it.
     reach : how many pixels the E-step may move a slot's prediction, down and right, to where
         the frame shows it, before it shares the pixels; not for Gaussian pixels.
+    relocate : before every step but the first, let a slot that nobody would miss begin anew where
+        a frame has light that no slot expects; for slots with a window, who would not see it.
     begin : the first responsibilities: "random" ones, the papers', or about "seeds", points of
         light that are far from each other.
     """
@@ -58,6 +60,7 @@ class NeuralEMConfig:
     begin: Begin = "random"
     window: int = 0
     reach: int = 0
+    relocate: bool = False
 
     def __post_init__(self) -> None:
         for name in ("channels", "slots", "hidden", "relation", "attention"):
@@ -86,6 +89,8 @@ class NeuralEMConfig:
             raise ValueError("n-em has tied weights over whole frames; leave window out")
         if self.window < 0 or self.window % shrink:
             raise ValueError(f"window is {self.window}, wanted 0 or more, divisible by {shrink}")
+        if self.relocate and (not self.window or self.pixels == "gaussian"):
+            raise ValueError("relocate is for slots with a window, and not for gaussian pixels")
         shrink = 1 if self.window else shrink
         if len(self.size) != 2 or any(side < 1 or side % shrink for side in self.size):
             raise ValueError(

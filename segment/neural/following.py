@@ -33,7 +33,7 @@ class FollowingCell(nn.Module):
         super().__init__()
         self.side, self.size, self.pixels = config.window, config.size, config.pixels
         self.reach = config.reach
-        small = dataclasses.replace(config, size=(self.side, self.side), window=0)
+        small = dataclasses.replace(config, size=(self.side, self.side), window=0, relocate=False)
         self.encode = Encoder(dataclasses.replace(small, channels=4 * config.channels))
         self.relate = Relation(config) if config.cell == "r-nem" else None
         inputs = self.encode.features + TOLD + (config.relation if self.relate else 0)

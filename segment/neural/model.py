@@ -10,6 +10,7 @@ from segment.neural import equations, windows
 from segment.neural.config import NeuralEMConfig
 from segment.neural.following import FollowingCell
 from segment.neural.layers import GradientCell, RecurrentCell
+from segment.neural.relocation import relocation
 
 __all__ = ["GammaGradient", "NeuralEM", "Objective", "State"]
 
@@ -73,11 +74,14 @@ class NeuralEM(nn.Module):
         zeros = gamma.new_zeros(B, total, config.channels, *config.size)
         return State(gamma.new_zeros(B * K, config.hidden), zeros, zeros, gamma)
 
-    def step(self, frame: Tensor, target: Tensor, state: State) -> State:
+    def step(self, frame: Tensor, target: Tensor, state: State, shown: bool = True) -> State:
         """Look at `frame`, predict `target`, and share the target's pixels among the slots.
 
-        Both are (B, C, H, W); at test time of a still picture they are the same.
+        Both are (B, C, H, W); at test time of a still picture they are the same. `shown`, as
+        in `judge`.
         """
+        if self.config.relocate and state.place is not None:
+            state = self._relocated(frame, state)
         error = state.gamma * (frame[:, None] - state.prediction)  # (B, K', C, H, W)
         B, K = error.shape[:2]
         K -= self.config.background
@@ -94,16 +98,20 @@ class NeuralEM(nn.Module):
         if self.background is not None:
             flat = self.background[:, None, None].expand(B, 1, *logits.shape[2:])
             logits = torch.cat([logits, flat], dim=1)
-        return self.judge(target, State(hidden, logits, logits, state.gamma, place, whole))
+        return self.judge(target, State(hidden, logits, logits, state.gamma, place, whole), shown)
 
-    def judge(self, target: Tensor, state: State) -> State:
-        """The E-step: share the pixels of `target` by the state's logits, aligned within reach."""
+    def judge(self, target: Tensor, state: State, shown: bool = True) -> State:
+        """The E-step: share the pixels of `target` by the state's logits, aligned within reach.
+
+        A target that is not `shown`, but was imagined, says nothing of places: objects are where
+        they were expected, between pixels, too; else slow ones would never come to the next.
+        """
         logits = state.logits
         if self.config.pixels == "gaussian":
             gamma = equations.gaussian_responsibilities(target, logits, self.config.sigma)
             return state._replace(prediction=logits, gamma=gamma)
         if self.config.reach:
-            state = self._aligned(target, state)
+            state = self._aligned(target, state) if shown else self._as_expected(state)
         levels = self.config.pixels == "levels"
         share = equations.level_responsibilities if levels else equations.bernoulli_responsibilities
         gamma = share(target, logits if state.moved is None else state.moved)
@@ -120,6 +128,31 @@ class NeuralEM(nn.Module):
         middle = windows.on_pixels(state.place[:, :2].detach(), self.config.window)
         return state._replace(found=middle + shifts.flatten(0, 1))
 
+    def _as_expected(self, state: State) -> State:
+        found = None if state.place is None else state.place[:, :2]
+        return state._replace(moved=state.logits, found=found)
+
+    def _relocated(self, frame: Tensor, state: State) -> State:
+        """Let a slot that nobody would miss begin anew where `frame` has unexpected light."""
+        seen = state.prediction if state.moved is None else state.moved.sigmoid()
+        K = seen.shape[1] - self.config.background
+        move = relocation(frame, seen[:, :K], self.config.window)
+        if move is None or state.place is None:
+            return state
+        mine = move.goes.flatten()[:, None]  # (B · K, 1)
+        here = windows.on_pixels(move.place, self.config.window).repeat_interleave(K, dim=0)
+        place = torch.cat([here, torch.zeros_like(here)], dim=1)
+        goes = torch.cat([move.goes, move.goes.new_zeros(len(frame), self.config.background)], 1)
+        goes = goes[:, :, None, None, None]
+        return state._replace(
+            hidden=state.hidden.masked_fill(mine, 0),
+            prediction=state.prediction.masked_fill(goes, 0),
+            gamma=state.gamma * (1 - move.share) + goes * move.share,
+            place=torch.where(mine, place, state.place),
+            moved=None if state.moved is None else state.moved.masked_fill(goes, equations.UNLIT),
+            found=None if state.found is None else torch.where(mine, here, state.found),
+        )
+
     def imagine(self, state: State, wrong: Tensor | None = None) -> State:
         """Go on without a frame: look at what was predicted, and share out what comes of it.
 
@@ -132,11 +165,11 @@ class NeuralEM(nn.Module):
         if binary:
             own = (own > 0.5).to(own.dtype)
             own = own if wrong is None else (own - wrong).abs()
-        state = self.step(own, own, state)
+        state = self.step(own, own, state, shown=False)
         expected = state.prediction.amax(dim=1)
         if binary:
             expected = (expected > LIT).to(expected.dtype)
-        return self.judge(expected, state)
+        return self.judge(expected, state, shown=False)
 
     def loss(
         self,

@@ -122,3 +122,27 @@ def aligned(x, logits, reach, passes=2):
                     likely.append((x[b] * np.log(lit) + (1 - x[b]) * np.log(unlit)).sum())
                 best[b][k] = moves[::-1][int(np.argmax(likely))]
     return np.stack([[move(logits[b, k], best[b][k]) for k in range(K)] for b in range(B)])
+
+
+def relocation(frame, prediction, window):
+    """For every scene the slot that goes and where to (row, column), or None."""
+    from scipy.ndimage import gaussian_filter
+
+    def blurred(image):
+        return gaussian_filter(image, window / 8, mode="constant", truncate=30)
+
+    found = []
+    for x, mu in zip(frame.max(axis=1), prediction.max(axis=2), strict=True):
+        dark = np.maximum(1 - mu, 1e-6)  # (K, H, W)
+        nobody = dark.prod(axis=0)
+        missed, seen = blurred(x * nobody), blurred(x)
+        floor = np.sort(seen.ravel())[max(1, seen.size // 4) - 1]
+        if missed.max() <= floor + 0.6 * (seen.max() - floor):
+            found.append(None)
+            continue
+        others = [np.delete(dark, k, axis=0).prod(axis=0) for k in range(len(dark))]
+        own = [blurred(x * (other - nobody)).max() for other in others]
+        slot = int(np.argmin(own))
+        place = np.unravel_index(missed.argmax(), missed.shape)
+        found.append((slot, *map(int, place)) if own[slot] < missed.max() / 2 else None)
+    return found

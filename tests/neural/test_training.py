@@ -364,7 +364,7 @@ assert not left, left
 
 
 FOLLOWING = {
-    "model": {"hidden": 16, "slots": 2, "size": [20, 24], "window": 8, "reach": 1}
+    "model": {"hidden": 16, "slots": 2, "size": [20, 24], "window": 8, "reach": 1, "relocate": True}
     | {"conv": [4], "dense": [16], "norm": True},
     "scenes": {"kind": "flying-shapes", "objects": 2, "noise": 0.1},
     "training": {"steps": 3, "looks": 2},

@@ -183,6 +183,29 @@ def test_a_window_stays_where_the_e_step_found_it():
     torch.testing.assert_close(after.found, wanted)
 
 
+def test_what_is_imagined_goes_on_between_pixels():
+    """A slow object would never come to the next pixel if every frame put it back on one."""
+    torch.manual_seed(0)
+    model = NeuralEM(
+        NeuralEMConfig(size=(24, 28), slots=2, hidden=8, window=8, reach=1, begin="seeds")
+    )
+    frame = torch.zeros(1, 1, 24, 28)
+    frame[..., 6:10, 6:10] = frame[..., 14:18, 18:22] = 1
+    gamma = torch.full((1, 2, 1, 24, 28), 0.1)
+    gamma[0, 0, :, :12] = gamma[0, 1, :, 12:] = 0.9
+    state = model.step(frame, frame, model.begin(gamma))
+    torch.nn.init.constant_(model.cell.move.bias, 0.3)
+    for _ in range(3):
+        before = state.found
+        state = model.imagine(state)
+        assert torch.equal(state.found, state.place[:, :2])
+        torch.testing.assert_close(state.found, before + state.place[:, 2:])
+        assert torch.equal(state.moved, state.logits)
+    # An error of the last place is an error of all moves that led to it.
+    moves = torch.autograd.grad(state.place[:, :2].sum(), model.cell.move.bias)[0]
+    assert (moves > 2.5 * len(state.place)).all()
+
+
 def test_a_share_of_the_loss_is_where_predictions_were_found():
     """A picture a pixel away costs nothing where it was found, and much where it was expected."""
     model = NeuralEM(NeuralEMConfig(size=(9, 9), hidden=3, slots=2, reach=1))
