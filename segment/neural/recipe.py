@@ -51,7 +51,7 @@ class Training:
 
     steps: int = 15  # E- and M-steps: frames of a sequence after the first
     looks: int = 0  # at a sequence's first frame, before these steps
-    own: int = 0  # the last of these steps, in which the model is fed with its own frames
+    own: int = 0  # so many last steps at most see the model's own frames, drawn for each update
     loss: Literal["last", "half", "all"] = "last"  # which steps count; half is the later half
     gamma_gradient: Literal["full", "loss", "none"] = "full"
     objective: Literal["two-term", "noisy-or"] = "two-term"
@@ -76,7 +76,7 @@ class Training:
 class Stage:
     """A part of the training with scenes of its own: `updates` long, of `steps`, at `rate`.
 
-    In the last `own` of the steps the model is fed with its own frames.
+    In the last of the steps, 0 to `own`, the model is fed with its own frames.
     """
 
     updates: int

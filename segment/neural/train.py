@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -154,7 +155,7 @@ class Trainer:
             batch.noisy,
             self.model.begin(batch.gamma),
             settings.gamma_gradient,
-            self.recipe.stage_of(self.update).own,
+            self._own_steps(),
         )
         first = first_counted(settings.loss, S)
         for t, (target, state) in enumerate(steps):
@@ -165,6 +166,15 @@ class Trainer:
                 total = total + loss.mean()
         mean: Tensor = total / (S - first)
         return mean
+
+    def _own_steps(self) -> int:
+        """How many steps of this update see frames of the model's own.
+
+        Drawn, since a model that knew when its own frames come would blur what it expects then.
+        """
+        most = self.recipe.stage_of(self.update).own
+        rng = np.random.default_rng((self.recipe.training.seed, self.update))
+        return int(rng.integers(most, endpoint=True))
 
     def look(self, loss: float) -> dict[str, float]:
         """Score the averaged weights on held-out scenes, and keep them if none were better."""

@@ -414,6 +414,22 @@ def test_a_model_may_be_fed_with_its_own_frames():
         list(model.unroll(*given, own=5))
 
 
+def test_how_many_own_frames_it_sees_is_drawn():
+    """Else it would know when they come, and blur what it expects from then on."""
+    table = {key: dict(value) for key, value in TINY.items()}
+    table["training"] |= {"steps": 5, "own": 3}
+    drawn = []
+    for _ in range(2):
+        trainer = Trainer(read_recipe(table))
+        drawn.append([])
+        for trainer.update in range(40):
+            drawn[-1].append(trainer._own_steps())
+    assert drawn[0] == drawn[1]
+    assert set(drawn[0]) == {0, 1, 2, 3}
+    table["training"]["own"] = 0
+    assert Trainer(read_recipe(table))._own_steps() == 0
+
+
 @pytest.mark.parametrize("has", [False, True])
 def test_bfloat16_is_for_processors_that_have_it(monkeypatch, has):
     """Others imitate it: a training took thirty times as long there."""
