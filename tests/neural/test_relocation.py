@@ -6,10 +6,14 @@ import numpy as np
 import pytest
 import torch
 
+from segment.neural.batches import HELD_OUT, make_batch
 from segment.neural.config import NeuralEMConfig
+from segment.neural.evaluate import evaluate
 from segment.neural.model import NeuralEM
 from segment.neural.recipe import RecipeError, read_recipe
 from segment.neural.relocation import relocation
+from segment.neural.weights import load_weights
+from segment.neural.zoo import find, recipe_of
 from tests.neural import reference
 
 WINDOW = 16
@@ -148,3 +152,20 @@ def test_it_is_for_windows():
     for model in ({}, {"window": 16, "pixels": "gaussian"}):
         with pytest.raises(RecipeError, match="relocate is for slots with a window"):
             read_recipe({"model": {"relocate": True, "size": [28, 28], **model}})
+
+
+def test_slots_that_begin_in_one_corner_find_all_balls():
+    """The weights that ship; without relocation a window stays where it began."""
+    model = load_weights(find("r-nem-balls") / "weights.safetensors")
+    recipe = recipe_of(find("r-nem-balls"))
+    scenes = recipe.stage_of(recipe.training.updates - 1).scenes
+    batch = make_batch(recipe, scenes, (3, HELD_OUT), 10, steps=8)
+    rows, columns = torch.arange(64)[:, None], torch.arange(64)
+    corner = (rows < 12) & (columns < 12)
+    gamma = torch.where(corner, 0.2, 1e-6).expand(10, 5, 1, 64, 64)
+    batch = replace(batch, gamma=gamma)
+    found = {}
+    for relocate in (False, True):
+        model.config = replace(model.config, relocate=relocate)
+        found[relocate] = evaluate(model, batch).ari[:, -1].mean()
+    assert found[True] > 0.9 > 0.5 > found[False]
