@@ -80,7 +80,7 @@ class NeuralEM(nn.Module):
         Both are (B, C, H, W); at test time of a still picture they are the same. `shown`, as
         in `judge`.
         """
-        if self.config.relocate and state.place is not None:
+        if self.config.relocate:
             state = self._relocated(frame, state)
         error = state.gamma * (frame[:, None] - state.prediction)  # (B, K', C, H, W)
         B, K = error.shape[:2]
@@ -134,10 +134,12 @@ class NeuralEM(nn.Module):
 
     def _relocated(self, frame: Tensor, state: State) -> State:
         """Let a slot that nobody would miss begin anew where `frame` has unexpected light."""
+        if state.place is None:
+            return state  # no window has been anywhere yet
         seen = state.prediction if state.moved is None else state.moved.sigmoid()
         K = seen.shape[1] - self.config.background
         move = relocation(frame, seen[:, :K], self.config.window)
-        if move is None or state.place is None:
+        if move is None:
             return state
         mine = move.goes.flatten()[:, None]  # (B · K, 1)
         here = windows.on_pixels(move.place, self.config.window).repeat_interleave(K, dim=0)

@@ -72,6 +72,7 @@ def test_one_of_two_slots_on_an_object_goes_to_the_one_without(noise):
 
 
 def test_who_has_an_object_of_his_own_stays():
+    torch.manual_seed(0)
     one, other = disc(10, 12), disc(28, 33)
     frame = torch.from_numpy(np.maximum(one, other))[None, None]
     alone = torch.from_numpy(0.98 * one)[None, None, None]
