@@ -7,7 +7,14 @@ import torch
 
 from segment.errors import SegmentError
 
-__all__ = ["DeviceError", "has_bfloat16", "pick_device", "reduced_precision", "use_threads"]
+__all__ = [
+    "DeviceError",
+    "has_bfloat16",
+    "may_depend_on_values",
+    "pick_device",
+    "reduced_precision",
+    "use_threads",
+]
 
 
 class DeviceError(SegmentError):
@@ -29,6 +36,14 @@ def pick_device(device: str = "auto") -> torch.device:
         if (picked.index or 0) >= count:
             raise DeviceError(f"device is {device!r}, but torch sees {count} GPUs; take cpu")
     return picked
+
+
+def may_depend_on_values(x: torch.Tensor) -> bool:
+    """Whether a tensor's values may decide what is computed, which saves a processor work.
+
+    Of a GPU they would have to be waited for, and no compiler follows them.
+    """
+    return not (x.is_cuda or torch.compiler.is_compiling())
 
 
 def use_threads(threads: int) -> None:

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from segment.neural.device import may_depend_on_values
+
 __all__ = [
     "aligned",
     "bernoulli_loss",
@@ -67,9 +69,7 @@ def aligned(x: Tensor, logits: Tensor, reach: int, passes: int = 2) -> tuple[Ten
     padded = functional.pad(logits, (reach,) * 4, value=UNLIT)
     moves = 2 * reach + 1
     with torch.no_grad():
-        # To count what is lit waits for a GPU; a processor saves most of the work by it.
-        everywhere = x.is_cuda or torch.compiler.is_compiling()
-        search = _likeliest if everywhere else _likeliest_by_light
+        search = _likeliest_by_light if may_depend_on_values(x) else _likeliest
         chosen = search(x, padded.detach().float(), moves, passes)  # (B, K)
     shifts = torch.stack([reach - chosen // moves, reach - chosen % moves], dim=-1)
     return _cut(padded, chosen, moves, (H, W)), shifts

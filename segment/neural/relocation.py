@@ -6,6 +6,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from segment.neural.device import may_depend_on_values
+
 __all__ = ["Relocation", "relocation"]
 
 BLUR = 1 / 8  # of a window's side: spread of the Gaussian under which light is looked for
@@ -56,9 +58,7 @@ def _relocation(frame: Tensor, prediction: Tensor, window: int) -> Relocation | 
     missed, where = (down @ (light * nobody) @ right).flatten(1).max(dim=1)  # (B,)
     floor = seen.kthvalue(max(1, int(DARK * H * W)), dim=1).values
     wanted = missed > floor + LIT * (seen.amax(dim=1) - floor)
-    # To know whether there is any waits for a GPU; a processor saves most of the work by it.
-    everywhere = frame.is_cuda or torch.compiler.is_compiling()
-    if not everywhere and not wanted.any():
+    if may_depend_on_values(frame) and not wanted.any():
         return None
 
     alone = light[:, None] * nobody[:, None] * (1 / dark - 1)  # what only this slot expects
