@@ -7,6 +7,7 @@ import json
 import math
 import os
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -273,6 +274,7 @@ class Trainer:
         """Go on where a checkpoint of the same recipe stopped."""
         path = folder / CHECKPOINT
         try:
+            check_archive(path)
             document: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
             given = read_recipe(_tables(document["recipe"]))
         except Exception as error:  # whatever a damaged file makes of itself
@@ -491,6 +493,18 @@ def _tables(recipe: dict[str, Any]) -> dict[str, Any]:
         for stage in recipe["stages"]
     ]
     return {**recipe, "stages": stages}
+
+
+def check_archive(path: Path) -> None:
+    """Raise ValueError when a part of a checkpoint, a zip, is not what its CRC-32 says.
+
+    PyTorch writes the sums, but does not look at them when it loads.
+    """
+    if path.is_file():  # that it is missing is told by who loads it
+        with zipfile.ZipFile(path) as archive:
+            wrong = archive.testzip()
+        if wrong is not None:
+            raise ValueError(f"the checksum of {wrong} is wrong")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,7 +1,10 @@
 """A models/ folder on disk: weights that are checked before they are believed."""
 
+import hashlib
 import json
+import logging
 import os
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -22,6 +25,8 @@ __all__ = ["WEIGHTS", "ModelError", "build_model", "load_weights", "save_weights
 WEIGHTS = "weights.safetensors"
 FORMAT = "segment-neural-em"
 VERSION = 1
+
+log = logging.getLogger("segment.neural")
 
 
 class ModelError(SegmentError):
@@ -46,6 +51,7 @@ def save_weights(model: NeuralEM | SeededEM, path: str | Path, half: bool = Fals
     }
     dtype = torch.float16 if half else torch.float32
     tensors = {n: t.detach().to("cpu", dtype).contiguous() for n, t in model.state_dict().items()}
+    metadata["checksum"] = checksum(metadata, tensors)
     partial = path.with_name(path.name + ".part")
     try:
         save_file(tensors, partial, metadata)
@@ -55,7 +61,10 @@ def save_weights(model: NeuralEM | SeededEM, path: str | Path, half: bool = Fals
 
 
 def load_weights(path: str | Path) -> Any:
-    """Read a model back; ModelError unless the file is whole and ours."""
+    """Read a model back; ModelError unless the file is whole, as it was written, and ours.
+
+    Files from before weights had a checksum are read too, and the logger notes it.
+    """
     path = Path(path)
     if not path.is_file():
         raise ModelError(f"there are no weights at {path}")
@@ -73,6 +82,13 @@ def load_weights(path: str | Path) -> Any:
             f"the weights {path} have version {metadata.get('version')}, this Segment reads "
             f"{VERSION}; update Segment"
         )
+    if "checksum" not in metadata:
+        log.info("the weights %s carry no checksum: damage to them would not be seen", path)
+    elif metadata["checksum"] != checksum(metadata, tensors):
+        raise ModelError(
+            f"the weights {path} are damaged: their checksum is not that of their contents; "
+            "copy or train them again"
+        )
     model = build_model(_config(metadata.get("config", ""), path))
     wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     given = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
@@ -83,6 +99,18 @@ def load_weights(path: str | Path) -> Any:
         raise ModelError(f"the weights {path} hold values that are no numbers; train again")
     model.load_state_dict(tensors)
     return model.eval()
+
+
+def checksum(metadata: Mapping[str, str], tensors: Mapping[str, torch.Tensor]) -> str:
+    """Return BLAKE2b, in hex, over all that a file of weights holds, but the checksum itself."""
+    digest = hashlib.blake2b(digest_size=16)
+    told = {name: value for name, value in metadata.items() if name != "checksum"}
+    digest.update(json.dumps(told, sort_keys=True).encode())
+    for name in sorted(tensors):
+        tensor = tensors[name].contiguous()
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def _config(text: str, path: Path) -> NeuralEMConfig | SeededConfig:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from segment.errors import SegmentError
 from segment.neural.batches import HELD_OUT, TEST, TRAINING, ahead, make_batch
 from segment.neural.evaluate import evaluate
 from segment.neural.model import NeuralEM
@@ -18,6 +19,7 @@ from segment.neural.optimise import orthogonalise
 from segment.neural.recipe import read_recipe
 from segment.neural.train import Trainer, TrainingError, train
 from segment.neural.weights import WEIGHTS, ModelError, load_weights, save_weights
+from segment.neural.zoo import find, names
 
 TINY = {
     "model": {"hidden": 16, "slots": 2, "size": [14, 20]},
@@ -310,6 +312,57 @@ def test_damaged_and_foreign_weights_are_refused(tmp_path):
     save_weights(model, path)
     with pytest.raises(ModelError, match="no numbers"):
         load_weights(path)
+
+
+def test_a_flipped_bit_anywhere_in_weights_or_checkpoint_is_told(tmp_path):
+    settings = tiny(updates=2)
+    train(settings, tmp_path)
+    rng = np.random.default_rng(0)
+    for name, read in (
+        (WEIGHTS, load_weights),
+        ("checkpoint.pt", lambda path: Trainer(settings).resume(path.parent)),
+    ):
+        path = tmp_path / name
+        whole = path.read_bytes()
+        sound = load_weights(path).state_dict() if name == WEIGHTS else None
+        told = []
+        for at in rng.integers(len(whole), size=40):
+            data = bytearray(whole)
+            data[at] ^= 1 << int(rng.integers(8))
+            path.write_bytes(data)
+            try:
+                back = read(path)
+            except SegmentError as error:
+                told.append(str(error))
+                continue
+            # What is not told did no harm: a space in the header, a zip's date.
+            if sound is not None:
+                assert all(torch.equal(v, sound[k]) for k, v in back.state_dict().items())
+        assert len(told) >= 20
+        assert all(str(path) in line for line in told)
+        path.write_bytes(whole)
+
+
+def test_weights_from_before_checksums_are_read_with_a_note(tmp_path, caplog):
+    from safetensors import safe_open
+    from safetensors.torch import save_file
+
+    path = tmp_path / WEIGHTS
+    save_weights(NeuralEM(tiny().model), path)
+    with safe_open(path, "pt") as file:
+        metadata = {k: v for k, v in file.metadata().items() if k != "checksum"}
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    save_file(tensors, path, metadata)
+    with caplog.at_level("INFO", "segment"):
+        load_weights(path)
+    assert [str(path) in record.getMessage() for record in caplog.records] == [True]
+
+
+def test_every_model_that_ships_carries_its_checksum(caplog):
+    with caplog.at_level("INFO", "segment"):
+        for name in names():
+            load_weights(find(name) / WEIGHTS)
+    assert not caplog.records
 
 
 @pytest.mark.parametrize("patience", [0, 1])
