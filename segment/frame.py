@@ -16,12 +16,16 @@ class SequenceInfo:
     size : (height, width) of the frames, pixels.
     rate : frames per second, exact (30000/1001 stays so); the average if it varies.
     length : frames the sequence is expected to have, None when nobody knows.
+    first : number of the input's first frame; above 0 where pictures' names count from there.
+    step : from one frame's number to the next, where none is missing; above 1 where names are.
     """
 
     name: str
     size: tuple[int, int]
     rate: Fraction
     length: int | None = None
+    first: int = 0
+    step: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +35,8 @@ class Frame:
     Attributes
     ----------
     image : (H, W, C) uint8, RGB (C = 3) or grey (C = 1).
-    index : number of the frame in its input, 0 for the first; leaving frames out
-        (`--start`, `--every`) does not renumber the others.
+    index : number of the frame in its input: the one in a picture's name, else 0 for the first;
+        frames left out (`--start`, `--every`), lost or missing do not renumber the others.
     time : seconds since the input's first frame.
     sequence : what is common to all frames.
     region : (H, W) bool, where to look; None is everywhere.
@@ -40,6 +44,7 @@ class Frame:
     labels : (H, W) int32, 0 is background, None before a grouper.
     shadow : (H, W) bool, shadows on the background, None unless they were asked for. What a
         later stage makes foreground is foreground, whatever stands here.
+    file_name : of the picture in its folder; None where frames have no files of their own.
     """
 
     image: Image
@@ -50,3 +55,4 @@ class Frame:
     foreground: Mask | None = None
     labels: Labels | None = None
     shadow: Mask | None = None
+    file_name: str | None = None

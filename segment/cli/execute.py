@@ -28,7 +28,7 @@ def execute(plan: Plan, reporter: Reporter) -> RunReport:
     """
     plan.check_outputs()
     whole = RunReport()
-    with _library_messages(reporter):
+    with library_messages(reporter):
         for job in plan.jobs:
             report = _run_job(job, reporter)
             whole.sequences.append(report)
@@ -58,7 +58,7 @@ def _run_job(job: Job, reporter: Reporter) -> SequenceReport:
             finally:
                 report.damage = source.damage
             report.interrupted = stop.interrupted
-        record.finish(job, report.frames, report.damage)
+        record.finish(job, report.frames, report.damage, report.mapping)
     except InputError as error:
         report.error = error
     report.outputs = [path for path in job.outputs() if path.exists()]
@@ -74,6 +74,7 @@ def _drain(job: Job, source: FrameSource, report: SequenceReport, reporter: Repo
             if report.frames == 0:
                 reporter.begin(job.name, frame.sequence.length)
             report.frames += 1
+            report.mapping.add(frame)
             reporter.frame(job.name, report.frames, frame.sequence.length)
     if report.frames == 0:
         raise NoFrames(
@@ -155,7 +156,8 @@ class _Forward(logging.Handler):
 
 
 @contextlib.contextmanager
-def _library_messages(reporter: Reporter) -> Iterator[None]:
+def library_messages(reporter: Reporter) -> Iterator[None]:
+    """Let `reporter` tell what the library logs."""
     logger = logging.getLogger("segment")
     handler = _Forward(reporter)
     level = logger.level

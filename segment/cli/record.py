@@ -13,6 +13,7 @@ from segment.cli.plan import Job
 from segment.errors import OutputError
 from segment.export.files import make_folder, write_whole
 from segment.protocols import Damage
+from segment.video.mapping import Mapping
 
 NAME = "run.json"
 
@@ -26,8 +27,8 @@ def begin(job: Job) -> None:
         _write(folder, {**_signature(job), "complete": False})
 
 
-def finish(job: Job, frames: int, damage: Damage) -> None:
-    """Say that the run has come to its end."""
+def finish(job: Job, frames: int, damage: Damage, mapping: Mapping) -> None:
+    """Say that the run has come to its end, and which frames of the input it saw."""
     for link in job.exports:
         _write(
             link.folder(job.name),
@@ -35,6 +36,7 @@ def finish(job: Job, frames: int, damage: Damage) -> None:
                 **_signature(job),
                 "complete": True,
                 "frames": frames,
+                **mapping.as_dict(),
                 "lost": damage.lost,
                 "flagged": damage.flagged,
                 "reasons": damage.reasons,

@@ -7,6 +7,7 @@ from typing import Any
 from segment.cli.exits import DECODED_WITH_DAMAGE, INTERRUPTED, SOME_INPUTS_FAILED
 from segment.errors import SegmentError
 from segment.protocols import Damage
+from segment.video.mapping import Mapping
 
 
 @dataclass(slots=True)
@@ -22,6 +23,7 @@ class SequenceReport:
     error : why the input failed, None if it did not.
     already : True when an earlier run had finished it and `--resume` left it alone.
     interrupted : True when a live source was ended by Ctrl-C.
+    mapping : which frames of the input they were, by number and, for pictures, by name.
     """
 
     name: str
@@ -32,6 +34,7 @@ class SequenceReport:
     error: SegmentError | None = None
     already: bool = False
     interrupted: bool = False
+    mapping: Mapping = field(default_factory=Mapping)
 
     def as_dict(self) -> dict[str, Any]:
         return {

@@ -52,12 +52,19 @@ def score(masks: Path, truth: Path, as_json: bool, skip: int, groups: bool, obje
     """
     if groups and objects:
         raise click.UsageError("--groups and --objects measure different things; give one of them")
-    if objects:
-        _score_objects(masks, truth, as_json, skip)
-        return
-    if groups:
-        _score_groups(masks, truth, as_json)
-        return
+    from segment.cli.execute import library_messages
+    from segment.cli.progress import Plain
+
+    with library_messages(Plain()):
+        if objects:
+            _score_objects(masks, truth, as_json, skip)
+        elif groups:
+            _score_groups(masks, truth, as_json)
+        else:
+            _score_masks(masks, truth, as_json, skip)
+
+
+def _score_masks(masks: Path, truth: Path, as_json: bool, skip: int) -> None:
     from segment.scores import mean_of, score_sequences
 
     scores = score_sequences(masks, truth, skip=skip)

@@ -22,8 +22,9 @@ CATEGORY = {"id": 1, "name": "object", "supercategory": "object"}
 class CocoFile(FileSink):
     """`objects.json`: for every object in every frame RLE, bbox, area and track_id.
 
-    Memory stays constant: annotations go to the file as they come, and the list of
-    images, which stands behind them, waits in a temporary file.
+    An image's `file_name` is the picture's own in a folder of pictures; frames of other inputs are
+    called as in `masks/`. Memory stays constant: annotations go to the file as they come, and the
+    list of images, which stands behind them, waits in a temporary file.
     """
 
     output = "objects.json"
@@ -58,7 +59,7 @@ class CocoFile(FileSink):
             "id": self._frames + 1,
             "width": width,
             "height": height,
-            "file_name": f"{frame.index:06}.png",
+            "file_name": frame.file_name or f"{frame.index:06}.png",
             "frame_index": frame.index,
             "time": frame.time,
         }

@@ -14,7 +14,8 @@ class MotText(TextSink):
     """`mot.txt`: `frame,id,left,top,width,height,1,-1,-1,-1` for each object in each frame.
 
     As that format has it, frames count from 1 and a box's first pixel is 1; so `frame` is the
-    number in the input plus one. The confidence is always 1, and there is no place in the world.
+    number in the input plus one, and of pictures whose names count from 1 (or are a later part of
+    those) the number itself. The confidence is always 1, and there is no place in the world.
     """
 
     output = "mot.txt"
@@ -25,6 +26,7 @@ class MotText(TextSink):
 
     def _add(self, frame: Frame) -> None:
         assert self._file is not None
+        number = frame.index + (0 if frame.sequence.first else 1)
         for thing in objects_of(labels_of(frame)):
             box = f"{thing.x + 1},{thing.y + 1},{thing.width},{thing.height}"
-            self._file.write(f"{frame.index + 1},{thing.id},{box},1,-1,-1,-1\n")
+            self._file.write(f"{number},{thing.id},{box},1,-1,-1,-1\n")

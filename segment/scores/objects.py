@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from segment.arrays import Labels
 from segment.errors import NoFrames, UnreadableInput
 from segment.scores.pairing import ID_NAMES, LABEL_NAMES, find, pair
-from segment.scores.sequences import numbered
+from segment.scores.places import Places, places_of, shift_between
+from segment.scores.sequences import numbered, numbers_of
 from segment.scores.tracks import TrackScore
 from segment.video import open_frames
 
@@ -175,7 +176,9 @@ def _boxes(root: Path) -> tuple[str, Generator[tuple[int, Boxes], None, None]]:
         )
     name = sequences[0].resolve().parent.name
     if labels:
-        return name, ((number, boxes_of(one)) for number, one in _read(labels[0]))
+        # MOT counts from 1, and so do the labels of pictures whose names do.
+        shift = -1 if places_of(labels[0]).first else 0
+        return name, ((number, boxes_of(one)) for number, one in _read(labels[0], shift))
     return name, _lines(texts[0])
 
 
@@ -191,7 +194,10 @@ def _lines(path: Path) -> Generator[tuple[int, Boxes], None, None]:
 
 def _score(labels: Path, truth: Path, skip: int) -> TrackScore:
     score = TrackScore()
-    with closing(_read(labels)) as ours, closing(_read(truth)) as theirs:
+    places = places_of(labels)
+    have, wanted_numbers = numbers_of(labels, places), numbers_of(truth, Places())
+    shift = shift_between(labels.name, have, wanted_numbers, places)
+    with closing(_read(labels, shift)) as ours, closing(_read(truth)) as theirs:
         mine = next(ours, None)
         for number, wanted in theirs:
             while mine is not None and mine[0] < number:
@@ -207,8 +213,8 @@ def _score(labels: Path, truth: Path, skip: int) -> TrackScore:
     return score
 
 
-def _read(path: Path) -> Generator[tuple[int, Labels], None, None]:
-    """Yield number and labels (H, W) int32 of each frame, numbers rising."""
+def _read(path: Path, shift: int = 0) -> Generator[tuple[int, Labels], None, None]:
+    """Yield number (and `shift`) and labels (H, W) int32 of each frame, numbers rising."""
     if path.is_dir():
         import cv2
 
@@ -218,13 +224,13 @@ def _read(path: Path) -> Generator[tuple[int, Labels], None, None]:
                 raise UnreadableInput(f"{file} cannot be read as a picture")
             if picture.ndim != 2:
                 raise UnreadableInput(f"{file} is a colour picture, wanted one number a pixel")
-            yield number, np.asarray(picture, np.int32)
+            yield number + shift, np.asarray(picture, np.int32)
         return
     with open_frames(path) as frames:
         for frame in frames:
             if frame.image.shape[2] != 1:
                 raise UnreadableInput(f"{path} is in colour, wanted one number a pixel")
-            yield frame.index, frame.image[:, :, 0].astype(np.int32)
+            yield frame.index + shift, frame.image[:, :, 0].astype(np.int32)
         if frames.damage.lost:
             raise UnreadableInput(
                 f"{path} is damaged, {frames.damage.lost} frames are lost: which of the others "

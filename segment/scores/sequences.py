@@ -1,6 +1,5 @@
 """Masks in files against truth in files, sequence by sequence."""
 
-import re
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -15,14 +14,13 @@ from segment.arrays import Mask
 from segment.errors import NoFrames, UnreadableInput
 from segment.scores.change import MEASURES, ChangeScore
 from segment.scores.pairing import pair
+from segment.scores.places import Places, check_missing, places_of, shift_between
 from segment.video import open_frames
 from segment.video.images import PICTURES
+from segment.video.numbers import number_in
 from segment.video.source import natural
 
 Grey = NDArray[np.uint8]
-
-# CDnet calls frames in000001, gt000001 and bin000001, and counts them from 1.
-_CDNET = re.compile(r"(?:in|gt|bin)(\d+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +58,10 @@ def score_sequences(masks: str | Path, truth: str | Path, skip: int = 1) -> list
 
     Frames belong together by number: of videos the order counts, from 0; of pictures the last
     number in the name, less one in CDnet's `gt000001`, `in000001` and `bin000001`, which count
-    from 1; of pictures without numbers the order. A folder of masks may hold every n-th frame,
-    from anywhere to anywhere; then the frames that both have are scored. Other gaps are errors.
+    from 1; of pictures without numbers the order. The `run.json` beside our own `masks/` and
+    `masks.mkv` says which frames of the input they are. Masks may be of every n-th frame, from
+    anywhere to anywhere, or lack what the input lacks by that file; then the frames that both have
+    are scored, and the log is told. Other gaps are errors.
 
     In masks, values from 128 up are foreground: 127 is OpenCV's shadow. Masks of 0 and 1 are
     refused. Raises `UnreadableInput` and `NoFrames`.
@@ -86,7 +86,11 @@ def _score(name: str, masks: Path, truth: Path, skip: int) -> SequenceScore:
     score = ChangeScore()
     frames = of = 0
     missing: list[int] = []
-    with closing(_read(masks)) as ours, closing(_read(truth)) as theirs:
+    places = places_of(masks)
+    have = numbers_of(masks, places)
+    shift = shift_between(name, have, numbers_of(truth, Places()), places)
+    named = Places(pictures=places.pictures)
+    with closing(_read(masks, places, shift)) as ours, closing(_read(truth, named)) as theirs:
         mask = next(ours, None)
         for number, labels in theirs:
             if number < skip:
@@ -102,13 +106,12 @@ def _score(name: str, masks: Path, truth: Path, skip: int) -> SequenceScore:
             except ValueError as error:
                 raise UnreadableInput(f"{masks} and {truth}, frame {number}: {error}") from None
             frames += 1
-    if missing and not _is_regular(masks):
-        some = ", ".join(map(str, missing[:5])) + (", ..." if len(missing) > 5 else "")
-        raise UnreadableInput(
-            f"{masks} has no mask for {len(missing)} of the {of} frames of {truth}: {some}"
-        )
     if not frames:
-        raise NoFrames(f"{masks} and {truth} have no frame in common from frame {skip} on")
+        raise NoFrames(
+            f"{masks} and {truth} have no frame in common from frame {skip} on; masks are "
+            f"numbered {_span(have)}, the truth {_span(numbers_of(truth, Places()))}"
+        )
+    check_missing(masks, truth, missing, of, explained=_is_regular(masks, have, places))
     return SequenceScore(name, frames, of, score)
 
 
@@ -118,23 +121,38 @@ def _as_mask(values: Grey) -> Mask:
     return values >= 128
 
 
-def _is_regular(masks: Path) -> bool:
-    """Whether the pictures in a folder are every n-th frame of some range."""
-    if not masks.is_dir():
-        return False
-    numbers = [number for number, _ in numbered(masks)]
-    return len({after - before for before, after in pairwise(numbers)}) <= 1
+def _span(numbers: Sequence[int]) -> str:
+    return f"{numbers[0]} to {numbers[-1]}" if numbers else "not at all"
 
 
-def _read(path: Path) -> Generator[tuple[int, Grey], None, None]:
-    """Yield number and grey values (H, W) uint8 of each frame, numbers rising."""
-    return _read_pictures(path) if path.is_dir() else _read_video(path)
+def _is_regular(masks: Path, numbers: Sequence[int], places: Places) -> bool:
+    """Whether masks are every n-th frame of some range, or all that a whole run has seen."""
+    if places.numbers is not None:
+        return tuple(numbers) == places.numbers
+    return masks.is_dir() and len({after - before for before, after in pairwise(numbers)}) <= 1
 
 
-def _read_pictures(folder: Path) -> Generator[tuple[int, Grey], None, None]:
+def numbers_of(path: Path, places: Places) -> Sequence[int]:
+    """Return the numbers of the frames of a folder or video, without reading its pixels."""
+    if path.is_dir():
+        return [number for number, _ in numbered(path)]
+    if places.numbers is not None:
+        return places.numbers
+    with open_frames(path) as frames:
+        return range(frames.info.length or 0)
+
+
+def _read(path: Path, places: Places, shift: int = 0) -> Generator[tuple[int, Grey], None, None]:
+    """Yield number (and `shift`) and grey values (H, W) uint8 of each frame, numbers rising."""
+    read = _read_pictures if path.is_dir() else _read_video
+    for number, values in read(path, places):
+        yield number + shift, values
+
+
+def _read_pictures(folder: Path, places: Places) -> Generator[tuple[int, Grey], None, None]:
     import cv2
 
-    for number, path in numbered(folder):
+    for number, path in numbered(folder, places):
         picture = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
         if picture is None:
             raise UnreadableInput(f"{path} cannot be read as a picture")
@@ -146,11 +164,18 @@ def _read_pictures(folder: Path) -> Generator[tuple[int, Grey], None, None]:
         yield number, np.asarray(picture, np.uint8)
 
 
-def numbered(folder: Path) -> list[tuple[int, Path]]:
-    """Return the pictures of a folder with their frames' numbers, rising."""
+def numbered(folder: Path, places: Places | None = None) -> list[tuple[int, Path]]:
+    """Return the pictures of a folder with their frames' numbers, rising.
+
+    Pictures that are called like those of an input whose names count nothing have the numbers
+    that `places` gives them.
+    """
     paths = [path for path in folder.iterdir() if path.suffix.lower() in PICTURES]
     paths = sorted((path for path in paths if path.is_file()), key=lambda path: natural(path.name))
-    numbers = [_number(path.stem) for path in paths]
+    given = places.pictures if places is not None else {}
+    if given and paths and all(path.stem in given for path in paths):
+        return sorted((given[path.stem], path) for path in paths)
+    numbers = [number_in(path.stem) for path in paths]
     known = [number for number in numbers if number is not None]
     if not known:
         return list(enumerate(paths))
@@ -163,24 +188,26 @@ def numbered(folder: Path) -> list[tuple[int, Path]]:
     return sorted(zip(known, paths, strict=True))
 
 
-def _number(stem: str) -> int | None:
-    if cdnet := _CDNET.fullmatch(stem):
-        return int(cdnet[1]) - 1
-    digits: list[str] = re.findall(r"\d+", stem)
-    return int(digits[-1]) if digits else None
-
-
-def _read_video(path: Path) -> Generator[tuple[int, Grey], None, None]:
+def _read_video(path: Path, places: Places) -> Generator[tuple[int, Grey], None, None]:
     import cv2
 
+    count = 0
     with open_frames(path) as frames:
-        for frame in frames:
+        for count, frame in enumerate(frames, 1):
             values = frame.image[:, :, 0]
             if frame.image.shape[2] == 3:
                 values = np.asarray(cv2.cvtColor(frame.image, cv2.COLOR_RGB2GRAY), np.uint8)
-            yield frame.index, values
+            if places.numbers is None:
+                yield frame.index, values
+            elif count <= len(places.numbers):
+                yield places.numbers[count - 1], values
         if frames.damage.lost:
             raise UnreadableInput(
                 f"{path} is damaged, {frames.damage.lost} frames are lost: which of the others "
                 "is which cannot be told"
             )
+    if places.numbers is not None and count != len(places.numbers):
+        raise UnreadableInput(
+            f"{path} holds {count} frames, but the run.json beside it tells of "
+            f"{len(places.numbers)}: they are of two runs"
+        )

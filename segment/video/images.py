@@ -1,9 +1,11 @@
 """Pictures as frames: a folder in natural order, or a single picture."""
 
 import logging
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from numpy.typing import NDArray
 from segment.arrays import Image
 from segment.errors import UnreadableInput
 from segment.frame import Frame, SequenceInfo
+from segment.video.numbers import Runs, frame_numbers
 from segment.video.source import Source, check_rate, natural
 
 log = logging.getLogger("segment.video")
@@ -35,10 +38,14 @@ VIDEOS = frozenset(_VIDEOS.split())
 class ImageFolder(Source):
     """The pictures of a folder, one frame each, in natural order, read when their turn comes.
 
+    A frame's number is the one in its picture's name, where names count frames; see
+    `segment.video.numbers`. Otherwise pictures are counted from 0. What is missing or cannot be
+    read keeps its place: its number and its time.
+
     Parameters
     ----------
     path : the folder. Folders inside it and files of other kinds are left out.
-    rate : frames per second; pictures do not say.
+    rate : pictures per second, which they do not say.
     name : of the sequence; the folder's own if None.
 
     Every picture that can be read is a frame, (H, W, 3) RGB or (H, W, 1) grey uint8 as the first
@@ -61,24 +68,43 @@ class ImageFolder(Source):
                 f"({self.paths[0].name} is the first)"
             )
         self._channels = first.shape[2]
+        numbers = frame_numbers([path.stem for path in self.paths])
+        self.numbers = list(range(len(self.paths))) if numbers is None else numbers
         self.info = SequenceInfo(
             name=name or folder.resolve().name or "folder",
             size=(first.shape[0], first.shape[1]),
             rate=exact,
             length=len(self.paths),
+            first=self.numbers[0],
+            step=math.gcd(*(after - before for before, after in pairwise(self.numbers))) or 1,
         )
 
+    def _tell_gaps(self) -> None:
+        places = range(self.numbers[0], self.numbers[-1] + 1, self.info.step)
+        if len(places) > len(self.numbers):
+            log.info(
+                "%s: no pictures have the numbers between %s (%d are there of %d); "
+                "the others keep theirs",
+                self.info.name,
+                str(Runs(self.numbers)).replace(" ", " and "),
+                len(self.numbers),
+                len(places),
+            )
+
     def _frames(self) -> Iterator[Frame]:
-        index = 0
-        for path in self.paths:
+        self._tell_gaps()
+        first, pace = self.info.first, self.info.step * self.info.rate
+        for index, path in zip(self.numbers, self.paths, strict=True):
+            time = float((index - first) / pace)
+            if not self._is_wanted(index, time):
+                continue
             try:
                 image = read_picture(path)
             except UnreadableInput as error:
                 self.damage.lost += 1
                 self.damage.note(str(error))
                 continue
-            yield Frame(self._fit(image, path), index, float(index / self.info.rate), self.info)
-            index += 1
+            yield Frame(self._fit(image, path), index, time, self.info, file_name=path.name)
 
     def _fit(self, image: Image, path: Path) -> Image:
         if image.shape[2] != self._channels:
@@ -116,7 +142,7 @@ class Picture(Source):
         )
 
     def _frames(self) -> Iterator[Frame]:
-        yield Frame(read_picture(self._path), 0, 0.0, self.info)
+        yield Frame(read_picture(self._path), 0, 0.0, self.info, file_name=self._path.name)
 
 
 def read_picture(path: Path) -> Image:

@@ -52,7 +52,9 @@ def _between(frames: Iterable[Frame], start: Position, stop: Position) -> Iterat
 
 
 def every(frames: Iterable[Frame], n: int) -> Iterator[Frame]:
-    """Pass on the first frame and then each n-th; they keep their numbers and times.
+    """Pass on the first frame and then each n-th by its number; numbers and times stay.
+
+    A frame that is missing does not shift which of the others are passed on.
 
     The rate becomes the rate / n, so that what is written plays at the speed of the scene.
     """
@@ -64,13 +66,15 @@ def every(frames: Iterable[Frame], n: int) -> Iterator[Frame]:
 def _every(frames: Iterable[Frame], n: int) -> Iterator[Frame]:
     known: SequenceInfo | None = None
     thinned: SequenceInfo | None = None
-    for count, frame in enumerate(frames):
-        if count % n:
+    first: int | None = None
+    for frame in frames:
+        first = frame.index if first is None else first
+        if (frame.index - first) // frame.sequence.step % n:
             continue
         if frame.sequence is not known or thinned is None:
             known = frame.sequence
             length = None if known.length is None else -(-known.length // n)
-            thinned = replace(known, rate=known.rate / n, length=length)
+            thinned = replace(known, rate=known.rate / n, length=length, step=known.step * n)
         yield replace(frame, sequence=thinned)
 
 
@@ -140,7 +144,7 @@ def _length_between(info: SequenceInfo, start: Position, stop: Position) -> int 
 
     def number(position: int | Fraction | float) -> int:
         if isinstance(position, int):
-            return position
+            return max(0, -(-(position - info.first) // info.step))
         # 0.2 s at 25 frames per second is frame 5, though 0.2 is a little more as a float.
         exact = Fraction(position).limit_denominator(1_000_000)
         return math.ceil(exact * info.rate)

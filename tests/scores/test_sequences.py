@@ -236,3 +236,66 @@ def test_real_sequences_agree_with_an_independent_count(shared_data, tmp_path):
         assert score.score.pwc == pytest.approx(100 * (fp + fn) / counts.sum(), abs=1e-9)
         assert score.score.f == pytest.approx(2 * tp / max(1, 2 * tp + fp + fn), abs=1e-9)
         assert score.score.fpr == pytest.approx(fp / (fp + tn), abs=1e-9)
+
+
+def run_of(folder, numbers, **more):
+    """Say in a run.json that the masks in `folder` are the frames `numbers`."""
+    content = {"complete": True, "numbers": numbers, "first": 0, **more}
+    (folder / "run.json").write_text(json.dumps(content))
+
+
+def test_what_the_input_lacks_is_told_and_not_scored(tmp_path, caplog):
+    masks, truth = drawn(9)
+    folder = pictures(tmp_path / "out" / "masks", grey(masks))
+    (folder / "000004.png").unlink()
+    kept = np.arange(9) != 4
+    film = video(tmp_path / "film" / "masks.mkv", grey(masks[kept]))
+    theirs = pictures(tmp_path / "truth", truth)
+    for place in (folder.parent, film.parent):
+        run_of(place, "0-3 5-8")
+
+    for ours in (folder, film):
+        caplog.clear()
+        with caplog.at_level(logging.WARNING, "segment.scores"):
+            (score,) = score_sequences(ours, theirs)
+        assert "no mask for 1 of the 8 frames" in caplog.text
+        assert (score.frames, score.of) == (7, 8)
+        kept[0] = False
+        assert score.score.f == pytest.approx(f_of(masks[kept], truth[kept]), abs=1e-12)
+        kept[0] = True
+
+    (folder / "000005.png").unlink()  # of this the run says nothing
+    with pytest.raises(UnreadableInput, match="for 2 of the 8 frames"):
+        score_sequences(folder, theirs)
+    run_of(film.parent, "0-8")
+    with pytest.raises(UnreadableInput, match="tells of 9"):
+        score_sequences(film, theirs)
+
+
+def test_masks_that_count_from_one_fit_a_truth_that_counts_from_zero(tmp_path, caplog):
+    masks, truth = drawn(9)
+    ours = pictures(tmp_path / "masks", grey(masks), begin=1)
+    theirs = [pictures(tmp_path / "truth", truth), video(tmp_path / "truth.mkv", truth)]
+    for other in theirs:
+        with caplog.at_level(logging.WARNING, "segment.scores"):
+            (score,) = score_sequences(ours, other, skip=0)
+        assert "numbered 1 to 9 and the truth 0 to 8" in caplog.text
+        assert score.score.f == pytest.approx(f_of(masks, truth), abs=1e-12)
+    # A run that says that frame 0 was left out is believed.
+    run_of(tmp_path, "1-9")
+    (score,) = score_sequences(ours, theirs[0])
+    assert score.score.f == pytest.approx(f_of(masks[:8], truth[1:]), abs=1e-12)
+
+
+def test_truth_called_like_pictures_that_count_nothing_is_paired_by_their_names(tmp_path):
+    masks, truth = drawn(4)
+    names = ["ant.png", "bee.png", "cow.png", "dog.png"]
+    ours = pictures(tmp_path / "out" / "masks", grey(masks))
+    run_of(ours.parent, "0-3", pictures=names)
+    (tmp_path / "truth").mkdir()
+    for t in (0, 2, 3):  # the bee has no truth
+        assert cv2.imwrite(str(tmp_path / "truth" / names[t]), truth[t])
+
+    (score,) = score_sequences(ours, tmp_path / "truth", skip=0)
+
+    assert score.score.f == pytest.approx(f_of(masks[[0, 2, 3]], truth[[0, 2, 3]]), abs=1e-12)

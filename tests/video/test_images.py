@@ -61,7 +61,8 @@ def test_broken_pictures_are_counted_and_named(tmp_path):
         frames = list(source)
 
     np.testing.assert_array_equal([frame.image for frame in frames], images[[1, 2, 4]])
-    assert [frame.index for frame in frames] == [0, 1, 2]
+    assert [frame.index for frame in frames] == [1, 2, 4]
+    assert [frame.time for frame in frames] == [1 / 25, 2 / 25, 4 / 25]
     assert source.damage.lost == 2
     assert "0.png: is empty" in source.damage.reasons[0]
     assert "3.png" in source.damage.reasons[1]
