@@ -14,10 +14,11 @@ LEANS_ON = {
     "arrays": (set(), {"numpy"}),
     "errors": (set(), set()),
     "threads": (set(), set()),
+    "turns": (set(), set()),
     "frame": ({"arrays"}, set()),
     "protocols": ({"arrays", "frame"}, set()),
     "background": (
-        {"arrays", "errors", "threads"},
+        {"arrays", "errors", "threads", "turns"},
         {"numpy", "numba", "llvmlite", "cv2", "safetensors"},
     ),
     "mixture": ({"errors", "threads"}, {"numpy", "numba", "llvmlite", "scipy", "matplotlib"}),
@@ -27,7 +28,7 @@ LEANS_ON = {
     ),
     "masks": ({"arrays"}, {"numpy", "cv2", "skimage", "scipy"}),
     "grouping": (
-        {"arrays", "errors", "masks", "mixture", "neural"},
+        {"arrays", "errors", "masks", "mixture", "neural", "turns"},
         {"numpy", "numba", "cv2", "skimage", "scipy"},
     ),
     "video": ({"arrays", "errors", "frame", "protocols"}, {"numpy", "av", "cv2"}),

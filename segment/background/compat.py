@@ -15,6 +15,7 @@ from segment.arrays import Mask
 from segment.background import checks
 from segment.background.inputs import check_image
 from segment.background.posterior import PosteriorSubtractor
+from segment.turns import one_at_a_time
 
 __all__ = ["CompatibleSubtractor", "createBackgroundSubtractor"]
 
@@ -32,6 +33,7 @@ def createBackgroundSubtractor(
     return CompatibleSubtractor(history, varThreshold, detectShadows)
 
 
+@one_at_a_time("apply", "getBackgroundImage", "clear", "save", "read")
 class CompatibleSubtractor:
     """MOG2's methods and values on `PosteriorSubtractor`. It does not inherit from cv2's class.
 

@@ -21,6 +21,7 @@ from segment.background.inputs import (
     grey_levels,
 )
 from segment.background.state import Saved
+from segment.turns import one_at_a_time
 
 __all__ = ["GaussianMixtureSubtractor"]
 
@@ -39,6 +40,7 @@ _GAP = 80
 _PAGE = 1 << 21
 
 
+@one_at_a_time("apply", "background", "spread", "posterior", "shadows")
 class GaussianMixtureSubtractor(Guided, Saved):
     """Up to `components` Gaussians at every pixel, followed online by EM.
 

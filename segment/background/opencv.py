@@ -7,10 +7,12 @@ import numpy as np
 from segment.arrays import Image, Mask
 from segment.background import checks
 from segment.background.inputs import check_image, check_like_before
+from segment.turns import one_at_a_time
 
 __all__ = ["OpenCVSubtractor"]
 
 
+@one_at_a_time("apply", "background", "shadows")
 class OpenCVSubtractor:
     """OpenCV's MOG2 or KNN, as they are.
 

@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 
 from segment.background.inputs import MOST_CHANNELS, grey_levels
 from segment.errors import BadState, OutputError
+from segment.turns import one_at_a_time
 
 __all__ = ["FORMAT", "VERSION", "Saved"]
 
@@ -61,6 +62,7 @@ class _Content:
     values: dict[str, Any] = field(default_factory=dict)
 
 
+@one_at_a_time("save", "copy", "__getstate__")
 class Saved:
     """Saving, loading, copying and pickling, for a subtractor that inherits them.
 

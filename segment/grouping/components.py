@@ -7,8 +7,10 @@ import numpy as np
 from segment.arrays import Image, Labels, Mask, check_image, check_mask
 from segment.errors import MissingForeground
 from segment.grouping.identity import IdentityTracker
+from segment.turns import one_at_a_time
 
 
+@one_at_a_time("group")
 class ConnectedComponents:
     """Every 8-connected piece of foreground is an object, and keeps its id while it is followed.
 

@@ -13,6 +13,7 @@ from segment.grouping.mixing import Mixture, Window, mix, without
 from segment.grouping.pieces import Pieces, gap, histogram, slices
 from segment.grouping.regions import Floats, Integers
 from segment.grouping.watershed import Watershed
+from segment.turns import one_at_a_time
 
 __all__ = ["MovingLayers", "is_compact"]
 
@@ -24,6 +25,7 @@ _SLIGHT, _STRONG = 1.05, 1.5  # how much wider than its waist a bulge is
 _COMPACT = 0.9  # least share of its convex hull that a compact thing fills
 
 
+@one_at_a_time("group")
 class MovingLayers:
     """The foreground is a mixture of layers: objects known by place, shape and colour, that move.
 

@@ -10,11 +10,13 @@ from segment.grouping.features import Mixtures, describe
 from segment.grouping.identity import IdentityTracker
 from segment.grouping.pictures import hierarchy, judges
 from segment.grouping.pictures.hierarchy import Hierarchy
+from segment.turns import one_at_a_time
 
 LARGEST = 200_000
 """Pixels of the picture that is worked on: what is larger is halved or so, and refined after."""
 
 
+@one_at_a_time("group")
 class MixtureGrouper:
     """Groups of pixels that look alike and lie together, found without labels.
 

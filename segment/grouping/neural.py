@@ -13,6 +13,7 @@ from segment.grouping.mixing import Window
 from segment.grouping.pieces import Pieces, gap
 from segment.grouping.regions import Integers
 from segment.neural.seeded.windows import around, cut, enlarged
+from segment.turns import one_at_a_time
 
 if TYPE_CHECKING:
     from segment.neural.seeded.loaded import LoadedSeeded
@@ -38,6 +39,7 @@ _KNOWN = 15  # frames alone after which a layer is somebody for certain
 Box = tuple[int, int, int, int]
 
 
+@one_at_a_time("group")
 class NeuralGrouper(MovingLayers):
     """Moving layers that ask a trained network where to begin and what to let go.
 

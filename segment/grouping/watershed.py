@@ -7,10 +7,12 @@ from segment.arrays import Image, Labels, Mask, check_image, check_mask
 from segment.errors import MissingForeground
 from segment.grouping.components import ConnectedComponents
 from segment.grouping.identity import IdentityTracker
+from segment.turns import one_at_a_time
 
 __all__ = ["Watershed"]
 
 
+@one_at_a_time("group")
 class Watershed:
     """Every bulge of the foreground is an object: pieces are cut where they are narrow.
 

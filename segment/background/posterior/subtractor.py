@@ -24,6 +24,7 @@ from segment.background.posterior.camera import Camera
 from segment.background.posterior.kernels import settings as places
 from segment.background.posterior.learned import scratch
 from segment.background.posterior.parameters import all_parameters, check_parameters
+from segment.turns import one_at_a_time
 
 __all__ = ["PosteriorSubtractor"]
 
@@ -46,6 +47,7 @@ _NO_BYTES = np.empty(0, np.uint8)
 _NO_NUMBERS = np.empty(0, np.float32)
 
 
+@one_at_a_time("apply", "background", "spread", "posterior", "shadows")
 class PosteriorSubtractor(Camera):
     """A mixture of Gaussians at every pixel whose evidence is pooled before it is judged.
 
