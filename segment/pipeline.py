@@ -11,7 +11,7 @@ nothing is computed before somebody asks for the next frame:
 import contextlib
 import queue
 import threading
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -168,8 +168,10 @@ def _closing(frames: Iterable[Frame]) -> Iterator[None]:
     try:
         yield
     finally:
-        if isinstance(frames, Generator):
-            frames.close()
+        close = getattr(frames, "close", None)
+        # A generator, or what behaves like one; a source is closed by who has opened it.
+        if close is not None and isinstance(frames, Iterator):
+            close()
 
 
 def _within(mask: Mask, region: Mask | None) -> Mask:

@@ -4,9 +4,11 @@ import csv
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -910,3 +912,23 @@ def test_group_follows_what_moves(tmp_path):
     assert result.exit_code == 0, result.stderr
     rows = (tmp_path / "out" / "clip" / "mot.txt").read_text().split()
     assert {row.split(",")[1] for row in rows[-5:]} == {rows[-1].split(",")[1]}
+
+
+@pytest.mark.parametrize(
+    "chain",
+    [
+        "subtract-mixture export {out} --overwrite",
+        "subtract-mixture export {out} --as masks --as overlay --overwrite",
+        "subtract-mixture clean group-components export {out} --as labels --as masks --overwrite",
+    ],
+)
+def test_an_error_on_the_first_frame_closes_what_stands_before_it(chain, clip, tmp_path):
+    """A file was closed while a thread read it: SIGSEGV, most times."""
+    for _ in range(4):
+        folder = tmp_path / "out" / clip.stem
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "masks").write_text("in the way")
+        with pytest.raises(OutputError):
+            segment.run(f"read {clip} {chain.format(out=tmp_path / 'out')}")
+        assert not [t.name for t in threading.enumerate() if t.name.startswith("segment-read")]
+        shutil.rmtree(tmp_path / "out")

@@ -10,6 +10,7 @@ from typing import Any
 
 from segment import pipeline
 from segment.cli import record
+from segment.cli.chain import close
 from segment.cli.plan import Job, Plan
 from segment.cli.progress import Reporter
 from segment.cli.report import RunReport, SequenceReport
@@ -89,21 +90,17 @@ def chained(job: Job, source: FrameSource) -> Generator[Frame, None, None]:
     decoded. Order and results are those of one thread.
     """
     with contextlib.ExitStack() as begun:
-        # A stage may look at its first frame, and so set a thread off, before it or a later
-        # one refuses: then every thread must end before the source is closed under it.
+        # However it ends, every stage is closed before what stands behind it, and every thread
+        # before the source: a stage that was closed before its first frame, or one that is no
+        # generator, closes nothing of its own.
         frames = job.select(iter(source))
+        begun.callback(close, frames)
         for link in job.links:
             ahead = pipeline.read_ahead(frames, _AHEAD)
-            begun.callback(_close, ahead)
+            begun.callback(close, ahead)
             frames = link.run(ahead)
-            begun.callback(_close, frames)
-        begun.pop_all()
-    yield from frames
-
-
-def _close(frames: Iterator[Frame]) -> None:
-    if isinstance(frames, Generator):
-        frames.close()
+            begun.callback(close, frames)
+        yield from frames
 
 
 def _describe_damage(name: str, damage: Damage) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from segment.cli import keeping
-from segment.cli.chain import Stage, stage
+from segment.cli.chain import Stage, stage, with_first
 from segment.cli.exporting import export
 from segment.cli.params import Odd
 from segment.cli.reading import read
@@ -251,8 +251,6 @@ def group(frames: "Iterator[Frame]", **options: Any) -> "Iterator[Frame]":
     Without a subtract command before it there is no foreground: pictures, alone or in a video, are
     then grouped whole by colour and texture, as by group-mixture, and ids last all the same.
     """
-    import itertools
-
     from segment import pipeline
     from segment.grouping import MixtureGrouper, NeuralGrouper
 
@@ -260,7 +258,7 @@ def group(frames: "Iterator[Frame]", **options: Any) -> "Iterator[Frame]":
     first = next(frames, None)
     if first is None:
         return frames
-    frames = itertools.chain([first], frames)
+    frames = with_first(first, frames)
     if first.foreground is None:
         if first.sequence.length == 1:
             keeping.log.info(
