@@ -15,8 +15,6 @@ from segment.background.compat import CompatibleSubtractor
 SUBTRACTORS = [getattr(background, name) for name in background.__all__] + [CompatibleSubtractor]
 KINDS = ("ConnectedComponents", "Watershed", "MovingLayers", "MixtureGrouper")
 GROUPERS = [getattr(grouping, name) for name in KINDS]
-    getattr(grouping, name) for name in ("ConnectedComponents", "Watershed", "MovingLayers")
-]
 
 
 def noise(count, seed=0):
