@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from segment.cli.names import name_of, sequence_names
 from segment.cli.params import Moment, Odd, Size
-from segment.cli.plan import sequence_names
-from segment.cli.reading import name_of
 from segment.errors import ChainError
 
 

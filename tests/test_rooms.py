@@ -15,26 +15,28 @@ LEANS_ON = {
     "errors": (set(), set()),
     "threads": (set(), set()),
     "turns": (set(), set()),
+    "files": ({"errors"}, set()),
+    "locks": ({"errors", "files"}, set()),
     "frame": ({"arrays"}, set()),
     "protocols": ({"arrays", "frame"}, set()),
     "background": (
-        {"arrays", "errors", "threads", "turns"},
+        {"arrays", "errors", "files", "threads", "turns"},
         {"numpy", "numba", "llvmlite", "cv2", "safetensors"},
     ),
     "mixture": ({"errors", "threads"}, {"numpy", "numba", "llvmlite", "scipy", "matplotlib"}),
     "neural": (
-        {"arrays", "errors", "masks", "scores", "threads"},
+        {"arrays", "errors", "files", "masks", "scores", "threads"},
         {"numpy", "scipy", "cv2", "skimage", "torch", "safetensors", "matplotlib", "mlxtend"},
     ),
     "masks": ({"arrays"}, {"numpy", "cv2", "skimage", "scipy"}),
     "grouping": (
-        {"arrays", "errors", "masks", "mixture", "neural", "turns"},
+        {"arrays", "errors", "files", "masks", "mixture", "neural", "turns"},
         {"numpy", "numba", "cv2", "skimage", "scipy"},
     ),
     "video": ({"arrays", "errors", "frame", "protocols"}, {"numpy", "av", "cv2"}),
     "samples": ({"errors"}, set()),
     "export": (
-        {"arrays", "errors", "frame", "masks", "protocols"},
+        {"arrays", "errors", "files", "frame", "masks", "protocols"},
         {"numpy", "av", "cv2", "pycocotools", "scipy"},
     ),
     "scores": (

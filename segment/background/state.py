@@ -16,11 +16,9 @@ as its metadata
 Other programs may read it; nothing in it is ever executed, unlike a pickle.
 """
 
-import contextlib
 import hashlib
 import inspect
 import json
-import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -31,7 +29,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.background.inputs import MOST_CHANNELS, grey_levels
-from segment.errors import BadState, OutputError
+from segment.errors import BadState
+from segment.files import told, whole
 from segment.turns import one_at_a_time
 
 __all__ = ["FORMAT", "VERSION", "Saved"]
@@ -102,22 +101,9 @@ class Saved:
         replaced. Raises OutputError when the disk refuses.
         """
         path = Path(path)
-        partial = path.with_name(f".{path.name}.part")
         arrays, metadata = _pack(type(self), _take_apart(self))
-        try:
-            with partial.open("wb") as file:
-                _write(file, arrays, metadata)
-                file.flush()
-                # A power cut must not leave the new name with the old nothing.
-                os.fsync(file.fileno())
-            os.replace(partial, path)
-        except BaseException as error:
-            with contextlib.suppress(OSError):
-                partial.unlink()
-            if not isinstance(error, OSError):
-                raise
-            reason = (error.strerror or str(error)).lower()
-            raise OutputError(f"{path} cannot be written: {reason}") from None
+        with told(path), whole(path) as temporary, temporary.open("wb") as file:
+            _write(file, arrays, metadata)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:

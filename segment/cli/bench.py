@@ -11,8 +11,8 @@ import click
 
 from segment import __version__
 from segment.cli.chain import Tool
+from segment.cli.names import name_of
 from segment.cli.params import Size
-from segment.cli.reading import name_of
 
 if TYPE_CHECKING:
     from segment.arrays import Mask

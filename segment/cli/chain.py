@@ -253,14 +253,14 @@ def read_preset(path: Path) -> list[list[str]]:
 
 
 def write_preset(path: Path, links: Sequence[Link]) -> None:
-    """Keep a chain (all but its `read`) as a preset. Raises OSError."""
+    """Keep a chain (all but its `read`) as a preset. Raises OutputError."""
     import json  # a JSON string is a TOML string
 
+    from segment.files import write_text
+
     lines = [f"  {json.dumps(link.line)},\n" for link in links]
-    path.write_text(
-        f"# segment --preset {path.name} read INPUT...\nchain = [\n{''.join(lines)}]\n",
-        encoding="utf-8",
-    )
+    name = " ".join(path.name.split())
+    write_text(path, f"# segment --preset {name} read INPUT...\nchain = [\n{''.join(lines)}]\n")
 
 
 def did_you_mean(word: str, words: Iterable[str]) -> str:

@@ -9,11 +9,12 @@ from types import FrameType
 from typing import Any
 
 from segment import pipeline
-from segment.cli import record
+from segment.cli import owned, record
 from segment.cli.chain import close
 from segment.cli.plan import Job, Plan
 from segment.cli.progress import Reporter
 from segment.cli.report import RunReport, SequenceReport
+from segment.cli.reserved import Reserved
 from segment.errors import InputError, NoFrames
 from segment.frame import Frame
 from segment.protocols import Damage, FrameSource
@@ -29,9 +30,10 @@ def execute(plan: Plan, reporter: Reporter) -> RunReport:
     """
     plan.check_outputs()
     whole = RunReport()
-    with library_messages(reporter):
+    with library_messages(reporter), Reserved(plan.jobs) as reserved:
         for job in plan.jobs:
-            report = _run_job(job, reporter)
+            with reserved.turn(job):
+                report = _run_job(job, reporter)
             whole.sequences.append(report)
             reporter.end(report)
             if report.interrupted:
@@ -42,6 +44,10 @@ def execute(plan: Plan, reporter: Reporter) -> RunReport:
 
 def _run_job(job: Job, reporter: Reporter) -> SequenceReport:
     report = SequenceReport(job.name, job.input)
+    # Another run may have come to its end between the first look and the lock.
+    for link in job.exports:
+        link.check(job.name)
+    record.check(job)
     if record.finished(job):
         report.already = True
         report.frames, report.damage = record.outcome(job)
@@ -49,8 +55,8 @@ def _run_job(job: Job, reporter: Reporter) -> SequenceReport:
         return report
     try:
         with job.open() as source:
-            for link in job.exports:
-                link.sweep(job.name)
+            for folder in job.folders():
+                owned.sweep_away(folder)
             record.begin(job)
             stop = _stop_when_interrupted(source)
             try:

@@ -38,20 +38,38 @@ class ExportLink(Link):
         return [self.folder(name) / export.FORMATS[kind].output for kind in self.formats]
 
     def check(self, name: str) -> None:
-        """Raise OutputError when they cannot be written, or would write over something."""
+        """Raise OutputError when they cannot be written, or would write over something.
+
+        Nothing is changed.
+        """
+        from segment import export
+        from segment.cli import owned
+
+        folder = self.folder(name)
+        owned.check_below(self.out, folder)
+        export.check_output(folder, self.formats, self.mode)
+        # Also without any option: run.json itself may be somebody's.
+        owned.check(folder, self._names() if self.mode != "new" else ())
+
+    def describe(self, name: str) -> list[str]:
+        """What would be written and removed, for people."""
+        from segment.cli import owned
+
+        folder = self.folder(name)
+        lines = [f"would remove {path}" for path in owned.left_half_written(folder)]
+        if self.mode == "overwrite":
+            lines += owned.removed(folder, self._names())
+        return lines + [f"would write {path}" for path in self.outputs(name)]
+
+    def _names(self) -> list[str]:
         from segment import export
 
-        export.check_output(self.folder(name), self.formats, self.mode)
-
-    def sweep(self, name: str) -> None:
-        """Remove what a killed run left half written for the sequence `name`."""
-        from segment import export
-
-        export.sweep(self.folder(name))
+        return [export.FORMATS[kind].output for kind in self.formats]
 
     def write(self, frames: "Iterator[Frame]") -> "Iterator[Frame]":
         """Write every frame to all formats and pass it on."""
         from segment import export, pipeline
+        from segment.cli import owned
 
         first = next(frames, None)
         if first is None:
@@ -59,6 +77,8 @@ class ExportLink(Link):
         frames = with_first(first, frames)
         folder = self.folder(first.sequence.name)
         for kind in self.formats:
+            if self.mode == "overwrite":
+                owned.clear(folder, export.FORMATS[kind].output)
             frames = pipeline.export(frames, export.FORMATS[kind](folder, mode=self.mode))
         return frames
 

@@ -176,22 +176,21 @@ def _run(
     from segment.cli.plan import make_plan
 
     plan = make_plan(links)
-    if save_preset:
-        _save_preset(Path(save_preset), plan.links)
     if dry_run:
         plan.check_outputs()
         click.echo(plan.describe())
+        if save_preset:
+            click.echo(f"{'':<18}would write {save_preset}")
         return None
+    if save_preset:
+        _save_preset(Path(save_preset), plan.links)
     return execute.execute(plan, reporter)
 
 
 def _save_preset(path: Path, links: Sequence[Link]) -> None:
-    if path.exists():
+    if os.path.lexists(path):
         raise ChainError(f"the preset {path} is there already; choose another name or delete it")
-    try:
-        write_preset(path, links)
-    except OSError as error:
-        raise ChainError(f"the preset {path} cannot be written: {error.strerror}") from None
+    write_preset(path, links)
 
 
 def run(line: str | Sequence[str], *, progress: "OnProgress | None" = None) -> "RunReport":

@@ -4,7 +4,7 @@ import logging
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,19 +69,27 @@ def subtract(
     where = _where(first, region, ignore)
     if where is not first.region and where is not None:
         frames = select.within(frames, where)
-    path = None if state is None else state_path(state, first.sequence.name)
-    subtractor = _begin(kind, options, path, first.image)
-    if isinstance(subtractor, Guided):
-        # What is measured on the picture as a whole is measured there.
-        subtractor.region = where
-    if path is None:
-        return pipeline.subtract(frames, subtractor, shadows=shadows)  # type: ignore[arg-type]
-    return _kept(frames, subtractor, path, 60 * state_every, shadows)
+
+    def begin(path: Path | None) -> "Saved":
+        subtractor = _begin(kind, options, path, first.image)
+        if isinstance(subtractor, Guided):
+            # What is measured on the picture as a whole is measured there.
+            subtractor.region = where
+        return subtractor
+
+    if state is None:
+        return pipeline.subtract(frames, begin(None), shadows=shadows)  # type: ignore[arg-type]
+    path = state_path(state, first.sequence.name)
+    return _locked(frames, begin, path, 60 * state_every, shadows)
 
 
 def state_path(given: str, name: str) -> Path:
-    """The file for the sequence `name`: the one that was given, or its own in that folder."""
-    return Path(given) / f"{name}{ENDING}" if _is_folder(given) else Path(given)
+    """The file for the sequence `name`: the one that was given, or its own in that folder.
+
+    Of a link, the file it leads to: that is what the user keeps, and the link stays one.
+    """
+    path = Path(given) / f"{name}{ENDING}" if _is_folder(given) else Path(given)
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
 def _is_folder(given: str) -> bool:
@@ -121,8 +129,6 @@ def _begin(
     kind: "type[Saved]", options: dict[str, Any], path: Path | None, image: "Image"
 ) -> "Saved":
     if path is None or not path.exists():
-        if path is not None:
-            _check_writable(path)
         return kind(**options)
     subtractor = kind.load(path)
     shape = subtractor.image_shape
@@ -149,15 +155,6 @@ def _describe(shape: Sequence[int]) -> str:
     return f"{width}x{height} {'grey' if channels == 1 else 'colour'}"
 
 
-def _check_writable(path: Path) -> None:
-    """Raise OutputError now for what would otherwise come to light at the end."""
-    from segment.export.files import make_folder
-
-    make_folder(path.parent)
-    if not os.access(path.parent, os.W_OK):
-        raise OutputError(f"{path} cannot be written: no permission to write to its folder")
-
-
 class _Sound:
     """A subtractor of which is known whether an error left it in the middle of a frame."""
 
@@ -178,6 +175,24 @@ class _Sound:
     def background(self) -> "Image":
         picture: Image = self._subtractor.background()
         return picture
+
+
+def _locked(
+    frames: "Iterator[Frame]",
+    begin: "Callable[[Path], Saved]",
+    path: Path,
+    every: float,
+    shadows: bool,
+) -> "Iterator[Frame]":
+    """Subtract as the only run that keeps this state: of two, one would lose what it learned."""
+    from segment.files import make_folder, sweep
+    from segment.locks import Lock
+
+    # What cannot be written is told now, not at the end.
+    make_folder(path.parent)
+    with Lock(path.with_name(f".{path.name}.lock"), path):
+        sweep(path.parent, path.name.__eq__)
+        yield from _kept(frames, begin(path), path, every, shadows)
 
 
 def _kept(

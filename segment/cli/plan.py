@@ -8,7 +8,9 @@ from pathlib import Path
 from segment.cli.chain import Link
 from segment.cli.exporting import ExportLink
 from segment.cli.keeping import check_states, state_path
-from segment.cli.reading import ReadLink, name_of
+from segment.cli.names import sequence_names
+from segment.cli.places import check_paths
+from segment.cli.reading import ReadLink
 from segment.errors import ChainError
 from segment.frame import Frame
 from segment.protocols import FrameSource
@@ -51,6 +53,15 @@ class Job:
         """Files and folders that the exports write for this sequence."""
         return [path for link in self.exports for path in link.outputs(self.name)]
 
+    def folders(self) -> list[Path]:
+        """The folders that hold them, each once."""
+        return list(dict.fromkeys(link.folder(self.name) for link in self.exports))
+
+    def states(self) -> list[Path]:
+        """Files in which the stages keep what they learn."""
+        given = [link.options.get("state") for link in self.links]
+        return [state_path(state, self.name) for state in given if state]
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -60,7 +71,11 @@ class Plan:
     jobs: tuple[Job, ...]
 
     def check_outputs(self) -> None:
-        """Raise OutputError when an export cannot write, or would write over something."""
+        """Raise OutputError when an export cannot write, or would write over something.
+
+        ChainError when that is one of the line's inputs, or another of its outputs.
+        """
+        check_paths(self.jobs)
         for job in self.jobs:
             for link in job.exports:
                 link.check(job.name)
@@ -79,7 +94,8 @@ class Plan:
                     lines.append(
                         f"{'':<18}would {'begin with' if path.exists() else 'write'} {path}"
                     )
-                lines += [f"{'':<18}would write {path}" for path in _outputs(link, job.name)]
+                if isinstance(link, ExportLink):
+                    lines += [f"{'':<18}{told}" for told in link.describe(job.name)]
         return "\n".join(line.rstrip() for line in lines if line.strip())
 
 
@@ -96,43 +112,6 @@ def make_plan(links: Sequence[Link]) -> Plan:
         for name, given in zip(names, read.inputs, strict=True)
     )
     return Plan(tuple(rest), jobs)
-
-
-def sequence_names(inputs: Sequence[str]) -> list[str]:
-    """A name for every input: its stem, and as many parent folders as keep the names distinct.
-
-    `a/cam.mp4 b/cam.mp4` become `a/cam` and `b/cam`; `x.mp4 x.mkv` keep their endings.
-    Raises ChainError when an input stands twice.
-    """
-    twice = [given for given, count in Counter(inputs).items() if count > 1]
-    if twice:
-        raise ChainError(f"the input {twice[0]} is given twice")
-    names = [name_of(given) for given in inputs]
-    parents = [_parents(given) for given in inputs]
-    # `x.mp4 x.mkv` of one folder keep their endings.
-    neighbours = Counter(zip(names, map(tuple, parents), strict=True))
-    names = [
-        Path(given).name if above and neighbours[name, tuple(above)] > 1 else name
-        for name, given, above in zip(names, inputs, parents, strict=True)
-    ]
-    depth = 0
-    while len(set(names)) < len(names) and depth < max(map(len, parents)):
-        depth += 1
-        counts = Counter(names)
-        names = [
-            f"{above[-depth]}/{name}" if counts[name] > 1 and len(above) >= depth else name
-            for name, above in zip(names, parents, strict=True)
-        ]
-    for name, count in Counter(names).items():
-        if count > 1:
-            raise ChainError(f"two inputs would both be written as {name!r}; read them in two runs")
-    return names
-
-
-def _parents(given: str) -> list[str]:
-    if "://" in given or given == "-" or given.isdigit():
-        return []
-    return [part for part in Path(given).resolve().parent.parts if part.strip("/\\")]
 
 
 def _split(links: Sequence[Link]) -> tuple[ReadLink, list[Link]]:
@@ -183,10 +162,6 @@ def _check_collisions(links: Sequence[Link]) -> None:
             raise ChainError(
                 f"two exports write {name} into {out}; give the second one another folder"
             )
-
-
-def _outputs(link: Link, name: str) -> list[Path]:
-    return link.outputs(name) if isinstance(link, ExportLink) else []
 
 
 def _describe_source(source: FrameSource) -> str:

@@ -57,23 +57,6 @@ def _standard_input() -> BinaryIO:
         return sys.stdin.buffer
 
 
-def name_of(given: str) -> str:
-    """What a sequence is called after its input: `a/street.mp4` is street, camera 0 is camera0."""
-    if given == "-":
-        return "stdin"
-    if given.isdigit():
-        return f"camera{given}"
-    if given.startswith("sample:"):
-        return given.removeprefix("sample:")
-    if "://" in given:
-        place = re.sub(r"[?#].*", "", given.split("://", 1)[1]).rstrip("/").rsplit("/", 1)[-1]
-        return re.sub(r"[^\w.-]", "-", place.rsplit("@", 1)[-1]).rsplit(".", 1)[0] or "stream"
-    path = Path(given)
-    if path.is_dir():
-        return path.resolve().name or "pictures"
-    return path.stem
-
-
 @click.command(cls=Stage)
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=Input())
 @click.option("--start", type=Moment(), help="First moment to read: 5s, 00:01:30, or frame 125.")

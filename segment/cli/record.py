@@ -4,37 +4,47 @@ A run that was stopped leaves a record that says so, and `--resume` compares the
 record with its own chain, so that results of two chains never mix.
 """
 
-import json
+import logging
 from pathlib import Path
 from typing import Any
 
 from segment import __version__
+from segment.cli import owned
+from segment.cli.owned import NAME
 from segment.cli.plan import Job
 from segment.errors import OutputError
-from segment.export.files import make_folder, write_whole
+from segment.files import make_folder, write_json
 from segment.protocols import Damage
 from segment.video.mapping import Mapping
 
-NAME = "run.json"
+log = logging.getLogger("segment.cli")
+
+
+def check(job: Job) -> None:
+    """Raise OutputError when `--resume` meets another chain's work. Nothing is changed."""
+    for link in job.exports:
+        if link.mode == "resume" and any(path.exists() for path in link.outputs(job.name)):
+            _compare(link.folder(job.name), job)
 
 
 def begin(job: Job) -> None:
-    """Say that a run has started. Raises OutputError when `--resume` meets another chain's work."""
-    for link in job.exports:
-        folder = link.folder(job.name)
-        if link.mode == "resume" and any(path.exists() for path in link.outputs(job.name)):
-            _compare(folder, job)
-        _write(folder, {**_signature(job), "complete": False})
+    """Say that a run has started, and which outputs will be its own. Raises OutputError."""
+    check(job)
+    for folder in job.folders():
+        made = {**dict.fromkeys(_names(job, folder)), **_still_there(folder)}
+        _write(folder, {**_signature(job), "complete": False, "made": made})
 
 
 def finish(job: Job, frames: int, damage: Damage, mapping: Mapping) -> None:
-    """Say that the run has come to its end, and which frames of the input it saw."""
-    for link in job.exports:
+    """Say that the run has come to its end, what it made, and which frames of the input it saw."""
+    for folder in job.folders():
+        made = {**_still_there(folder), **owned.account(folder, _names(job, folder))}
         _write(
-            link.folder(job.name),
+            folder,
             {
                 **_signature(job),
                 "complete": True,
+                "made": made,
                 "frames": frames,
                 **mapping.as_dict(),
                 "lost": damage.lost,
@@ -45,25 +55,43 @@ def finish(job: Job, frames: int, damage: Damage, mapping: Mapping) -> None:
 
 
 def finished(job: Job) -> bool:
-    """Whether every export of `job` resumes, and an earlier run of this chain has finished it."""
-    return bool(job.exports) and all(
-        link.mode == "resume"
-        and all(path.exists() for path in link.outputs(job.name))
-        and _read(link.folder(job.name)).get("complete") is True
-        and _same(_read(link.folder(job.name)), job)
-        for link in job.exports
-    )
+    """Whether every export of `job` resumes, and an earlier run of this chain has finished it.
+
+    And all that it made is there and whole: what is not is told, and made again.
+    """
+    if not job.exports or any(link.mode != "resume" for link in job.exports):
+        return False
+    for folder in job.folders():
+        content = owned.read(folder)
+        if content.get("complete") is not True or not _same(content, job):
+            return False
+    for folder in job.folders():
+        damage = owned.damage(folder, _names(job, folder))
+        if damage is not None:
+            log.warning("%s", f"{damage} since it was made; computed again")
+            return False
+    return True
 
 
 def outcome(job: Job) -> tuple[int, Damage]:
     """Frames and damage that the finished run wrote down."""
-    content = _read(job.exports[0].folder(job.name))
+    content = owned.read(job.exports[0].folder(job.name))
     damage = Damage(content.get("lost", 0), content.get("flagged", 0), content.get("reasons", []))
     return content.get("frames", 0), damage
 
 
+def _names(job: Job, folder: Path) -> list[str]:
+    outputs = [path for link in job.exports for path in link.outputs(job.name)]
+    return [path.name for path in outputs if path.parent == folder]
+
+
+def _still_there(folder: Path) -> dict[str, Any]:
+    """What earlier runs made here, with other formats, and is there."""
+    return {name: how for name, how in owned.made(folder).items() if (folder / name).exists()}
+
+
 def _compare(folder: Path, job: Job) -> None:
-    content = _read(folder)
+    content = owned.read(folder)
     if not content:
         raise OutputError(
             f"{folder} has no {NAME} that tells how it was made, so it cannot be resumed; "
@@ -106,14 +134,6 @@ def _stamp(path: Path) -> list[int] | None:
     return [status.st_size, status.st_mtime_ns]
 
 
-def _read(folder: Path) -> dict[str, Any]:
-    try:
-        content = json.loads((folder / NAME).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
 def _write(folder: Path, content: dict[str, Any]) -> None:
     make_folder(folder)
-    write_whole(folder / NAME, (json.dumps(content, indent=1) + "\n").encode())
+    write_json(folder / NAME, content)

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from segment.errors import OutputError, OutputExists
 from segment.export.coco import CocoFile
-from segment.export.files import Mode, Needs, sweep
+from segment.export.files import Mode, Needs, refuse_link
 from segment.export.images import LabelImages, MaskImages, numbered
 from segment.export.mot import MotText
 from segment.export.overlay import draw_overlay
@@ -28,7 +28,6 @@ __all__ = [
     "TracksTable",
     "check_output",
     "draw_overlay",
-    "sweep",
 ]
 
 
@@ -60,6 +59,7 @@ def check_output(folder: Path, formats: Iterable[str], mode: Mode) -> None:
     """
     for name in formats:
         target = folder / FORMATS[name].output
+        refuse_link(target)
         if mode == "new" and target.exists():
             count = len(numbered(target)) if target.is_dir() else None
             if count == 0:

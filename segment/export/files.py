@@ -1,57 +1,22 @@
-"""Writing that is whole or not there: temporary names, and errors of the disk as one line."""
+"""What sinks have in common: a file that is written whole or not at all, never through a link."""
 
 import contextlib
-import errno
-import os
-from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Literal, Self
 
 from segment.errors import OutputError
+from segment.files import is_link, make_folder, partial, settle, sync_folder, told
 from segment.frame import Frame
 
 Mode = Literal["new", "overwrite", "resume"]
 Needs = Literal["foreground", "labels", "any"]
 
-SUFFIX = ".part"
 
-
-def partial(target: Path) -> Path:
-    """The hidden name beside `target` under which it is written."""
-    return target.with_name(f".{target.name}{SUFFIX}")
-
-
-def sweep(folder: Path) -> None:
-    """Remove what a killed run left half written in `folder`."""
-    if folder.is_dir():
-        with told(folder):
-            for orphan in folder.glob(f".*{SUFFIX}"):
-                orphan.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def told(target: Path) -> Iterator[None]:
-    """Turn the disk's errors into an OutputError that names `target` and the reason."""
-    try:
-        yield
-    except OSError as error:  # PyAV's errors are OSErrors, too
-        reason = (error.strerror or str(error)).lower()
-        cure = "; make room, then add --resume" if error.errno == errno.ENOSPC else ""
-        raise OutputError(f"{target} cannot be written: {reason}{cure}") from error
-
-
-def write_whole(target: Path, content: bytes) -> None:
-    """Write a small file: it stands under its name as a whole, or not at all."""
-    temporary = partial(target)
-    with told(target):
-        try:
-            temporary.write_bytes(content)
-            os.replace(temporary, target)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
-            raise
+def refuse_link(target: Path) -> None:
+    """Raise OutputError when `target` leads elsewhere: what lies there is somebody's."""
+    if is_link(target):
+        raise OutputError(f"{target} is a link, and nothing is written through one; remove it")
 
 
 class FileSink:
@@ -81,9 +46,11 @@ class FileSink:
         """Write one frame. Raises OutputError when the disk refuses."""
         if not self._begun:
             make_folder(self.target.parent)
+            refuse_link(self.target)
+            self._temporary = partial(self.target)
             with told(self.target):
                 self._begun = True
-                self._open(frame, partial(self.target))
+                self._open(frame, self._temporary)
         with told(self.target):
             self._add(frame)
 
@@ -96,18 +63,18 @@ class FileSink:
         if not self._begun:
             return
         self._begun = False
-        temporary = partial(self.target)
         try:
             if kind is None:
                 with told(self.target):
                     self._close()
-                    os.replace(temporary, self.target)
+                    settle(self._temporary, self.target)
+                    sync_folder(self.target.parent)
         finally:
             # After a success nothing is left to discard.
             with contextlib.suppress(Exception):
                 self._discard()
             with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
+                self._temporary.unlink(missing_ok=True)
 
     def _open(self, frame: Frame, path: Path) -> None:
         raise NotImplementedError
@@ -120,9 +87,3 @@ class FileSink:
 
     def _discard(self) -> None:
         pass
-
-
-def make_folder(folder: Path) -> None:
-    """Make `folder` and all above it. Raises OutputError when that cannot be."""
-    with told(folder):
-        folder.mkdir(parents=True, exist_ok=True)

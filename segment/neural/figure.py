@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from segment.errors import SegmentError
+from segment.files import whole
 from segment.neural.batches import TEST, make_batch
 from segment.neural.model import NeuralEM
 from segment.neural.recipe import Recipe
@@ -80,7 +81,8 @@ def draw_figure(
         title = f"look {t + 1}" if t < L else f"step {t + 1 - L}"
         grid[0, column].set_title(title, fontsize=8)
     try:
-        figure.savefig(path, dpi=80)
+        with whole(Path(path)) as temporary:
+            figure.savefig(temporary, dpi=80, format="png")
     except OSError as error:
         raise SegmentError(f"the figure {path} cannot be written: {error}") from None
 

@@ -3,7 +3,6 @@
 import json
 import os
 import platform
-import shutil
 import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -13,13 +12,14 @@ from typing import Any
 import torch
 
 from segment.errors import SegmentError
+from segment.files import write_json, write_text, write_whole
 from segment.neural.figure import draw_figure
 from segment.neural.model import NeuralEM
 from segment.neural.recipe import Recipe, RecipeError, SceneSettings
 from segment.neural.score import others, score, versions
 from segment.neural.seeded.config import SeededConfig
 from segment.neural.seeded.score import draw_windows_figure, score_windows
-from segment.neural.train import Trainer, write_text
+from segment.neural.train import Trainer
 from segment.neural.weights import WEIGHTS, load_weights, save_weights
 from segment.neural.zoo import read_score, recipe_of
 
@@ -48,7 +48,7 @@ def publish(
     recipe = trainer.recipe
     save_weights(load_weights(folder / WEIGHTS), folder / WEIGHTS, half=True)
     model = load_weights(folder / WEIGHTS).to(trainer.device)
-    (folder / "recipe.toml").write_text(recipe_text, encoding="utf-8")
+    write_text(folder / "recipe.toml", recipe_text)
     (folder / WEIGHTS).chmod(0o644)
     try:
         draw = draw_windows_figure if isinstance(recipe.model, SeededConfig) else draw_figure
@@ -138,15 +138,13 @@ def keep_the_best(out: Path, folders: Sequence[Path], command: str) -> dict[str,
         found[f"{key}_spread"] = round(statistics.stdev(values), 4)
     for name in ("recipe.toml", WEIGHTS, "curve.json", "figure.png"):
         if (folders[best] / name).is_file():
-            partial = out / (name + ".part")
-            shutil.copyfile(folders[best] / name, partial)
-            os.replace(partial, out / name)
+            write_whole(out / name, (folders[best] / name).read_bytes())
     _write(out, documents[best] | {"model": out.name, "command": command, "trainings": found})
     return found
 
 
 def _write(folder: Path, document: dict[str, Any]) -> None:
-    write_text(folder / "score.json", json.dumps(document, indent=1) + "\n")
+    write_json(folder / "score.json", document)
 
 
 def _more(recipe: Recipe, many: int, few: int, seeds: tuple[int, ...]) -> Iterator[dict[str, Any]]:

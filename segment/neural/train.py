@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from segment.errors import SegmentError
+from segment.files import whole, write_text
 from segment.neural.batches import HELD_OUT, TRAINING, ahead, make_batch
 from segment.neural.device import pick_device, reduced_precision
 from segment.neural.evaluate import evaluate, first_counted
@@ -30,7 +31,7 @@ from segment.neural.weights import WEIGHTS, build_model, save_weights
 if TYPE_CHECKING:
     from segment.neural.seeded.footage import Footage
 
-__all__ = ["Progress", "Trainer", "TrainingError", "check_folder", "train", "write_text"]
+__all__ = ["Progress", "Trainer", "TrainingError", "check_folder", "train"]
 
 CHECKPOINT = "checkpoint.pt"
 
@@ -246,12 +247,11 @@ class Trainer:
         }
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            partial = folder / (CHECKPOINT + ".part")
-            torch.save(document, partial)
-            os.replace(partial, folder / CHECKPOINT)
-            write_text(folder / "curve.json", json.dumps(self.curve, indent=0) + "\n")
+            with whole(folder / CHECKPOINT) as temporary:
+                torch.save(document, temporary)
         except (OSError, RuntimeError) as error:
             raise TrainingError(f"{folder} cannot be written: {error}") from None
+        write_text(folder / "curve.json", json.dumps(self.curve, indent=0) + "\n")
         model = build_model(self.recipe.model)
         model.load_state_dict(self.best)
         save_weights(model, folder / WEIGHTS)
@@ -505,10 +505,3 @@ def check_archive(path: Path) -> None:
             wrong = archive.testzip()
         if wrong is not None:
             raise ValueError(f"the checksum of {wrong} is wrong")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a small file whole or not at all."""
-    partial = path.with_name(path.name + ".part")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)

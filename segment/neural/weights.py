@@ -3,7 +3,6 @@
 import hashlib
 import json
 import logging
-import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -14,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from segment.errors import SegmentError
+from segment.files import whole
 from segment.neural.config import NeuralEMConfig
 from segment.neural.model import NeuralEM
 from segment.neural.recipe import RecipeError, read_config
@@ -52,11 +52,10 @@ def save_weights(model: NeuralEM | SeededEM, path: str | Path, half: bool = Fals
     dtype = torch.float16 if half else torch.float32
     tensors = {n: t.detach().to("cpu", dtype).contiguous() for n, t in model.state_dict().items()}
     metadata["checksum"] = checksum(metadata, tensors)
-    partial = path.with_name(path.name + ".part")
     try:
-        save_file(tensors, partial, metadata)
-        os.replace(partial, path)
-    except OSError as error:
+        with whole(path) as temporary:
+            save_file(tensors, temporary, metadata)
+    except (OSError, SafetensorError) as error:
         raise ModelError(f"the weights {path} cannot be written: {error}") from None
 
 

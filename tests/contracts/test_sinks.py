@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from segment.errors import MissingForeground, MissingLabels, OutputError, OutputExists
-from segment.export import FORMATS, check_output, sweep
+from segment.export import FORMATS, check_output
 from tests.conftest import as_frames
 
 NAMES = list(FORMATS)
@@ -145,7 +145,7 @@ def test_a_full_disk_is_told_in_one_line(name, tmp_path, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("segment.export.files.os.replace", full)
+    monkeypatch.setattr("segment.files.os.replace", full)
     with pytest.raises(OutputError, match="cannot be written: no space left on device") as told:
         write(name, tmp_path, found_frames())
     assert "\n" not in str(told.value)
@@ -160,7 +160,7 @@ def test_a_full_disk_is_told_in_one_line(name, tmp_path, monkeypatch):
 def test_a_disk_that_fills_while_writing(name, tmp_path, monkeypatch):
     (tmp_path / "full").symlink_to("/dev/full")
     monkeypatch.setattr("segment.export.files.partial", lambda target: tmp_path / "full")
-    monkeypatch.setattr("segment.export.files.os.replace", lambda *_: None)
+    monkeypatch.setattr("segment.files.os.replace", lambda *_: None)
     monkeypatch.setattr(Path, "unlink", lambda *_, **__: None)
     with pytest.raises(OutputError, match="no space left"):
         write(name, tmp_path, found_frames(40, (46, 62)))
@@ -185,15 +185,6 @@ def test_a_file_in_the_way(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match=r"file is a file"):
         check_output(tmp_path / "file" / "street", NAMES, "new")
-
-
-def test_orphans_of_a_killed_run_are_swept(tmp_path):
-    (tmp_path / ".objects.json.part").touch()
-    (tmp_path / ".mine").touch()
-    check_output(tmp_path, NAMES, "new")
-    assert len(leftovers(tmp_path)) == 2  # looking changes nothing
-    sweep(tmp_path)
-    assert [path.name for path in leftovers(tmp_path)] == [".mine"]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.errors import SegmentError
+from segment.files import write_text
 
 Floats = NDArray[np.float64]
 
@@ -72,7 +73,7 @@ class Judges:
 
 
 def save(judges: Judges, path: str | Path, note: str) -> None:
-    """Write the numbers as JSON, four digits each."""
+    """Write the numbers as JSON, four digits each. Raises OutputError."""
 
     def plain(array: Floats) -> Any:
         return np.vectorize(lambda number: float(f"{number:.4g}"))(array).tolist()
@@ -88,7 +89,7 @@ def save(judges: Judges, path: str | Path, note: str) -> None:
         }
     document["usual"] = judges.usual
     lines = json.dumps(document).replace("], [", "],\n [").replace('}, "', '},\n "')
-    Path(path).write_text(lines + "\n", encoding="utf-8")
+    write_text(Path(path), lines + "\n")
 
 
 @cache

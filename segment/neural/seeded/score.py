@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from segment.errors import SegmentError
+from segment.files import told, whole
 from segment.neural.batches import TEST
 from segment.neural.recipe import Recipe
 from segment.neural.seeded.loaded import LoadedSeeded
@@ -103,7 +104,8 @@ def draw_windows_figure(
             cell.set_yticks([])
             if column == 0:
                 cell.set_ylabel(("colours", "motion", "found", "truth")[row - 1])
-    figure.savefig(path, dpi=100)
+    with told(Path(path)), whole(Path(path)) as temporary:
+        figure.savefig(temporary, dpi=100, format="png")
 
 
 def _painted(labels: np.ndarray, colours: np.ndarray) -> np.ndarray:

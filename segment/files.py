@@ -1,0 +1,177 @@
+"""Files that are whole or not there, and on the disk; and the disk's errors as one line."""
+
+import contextlib
+import errno
+import json
+import os
+import re
+import secrets
+import stat
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from segment.errors import OutputError
+
+__all__ = [
+    "checksum",
+    "is_link",
+    "make_folder",
+    "orphans",
+    "partial",
+    "settle",
+    "sweep",
+    "sync_folder",
+    "told",
+    "whole",
+    "write_json",
+    "write_text",
+    "write_whole",
+]
+
+SUFFIX = ".part"
+
+LONGEST_NAME = 255
+"""Bytes of a file's name, on every file system in use but a few that encrypt names."""
+
+_TEMPORARY = re.compile(r"\.(?P<name>.+)\.\d+-[0-9a-f]{8}" + re.escape(SUFFIX), re.DOTALL)
+
+
+def partial(target: Path) -> Path:
+    """A hidden name beside `target` under which this process, and no other, writes it."""
+    ending = f".{os.getpid()}-{secrets.token_hex(4)}{SUFFIX}"
+    return target.with_name(f".{_short(target.name, LONGEST_NAME - 1 - len(ending))}{ending}")
+
+
+def _short(name: str, most: int) -> str:
+    """As much of the beginning of `name` as fits into `most` bytes."""
+    while len(os.fsencode(name)) > most:
+        name = name[:-1]
+    return name
+
+
+def sweep(folder: Path, ours: Callable[[str], bool]) -> list[Path]:
+    """Remove the temporary files of dead runs in `folder`, and return them.
+
+    Only for those who hold the folder's lock: without it the run may be alive. `ours` is asked
+    about the name that such a file would have got; links, folders and other names stay.
+    """
+    swept = orphans(folder, ours)
+    for orphan in swept:
+        with told(orphan):
+            orphan.unlink(missing_ok=True)
+    return swept
+
+
+def orphans(folder: Path, ours: Callable[[str], bool]) -> list[Path]:
+    """What `sweep` would remove."""
+    if is_link(folder) or not folder.is_dir():
+        return []
+    with told(folder):
+        return [
+            path
+            for path in sorted(folder.iterdir())
+            if (match := _TEMPORARY.fullmatch(path.name))
+            and ours(match["name"])
+            and stat.S_ISREG(path.lstat().st_mode)
+        ]
+
+
+@contextlib.contextmanager
+def whole(target: Path, *, and_name: bool = True) -> Iterator[Path]:
+    """A temporary name to write to; what stands there takes the place of `target` at the end.
+
+    After an exception nothing is left of it, and `target` is what it was. The file, and then its
+    name, are on the disk when this ends: a power cut leaves the old file or the new one. Who
+    writes many into one folder leaves out `and_name` and calls `sync_folder` once. Raises OSError.
+    """
+    temporary = partial(target)
+    try:
+        yield temporary
+        settle(temporary, target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+    if and_name:
+        sync_folder(target.parent)
+
+
+def write_whole(target: Path, content: bytes) -> None:
+    """Write a small file as a whole, or not at all. Raises OutputError."""
+    with told(target), whole(target) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_text(target: Path, text: str) -> None:
+    """Write a small text as UTF-8, as `write_whole` does."""
+    write_whole(target, text.encode("utf-8"))
+
+
+def write_json(target: Path, document: Any) -> None:
+    """Write a small document as JSON, as `write_whole` does."""
+    write_text(target, json.dumps(document, indent=1) + "\n")
+
+
+def settle(temporary: Path, target: Path) -> None:
+    """Bring `temporary` to the disk and give it the name `target`. Raises OSError."""
+    with temporary.open("rb+") as file:
+        sync(file.fileno())
+    os.replace(temporary, target)
+
+
+def sync(descriptor: int) -> None:
+    """Wait until a file, or folder, is on the disk. Raises OSError."""
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some network file systems cannot do it; neither can what is no file.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS):
+            raise
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the names in `folder` are on the disk. Raises OSError."""
+    if os.name == "nt":
+        return  # no folder can be opened there, and the file system keeps names by itself
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        sync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def told(target: Path) -> Iterator[None]:
+    """Turn the disk's errors into an OutputError that names `target` and the reason."""
+    try:
+        yield
+    except OSError as error:  # PyAV's errors are OSErrors, too
+        reason = (error.strerror or str(error)).lower()
+        cure = "; make room, then add --resume" if error.errno == errno.ENOSPC else ""
+        raise OutputError(f"{target} cannot be written: {reason}{cure}") from error
+
+
+def make_folder(folder: Path) -> None:
+    """Make `folder` and all above it. Raises OutputError when that cannot be."""
+    with told(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+
+
+def checksum(path: Path) -> list[int]:
+    """Size in bytes and CRC-32 of a file: equal for equal files, and nearly never else.
+
+    Raises OSError.
+    """
+    size = code = 0
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            size += len(block)
+            code = zlib.crc32(block, code)
+    return [size, code]
+
+
+def is_link(path: Path) -> bool:
+    """Whether `path` itself leads elsewhere: a symbolic link, or a junction on Windows."""
+    return path.is_symlink() or bool(getattr(path, "is_junction", bool)())
