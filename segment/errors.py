@@ -27,6 +27,10 @@ class BadState(InputError):
     """A file is no state of this subtractor: missing, damaged, foreign, of another version."""
 
 
+class BadZones(InputError):
+    """Zones or lines do not fit the pictures of an input."""
+
+
 class OutputError(SegmentError):
     """The output cannot be written: a full disk, a folder without permission, an odd path."""
 
@@ -41,6 +45,10 @@ class MissingForeground(SegmentError):
 
 class MissingLabels(SegmentError):
     """A stage needs labels and no grouper came before it."""
+
+
+class MissingEvents(SegmentError):
+    """A sink needs events and no watcher came before it."""
 
 
 class ChainError(SegmentError):

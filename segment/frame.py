@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from segment.arrays import Image, Labels, Mask
+from segment.events.records import Event, Scene
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,7 @@ class SequenceInfo:
     length : frames the sequence is expected to have, None when nobody knows.
     first : number of the input's first frame; above 0 where pictures' names count from there.
     step : from one frame's number to the next, where none is missing; above 1 where names are.
+    scene : zones, lines, units and clock, None before a watcher.
     """
 
     name: str
@@ -26,6 +28,7 @@ class SequenceInfo:
     length: int | None = None
     first: int = 0
     step: int = 1
+    scene: Scene | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,8 @@ class Frame:
     shadow : (H, W) bool, shadows on the background, None unless they were asked for. What a
         later stage makes foreground is foreground, whatever stands here.
     file_name : of the picture in its folder; None where frames have no files of their own.
+    events : what was over by this frame, in the order it ended, None before a watcher; the last
+        frame has what was still going on.
     """
 
     image: Image
@@ -56,3 +61,4 @@ class Frame:
     labels: Labels | None = None
     shadow: Mask | None = None
     file_name: str | None = None
+    events: tuple[Event, ...] | None = None

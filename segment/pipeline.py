@@ -17,11 +17,11 @@ from typing import Any
 
 from segment import masks
 from segment.arrays import Mask
-from segment.errors import MissingForeground
+from segment.errors import MissingForeground, MissingLabels
 from segment.frame import Frame
-from segment.protocols import Grouper, Sink, Subtractor
+from segment.protocols import Grouper, Sink, Subtractor, Watcher
 
-__all__ = ["clean", "export", "group", "read_ahead", "subtract"]
+__all__ = ["clean", "export", "group", "read_ahead", "subtract", "watch"]
 
 
 def subtract(
@@ -80,6 +80,41 @@ def group(frames: Iterable[Frame], grouper: Grouper) -> Iterator[Frame]:
         for frame in frames:
             where = frame.region if frame.foreground is None else frame.foreground
             yield replace(frame, labels=grouper.group(frame.image, where))
+
+
+def watch(frames: Iterable[Frame], watcher: Watcher) -> Iterator[Frame]:
+    """Give every frame the events that are over by then.
+
+    One frame is held back, so that the last one can carry what was still going on. A frame
+    without labels gives motion alone; MissingLabels when there are zones or lines, which need
+    objects, MissingForeground when a frame has neither.
+    """
+    with _closing(frames):
+        held: Frame | None = None
+        for frame in frames:
+            if held is not None:
+                yield held
+            _check_watchable(frame, watcher)
+            events = watcher.watch(
+                frame.image, frame.foreground, frame.labels, frame.index, frame.time
+            )
+            sequence = replace(frame.sequence, scene=watcher.scene)
+            held = replace(frame, events=events, sequence=sequence)
+        if held is not None:
+            yield replace(held, events=(*(held.events or ()), *watcher.finish()))
+
+
+def _check_watchable(frame: Frame, watcher: Watcher) -> None:
+    if frame.labels is None and (watcher.scene.zones or watcher.scene.lines):
+        raise MissingLabels(
+            f"frame {frame.index} has no objects that could enter a zone or cross a line; "
+            "put a group command before events"
+        )
+    if frame.labels is None and frame.foreground is None:
+        raise MissingForeground(
+            f"frame {frame.index} has no foreground mask to watch; "
+            "put a subtract command before events"
+        )
 
 
 def export(frames: Iterable[Frame], sink: Sink) -> Iterator[Frame]:

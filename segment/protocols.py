@@ -1,4 +1,4 @@
-"""What a source, a subtractor, a grouper and a sink promise; the pipeline knows no more."""
+"""What source, subtractor, grouper, watcher and sink promise; the pipeline knows no more."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import ClassVar, Protocol, Self, runtime_checkable
 
 from segment.arrays import Image, Labels, Mask
+from segment.events.records import Event, Scene
 from segment.frame import Frame, SequenceInfo
 
 
@@ -84,6 +85,23 @@ class Grouper(Protocol):
 
     def group(self, image: Image, foreground: Mask | None) -> Labels:
         """Return labels (H, W), 0 outside `foreground`; None lets the whole image take part."""
+        ...
+
+
+@runtime_checkable
+class Watcher(Protocol):
+    """Says what happened in one sequence, each event once, when it is over."""
+
+    scene: Scene
+
+    def watch(
+        self, image: Image, foreground: Mask | None, labels: Labels | None, index: int, time: float
+    ) -> tuple[Event, ...]:
+        """Take the next frame in, and return the events that are over by now."""
+        ...
+
+    def finish(self) -> tuple[Event, ...]:
+        """Return what was still going on when the sequence ended."""
         ...
 
 

@@ -17,8 +17,10 @@ LEANS_ON = {
     "turns": (set(), set()),
     "files": ({"errors"}, set()),
     "locks": ({"errors", "files"}, set()),
-    "frame": ({"arrays"}, set()),
-    "protocols": ({"arrays", "frame"}, set()),
+    "objects": ({"arrays"}, {"numpy"}),
+    "events": ({"arrays", "errors", "objects"}, {"numpy", "cv2"}),
+    "frame": ({"arrays", "events"}, set()),
+    "protocols": ({"arrays", "events", "frame"}, set()),
     "background": (
         {"arrays", "errors", "files", "threads", "turns"},
         {"numpy", "numba", "llvmlite", "cv2", "safetensors"},
@@ -36,7 +38,7 @@ LEANS_ON = {
     "video": ({"arrays", "errors", "frame", "protocols"}, {"numpy", "av", "cv2"}),
     "samples": ({"errors"}, set()),
     "export": (
-        {"arrays", "errors", "files", "frame", "masks", "protocols"},
+        {"arrays", "errors", "events", "files", "frame", "masks", "objects", "protocols"},
         {"numpy", "av", "cv2", "pycocotools", "scipy"},
     ),
     "scores": (

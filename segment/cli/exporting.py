@@ -12,7 +12,12 @@ from segment.cli.chain import Link, Stage, typed, with_first
 if TYPE_CHECKING:
     from segment.frame import Frame
 
-FORMATS = ("masks", "video", "labels", "coco", "overlay", "tracks", "mot")
+FORMATS = (
+    "masks", "video", "labels", "coco", "overlay", "tracks", "mot", "events", "edl", "counts",
+)  # fmt: skip
+
+# What one name stands for: a file for people and one for machines, say.
+BRINGS = {"events": ("events", "events-json")}
 Mode = Literal["new", "overwrite", "resume"]
 
 
@@ -107,10 +112,14 @@ def export(out: Path, formats: tuple[str, ...], overwrite: bool, resume: bool) -
     tracks   tracks.csv          frame, time, id, box, centroid, area; written whenever
                                  objects were grouped
     mot      mot.txt             the boxes as the Multiple Object Tracking challenges have them
+    events   events.csv, events.json   what happened (needs the stage events)
+    edl      events.edl          a cut for each event, for video editors
+    counts   counts.csv          a minute, a zone, a line: who came, left and crossed
     """
     if overwrite and resume:
         raise click.UsageError("--overwrite and --resume exclude each other; choose one")
-    formats = tuple(dict.fromkeys(formats)) or ("masks",)
+    wanted = tuple(dict.fromkeys(formats)) or ("masks",)
+    formats = tuple(dict.fromkeys(one for kind in wanted for one in BRINGS.get(kind, (kind,))))
     from segment.export import FORMATS as SINKS  # each says itself what it needs
 
     mode: Mode = "overwrite" if overwrite else "resume" if resume else "new"

@@ -46,6 +46,32 @@ class Moment(click.ParamType):  # type: ignore[type-arg]  # generic since click 
         )
 
 
+class Duration(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
+    """A stretch of time: `2s`, `1.5m`, `500ms`, or a plain number of seconds; to float seconds."""
+
+    name = "duration"
+
+    _UNITS: ClassVar[dict[str, float]] = {"ms": 0.001, "s": 1, "": 1, "m": 60, "min": 60, "h": 3600}
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        if not isinstance(value, str):
+            return float(value)
+        found = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)(ms|min|s|m|h|)", value.strip())
+        seconds = float(found[1]) * self._UNITS[found[2]] if found else -1.0
+        if not 0 <= seconds <= self.LONGEST:
+            return self.fail(
+                f"{value!r} is not a length of time; wanted seconds or minutes, "
+                "for example 2s, .5s or 1.5m, a day at the most",
+                param,
+                ctx,
+            )
+        return seconds
+
+    LONGEST: ClassVar[float] = 86400.0
+
+
 class Input(click.Path):
     """What `read` reads; completes to files, and to the stages that may follow."""
 

@@ -18,6 +18,7 @@ from segment.protocols import FrameSource
 _CURES = {
     "foreground": "a foreground mask; put a subtract command before it",
     "labels": "objects; put a group command before it",
+    "events": "events; put events before it",
 }
 
 

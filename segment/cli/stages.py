@@ -10,6 +10,7 @@ from segment.cli.chain import Stage, stage, with_first
 from segment.cli.exporting import export
 from segment.cli.params import Odd
 from segment.cli.reading import read
+from segment.cli.watching import events
 
 if TYPE_CHECKING:
     from segment.frame import Frame
@@ -365,5 +366,6 @@ COMMANDS = (
     group_layers,
     group_watershed,
     group_mixture,
+    events,
     export,
 )

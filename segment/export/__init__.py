@@ -7,6 +7,7 @@ from typing import Protocol
 
 from segment.errors import OutputError, OutputExists
 from segment.export.coco import CocoFile
+from segment.export.events import CountsTable, CutList, EventsJson, EventsTable
 from segment.export.files import Mode, Needs, refuse_link
 from segment.export.images import LabelImages, MaskImages, numbered
 from segment.export.mot import MotText
@@ -18,6 +19,10 @@ from segment.protocols import Sink
 __all__ = [
     "FORMATS",
     "CocoFile",
+    "CountsTable",
+    "CutList",
+    "EventsJson",
+    "EventsTable",
     "Format",
     "LabelImages",
     "MaskImages",
@@ -48,6 +53,10 @@ FORMATS: dict[str, Format] = {
     "overlay": OverlayVideo,
     "tracks": TracksTable,
     "mot": MotText,
+    "events": EventsTable,
+    "events-json": EventsJson,
+    "edl": CutList,
+    "counts": CountsTable,
 }
 
 

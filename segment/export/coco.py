@@ -13,8 +13,8 @@ from pycocotools import mask as rle
 
 from segment.export.files import FileSink, Mode, Needs
 from segment.export.need import labels_of
-from segment.export.objects import Object, objects_of
 from segment.frame import Frame
+from segment.objects import Object, objects_of
 
 CATEGORY = {"id": 1, "name": "object", "supercategory": "object"}
 

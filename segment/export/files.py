@@ -10,7 +10,7 @@ from segment.files import is_link, make_folder, partial, settle, sync_folder, to
 from segment.frame import Frame
 
 Mode = Literal["new", "overwrite", "resume"]
-Needs = Literal["foreground", "labels", "any"]
+Needs = Literal["foreground", "labels", "events", "any"]
 
 
 def refuse_link(target: Path) -> None:

@@ -5,9 +5,9 @@ from typing import ClassVar
 
 from segment.export.files import Needs
 from segment.export.need import labels_of
-from segment.export.objects import objects_of
 from segment.export.text import TextSink
 from segment.frame import Frame
+from segment.objects import objects_of
 
 
 class MotText(TextSink):

@@ -4,7 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.arrays import Labels, Mask
-from segment.errors import MissingForeground, MissingLabels
+from segment.errors import MissingEvents, MissingForeground, MissingLabels
+from segment.events import Event, Scene
 from segment.frame import Frame
 
 SHADOW = 127
@@ -30,6 +31,20 @@ def grey_of(frame: Frame) -> NDArray[np.uint8]:
     if frame.shadow is not None:
         picture[frame.shadow & (picture == 0)] = SHADOW
     return picture
+
+
+def events_of(frame: Frame) -> tuple[Event, ...]:
+    """The events that were over by this frame. Raises MissingEvents."""
+    if frame.events is None:
+        raise MissingEvents(f"frame {frame.index} has no events to write; put events before export")
+    return frame.events
+
+
+def scene_of(frame: Frame) -> Scene:
+    """The scene that was watched. Raises MissingEvents."""
+    if frame.sequence.scene is None:
+        raise MissingEvents(f"frame {frame.index} has no scene; put events before export")
+    return frame.sequence.scene
 
 
 def labels_of(frame: Frame) -> Labels:

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.arrays import Image, Labels, Mask
-from segment.export.objects import Object, objects_of
 from segment.export.trails import Trails
+from segment.objects import Object, objects_of
 
 Colour = tuple[int, int, int]
 

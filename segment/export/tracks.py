@@ -6,9 +6,9 @@ from typing import Any, ClassVar
 
 from segment.export.files import Mode, Needs
 from segment.export.need import labels_of
-from segment.export.objects import objects_of
 from segment.export.text import TextSink
 from segment.frame import Frame
+from segment.objects import objects_of
 
 COLUMNS = (
     "frame", "time", "id", "x", "y", "width", "height", "centroid_x", "centroid_y", "area",

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.export.objects import Object
+from segment.objects import Object
 
 __all__ = ["Trails"]
 

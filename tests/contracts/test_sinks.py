@@ -8,7 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from segment.errors import MissingForeground, MissingLabels, OutputError, OutputExists
+from segment import pipeline
+from segment.errors import (
+    MissingEvents,
+    MissingForeground,
+    MissingLabels,
+    OutputError,
+    OutputExists,
+)
+from segment.events import Scene, Watcher, Zone
 from segment.export import FORMATS, check_output
 from tests.conftest import as_frames
 
@@ -30,7 +38,9 @@ def found_frames(length=5, size=(33, 47), channels=3, seed=0):
             labels[t, y : y + 1 + height // 3, x : x + 1 + width // 3] = number
     masks = labels > 0
     masks[:, 0, 0] = True  # foreground that belongs to no object
-    return list(as_frames(images, masks, labels))
+    frames = as_frames(images, masks, labels)
+    scene = Scene((Zone("all", ((0, 0), (width, 0), (width, height), (0, height))),))
+    return list(pipeline.watch(frames, Watcher(scene, shortest=0, merge=0.01)))
 
 
 def write(name, folder, frames, mode="new"):
@@ -133,6 +143,7 @@ def test_a_frame_that_lacks_something_is_named(name, tmp_path):
     kind, says = {
         "foreground": (MissingForeground, "frame 0 has no foreground mask.*subtract"),
         "labels": (MissingLabels, "frame 0 has no objects.*group"),
+        "events": (MissingEvents, "frame 0 has no events.*put events before"),
     }[needs]
     with pytest.raises(kind, match=says):
         write(name, tmp_path, [replace(frame, **{needs: None}) for frame in found_frames()])

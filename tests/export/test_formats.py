@@ -17,10 +17,10 @@ from pycocotools.coco import COCO
 from segment.errors import OutputError
 from segment.export import draw_overlay
 from segment.export.coco import column_runs, compress
-from segment.export.objects import objects_of
 from segment.export.overlay import colour_of
 from segment.export.tracks import COLUMNS
 from segment.export.trails import Trails
+from segment.objects import objects_of
 from segment.video import open_frames
 from tests.conftest import as_frames
 from tests.contracts.test_sinks import found_frames, write
