@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 from scipy.special import digamma, gammaln, multigammaln
 
 from segment.mixture import fused
-from segment.mixture.base import Mixture
+from segment.mixture.base import Mixture, Propose
 from segment.mixture.em import Fit, Step
 from segment.mixture.family import Assign, Collapse, Family, Pass
 from segment.mixture.fused import Form, Moments, Precision
 from segment.mixture.gaussian import given
 from segment.mixture.gaussian_family import GaussianFamily
 from segment.mixture.samples import Floats, Samples
-from segment.mixture.start import Start, responsibilities
+from segment.mixture.start import Start
 
 __all__ = ["BayesianGaussianMixture"]
 
@@ -263,9 +263,9 @@ class BayesianGaussianMixture(Mixture):
         scale = np.ones(self.n_features_in_)
         return BayesianFamily(self.n_components, self._prior, self.reg_covar, scale)
 
-    def _begin(self, family: Any, samples: Samples, rng: np.random.Generator) -> Posterior:
+    def _begin(self, family: Any, samples: Samples, propose: Propose) -> Posterior:
         if self.responsibilities_init is None:
-            X, shares = responsibilities(samples, self.n_components, self.init_params, rng)
+            X, shares = propose()
         else:
             size = (len(samples), self.n_components)
             given_shares: Any = given(self.responsibilities_init, "responsibilities_init", size)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, gammaln, logit
 
-from segment.mixture.base import Mixture
+from segment.mixture.base import Mixture, Propose
 from segment.mixture.em import Step
 from segment.mixture.family import Family
 from segment.mixture.gaussian import given, given_weights
@@ -184,12 +184,12 @@ class _CountMixture(Mixture):
     means_init: Any
     means_: Floats
 
-    def _begin(self, family: Any, samples: Samples, rng: np.random.Generator) -> CountParameters:
+    def _begin(self, family: Any, samples: Samples, propose: Propose) -> CountParameters:
         shape = (self.n_components, samples.X.shape[1])
         weights = given_weights(self.weights_init, self.n_components)
         means = given(self.means_init, "means_init", shape)
         if weights is None or means is None:
-            found = super()._begin(family, samples, rng)
+            found = super()._begin(family, samples, propose)
             weights = found.weights if weights is None else weights
             means = found.means if means is None else means
         return CountParameters(weights, family.from_free(family.to_free(means)))

@@ -7,13 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.mixture import missing
-from segment.mixture.base import Mixture
+from segment.mixture.base import Mixture, Propose
 from segment.mixture.em import Fit, Step
 from segment.mixture.fused import Precision
 from segment.mixture.gaussian_family import CovarianceType, GaussianFamily, GaussianParameters
 from segment.mixture.priors import GaussianPrior
 from segment.mixture.samples import Floats, Samples
-from segment.mixture.start import Start, responsibilities
+from segment.mixture.start import Start
 
 __all__ = ["GaussianMixture"]
 
@@ -120,7 +120,7 @@ class GaussianMixture(Mixture):
         )
 
     def _begin(
-        self, family: GaussianFamily, samples: Samples, rng: np.random.Generator
+        self, family: GaussianFamily, samples: Samples, propose: Propose
     ) -> GaussianParameters:
         components, features = self.n_components, samples.X.shape[1]
         weights = given_weights(self.weights_init, components)
@@ -136,7 +136,7 @@ class GaussianMixture(Mixture):
                 if samples.weight.size:
                     shares = shares * samples.weight[:, None]
             else:
-                X, shares = responsibilities(samples, components, self.init_params, rng)
+                X, shares = propose()
             nothing = GaussianParameters(
                 np.full(components, 1 / components),
                 np.tile(samples.centre, (components, 1)),

@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 
 from segment.mixture import fused
 from segment.mixture.algorithms import hard
-from segment.mixture.base import Mixture
+from segment.mixture.base import Mixture, Propose
 from segment.mixture.em import Step
 from segment.mixture.family import Assign, Family, Pass
 from segment.mixture.fused import Form, Moments
 from segment.mixture.gaussian import given
 from segment.mixture.samples import Floats, Samples
-from segment.mixture.start import Start, responsibilities, squared_distances
+from segment.mixture.start import Start, squared_distances
 
 __all__ = ["KMeans", "SoftKMeans"]
 
@@ -164,12 +164,11 @@ class SoftKMeans(Mixture):
     def _learned_family(self) -> Family:
         return _SoftFamily(self.n_components, self.variance, np.ones(self.n_features_in_))
 
-    def _begin(self, family: Any, samples: Samples, rng: np.random.Generator) -> Centres:
+    def _begin(self, family: Any, samples: Samples, propose: Propose) -> Centres:
         shape = (self.n_components, samples.X.shape[1])
         means = given(self.means_init, "means_init", shape)
         if means is None:
-            X, shares = responsibilities(samples, self.n_components, self.init_params, rng)
-            means = family.statistics(X, shares).means
+            means = family.statistics(*propose()).means
         return Centres(np.full(self.n_components, 1 / self.n_components), means)
 
     def _learn(self, parameters: Centres, samples: Samples) -> None:

@@ -69,12 +69,17 @@ def plot_likelihood(model: Mixture, axes: Any = None) -> Any:
 
 def _fit_nothing(model: Any, X: Any) -> None:
     """Learn the start, and nothing else."""
-    from segment.mixture.base import generator
+    from segment.mixture.estimator import generator
     from segment.mixture.samples import Samples
+    from segment.mixture.start import responsibilities
 
     samples = Samples.check(X, missing=model._takes_missing)
     rng = generator(model.random_state).spawn(1)[0]
-    begin = model._begin(model._family(samples), samples, rng)
+    begin = model._begin(
+        model._family(samples),
+        samples,
+        lambda: responsibilities(samples, model.n_components, model.init_params, rng),
+    )
     model.n_features_in_ = samples.X.shape[1]
     model.history_ = []
     model._learn(begin, samples)

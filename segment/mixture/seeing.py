@@ -6,7 +6,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from scipy.special import logsumexp, xlogy
 
-from segment.mixture.base import Mixture, generator
+from segment.mixture.base import Mixture
+from segment.mixture.estimator import generator
 from segment.mixture.samples import Floats, check_matrix, check_weights
 
 __all__ = ["Bound", "Criterion", "Selection", "bound", "select"]

@@ -9,7 +9,7 @@ from scipy.optimize import brentq
 from scipy.special import digamma, gammaln, logsumexp, polygamma
 
 from segment.mixture import fused
-from segment.mixture.base import Mixture
+from segment.mixture.base import Mixture, Propose
 from segment.mixture.em import Step
 from segment.mixture.family import Family
 from segment.mixture.fused import Form
@@ -352,12 +352,12 @@ class StudentMixture(Mixture):
     def _learned_family(self) -> Family:
         return self._equations(np.ones(self.n_features_in_))
 
-    def _begin(self, family: Any, samples: Samples, rng: np.random.Generator) -> Any:
+    def _begin(self, family: Any, samples: Samples, propose: Propose) -> Any:
         components, features = self.n_components, samples.X.shape[1]
         weights = given(self.weights_init, "weights_init", (components,))
         means = given(self.means_init, "means_init", (components, features))
         scales = given(self.scales_init, "scales_init", (components, features, features))
-        begin = super()._begin(family, samples, rng)
+        begin = super()._begin(family, samples, propose)
         return StudentParameters(
             begin.weights if weights is None else weights,
             begin.means if means is None else means,
