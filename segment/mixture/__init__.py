@@ -1,6 +1,7 @@
 """Mixtures and EM in all its variants, on (n_samples, n_features)."""
 
 from segment.mixture.bayesian import BayesianGaussianMixture
+from segment.mixture.chains import HiddenMarkovModel
 from segment.mixture.counts import BernoulliMixture, BinomialMixture, PoissonMixture
 from segment.mixture.em import Step
 from segment.mixture.gaussian import GaussianMixture
@@ -18,6 +19,7 @@ __all__ = [
     "GammaPrior",
     "GaussianMixture",
     "GaussianPrior",
+    "HiddenMarkovModel",
     "KMeans",
     "PoissonMixture",
     "Selection",

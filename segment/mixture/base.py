@@ -34,6 +34,8 @@ class Mixture(Estimator):
     init_params: Any
     weights_: Floats
 
+    _in_chains = True  # whether its components can be the states of a chain
+
     # What a subclass gives.
 
     @abstractmethod

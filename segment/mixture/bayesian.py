@@ -193,6 +193,7 @@ class BayesianGaussianMixture(Mixture):
     """
 
     _algorithms = ("em", "online")
+    _in_chains = False
 
     def __init__(
         self,

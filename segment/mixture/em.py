@@ -174,7 +174,14 @@ def run(
 
 def _fixed(before: Point, here: Point) -> bool:
     """Whether not a bit of the parameters has changed: then none ever will."""
-    return all(map(np.array_equal, before.parameters, here.parameters))
+    return _equal(before.parameters, here.parameters)
+
+
+def _equal(a: Any, b: Any) -> bool:
+    """Whether two arrays, or tuples of arrays or of such tuples, are the same."""
+    if isinstance(a, tuple):
+        return all(map(_equal, a, b))
+    return bool(np.array_equal(a, b))
 
 
 def _step(problem: Problem, before: Point | None, old: float, here: Point) -> Step:

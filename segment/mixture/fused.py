@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from segment.mixture.samples import Floats, Samples, over_chunks
 
-__all__ = ["Form", "Moments", "Precision", "choose_type", "judge", "sweep"]
+__all__ = ["Form", "Moments", "Precision", "choose_type", "judge", "sweep", "weigh"]
 
 Precision = Literal["auto", "single", "double"]
 
@@ -120,8 +120,37 @@ def judge(X: NDArray[Any], centre: Floats, form: Form, start: int, stop: int) ->
     block = _block(components, features, np.float64)
     scratch = aligned(kernels.scratch_shape(components, features, block), np.float64)
     joint = np.empty((stop - start, components))
-    kernels.judge(X, centre, means, factors, constants, scratch, start, stop, joint)
+    unroll = kernels.unrolled(features, form.factors.ndim == 3)
+    middle = np.tile(centre, 16)
+    kernels.judge(X, middle, means, factors, constants, scratch, start, stop, joint, unroll)
     return joint
+
+
+def weigh(X: NDArray[Any], shares: Floats, means: Floats, full: bool) -> Moments:
+    """The sums of `sweep` over X (n, D) float64 under shares (n, K); means (K, D) are near."""
+    from segment.mixture import kernels
+
+    components, features = means.shape
+    length = 1 + features + features * features if full else 1 + 2 * features
+    sums = np.zeros((components, length))
+    centre = means.mean(axis=0)
+    about = np.ascontiguousarray(means - centre)
+    scratch = aligned(
+        kernels.scratch_shape(components, features, _block(components, features, np.float64)),
+        np.float64,
+    )
+    shape = (components, features, features) if full else (components, features)
+    kernels.weigh(
+        X,
+        shares,
+        np.tile(centre, 16),
+        about,
+        np.empty(shape),
+        scratch,
+        sums,
+        kernels.unrolled(features, full),
+    )
+    return _moments(sums, centre + about, full)
 
 
 def aligned(shape: tuple[int, ...], kind: type[np.floating[Any]]) -> NDArray[Any]:

@@ -120,6 +120,12 @@ class GaussianFamily(Family):
             scatters.append(wd.T @ d if self.full else (wd * d).sum(axis=0))
         return Moments(counts, means, np.array(scatters))
 
+    def statistics_at(self, X: Floats, shares: Floats, parameters: GaussianParameters) -> Moments:
+        if np.isnan(X).any():
+            covariances = self.covariance(parameters)
+            return missing.statistics(X, shares, covariances, parameters, self.full)
+        return fused.weigh(np.ascontiguousarray(X), shares, parameters.means, self.full)
+
     def blend(self, old: Moments, new: Moments, keep: float, add: float) -> Moments:
         a, b = keep * old.counts, add * new.counts
         counts = a + b

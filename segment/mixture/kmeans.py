@@ -127,6 +127,8 @@ class SoftKMeans(Mixture):
 
     means_: Floats
 
+    _in_chains = False
+
     def __init__(
         self,
         n_components: int = 8,

@@ -17,7 +17,7 @@ from segment.mixture.family import Assign, Collapse, Pass
 from segment.mixture.fused import Moments
 from segment.mixture.samples import Floats, Samples
 
-__all__ = ["fill", "log_joint", "sweep"]
+__all__ = ["fill", "log_joint", "statistics", "sweep"]
 
 _LOG_2PI = float(np.log(2 * np.pi))
 
@@ -26,11 +26,7 @@ def sweep(
     samples: Samples, covariances: Floats, parameters: Any, assign: Assign | None, full: bool
 ) -> Pass:
     """E-step and M-step sums where X has NaN; covariances (K, D, D); see `Family.sweep`."""
-    means = parameters[1]
-    components, features = means.shape
-    counts = np.zeros(components)
-    first = np.zeros((components, features))
-    second = np.zeros((components, features, features))
+    sums = _Sums(parameters[1], covariances)
     total = 0.0
     for X, weight in samples.chunks(65536):
         for rows, known in _patterns(X):
@@ -44,16 +40,45 @@ def sweep(
             else:
                 total += float(weight[rows] @ evidence)
                 shares = shares * weight[rows, None]
-            counts += shares.sum(axis=0)
-            for k in range(components):
-                d, spread = _complete(some, known, means[k], covariances[k])
-                wd = shares[:, k, None] * d
-                first[k] += wd.sum(axis=0)
-                second[k] += wd.T @ d + shares[:, k].sum() * spread
-    shift = first / np.where(counts > 0, counts, 1.0)[:, None]
-    second -= counts[:, None, None] * shift[:, :, None] * shift[:, None, :]
-    scatters = second if full else np.diagonal(second, axis1=1, axis2=2).copy()
-    return Pass(Moments(counts, means + shift, scatters), total)
+            sums.add(some, known, shares)
+    return Pass(sums.moments(full), total)
+
+
+def statistics(
+    X: Floats, shares: Floats, covariances: Floats, parameters: Any, full: bool
+) -> Moments:
+    """M-step sums of X (n, D) with NaN under given shares (n, K); covariances (K, D, D)."""
+    sums = _Sums(parameters[1], covariances)
+    for rows, known in _patterns(X):
+        sums.add(X[rows][:, known], known, shares[rows])
+    return sums.moments(full)
+
+
+class _Sums:
+    """Sums of completed samples about each component's mean."""
+
+    def __init__(self, means: Floats, covariances: Floats) -> None:
+        components, features = means.shape
+        self.means, self.covariances = means, covariances
+        self.counts = np.zeros(components)
+        self.first = np.zeros((components, features))
+        self.second = np.zeros((components, features, features))
+
+    def add(self, some: Floats, known: Any, shares: Floats) -> None:
+        """Add samples (n, known features) of one pattern under shares (n, K)."""
+        self.counts += shares.sum(axis=0)
+        for k, mean in enumerate(self.means):
+            d, spread = _complete(some, known, mean, self.covariances[k])
+            wd = shares[:, k, None] * d
+            self.first[k] += wd.sum(axis=0)
+            self.second[k] += wd.T @ d + shares[:, k].sum() * spread
+
+    def moments(self, full: bool) -> Moments:
+        shift = self.first / np.where(self.counts > 0, self.counts, 1.0)[:, None]
+        second = self.second
+        second -= self.counts[:, None, None] * shift[:, :, None] * shift[:, None, :]
+        scatters = second if full else np.diagonal(second, axis1=1, axis2=2).copy()
+        return Moments(self.counts, self.means + shift, scatters)
 
 
 def log_joint(X: Floats, covariances: Floats, parameters: Any) -> Floats:

@@ -56,8 +56,12 @@ class Samples:
         missing: bool = False,
         least: int = 1,
         threads: int | None = None,
+        empty: bool = False,
     ) -> "Samples":
-        """Check what a caller gave; raise ValueError or TypeError in one clear line."""
+        """Check what a caller gave; raise ValueError or TypeError in one clear line.
+
+        `missing` lets NaN through, `empty` also features of which nothing is known.
+        """
         X = check_matrix(X)
         if len(X) < least:
             raise ValueError(
@@ -66,7 +70,7 @@ class Samples:
             )
         weight = check_weights(sample_weight, len(X))
         total = float(weight.sum()) if weight.size else float(len(X))
-        centre, scale, complete = _moments(X, weight, missing)
+        centre, scale, complete = _moments(X, weight, missing, empty)
         return cls(X, weight, total, centre, scale, complete, count_threads(threads))
 
     def __len__(self) -> int:
@@ -136,15 +140,20 @@ def check_weights(weight: Any, n_samples: int) -> Floats:
     return np.ascontiguousarray(weight)
 
 
-def _moments(X: NDArray[Any], weight: Floats, missing: bool) -> tuple[Floats, Floats, bool]:
+def _moments(
+    X: NDArray[Any], weight: Floats, missing: bool, empty: bool
+) -> tuple[Floats, Floats, bool]:
     """Mean and standard deviation of each feature, about a first sample: no large sums."""
-    near = np.nan_to_num(X[: min(len(X), 64)].astype(np.float64)).mean(axis=0)
+    some = X[: min(len(X), 64)].astype(np.float64)
+    near = np.where(np.abs(some) < 1e300, some, 0.0).mean(axis=0)
     many = X.size >= _MANY and not weight.size
     sums, complete = _sums(X, near) if many else np.full((3, 1), np.nan), True
     # What is not finite has made the sums so, and so may squares near the largest number.
     if not np.isfinite(sums).all():
         sums, complete = _sums_of_known(X, weight, near, missing)
     total, first, second = sums
+    if empty:
+        total = np.maximum(total, 1.0)
     if (total == 0).any():
         raise ValueError(
             f"Input X contains NaN only in feature {int(np.flatnonzero(total == 0)[0])}; "

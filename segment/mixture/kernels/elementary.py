@@ -7,7 +7,7 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba import njit, types
 from numba.extending import intrinsic, overload
 
-__all__ = ["LOOP", "SUMS", "compile_loop", "compile_sums", "exp", "half", "log", "one"]
+__all__ = ["LOOP", "SUMS", "compile_loop", "compile_sums", "exp", "exp_wide", "half", "log", "one"]
 
 # A product and a sum may become one instruction: fewer roundings, twice the speed.
 LOOP: Any = {
@@ -24,6 +24,7 @@ compile_sums = njit(cache=True, **SUMS)
 
 # A responsibility of e^-60 times the largest is 0: subnormals cost ten times as much.
 _FLUSH = -60.0
+_FLUSH_WIDE = -700.0
 
 # Constants in the type of the number they meet: a double beside a single makes a double.
 
@@ -119,9 +120,9 @@ def _exp_single(x):
 
 
 @compile_loop
-def _exp_double(x):
-    """exp(x) for x <= 0, 0 below the flush; relative error below 3e-16."""
-    y = max(x, _FLUSH)
+def _exp_from(x, least):
+    """Exp of the larger of x <= 0 and `least` >= -708."""
+    y = max(x, least)
     n = np.floor(y * _LOG2E + 0.5)
     r = y - n * _LN2_HIGH
     r = r - n * _LN2_LOW
@@ -139,8 +140,21 @@ def _exp_double(x):
     p = p * r + 1.0
     p = p * r + 1.0
     # Through int32: many processors turn only that from a double as a vector.
-    p = p * _double_of_bits((np.int64(np.int32(n)) + _BIAS64) << _SHIFT64)
+    return p * _double_of_bits((np.int64(np.int32(n)) + _BIAS64) << _SHIFT64)
+
+
+@compile_loop
+def _exp_double(x):
+    """exp(x) for x <= 0, 0 below the flush; relative error below 3e-16."""
+    p = _exp_from(x, _FLUSH)
     return p if x > _FLUSH else 0.0
+
+
+@compile_loop
+def exp_wide(x):
+    """exp(x) for x <= 0; 0 below -700."""
+    p = _exp_from(x, _FLUSH_WIDE)
+    return p if x > _FLUSH_WIDE else 0.0
 
 
 # ln(x) = n ln 2 + 2 artanh(s), s = (f - 1) / (f + 1), f in [1/√2, √2] and |s| < 0.172.

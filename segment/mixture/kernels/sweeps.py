@@ -23,7 +23,7 @@ from segment.mixture.kernels.loops import SCRATCH_ROWS, normalise, scatter, shar
 from segment.mixture.kernels.turn import fetch
 from segment.mixture.kernels.unrolled import add, lay_out, measure
 
-__all__ = ["judge", "scratch_shape", "sweep"]
+__all__ = ["judge", "scratch_shape", "sweep", "weigh"]
 
 _0, _1, _6, _63 = np.uint64(0), np.uint64(1), np.uint64(6), np.uint64(63)
 
@@ -78,7 +78,7 @@ def sweep(
 
 
 @compile_loop
-def judge(X, centre, means, factors, constants, scratch, start, stop, joint):
+def judge(X, centre, means, factors, constants, scratch, start, stop, joint, unroll):
     """Fill joint (stop - start, K) with ln of weight times density; see `sweep`."""
     features = np.uint64(X.shape[1])
     components = np.uint64(means.shape[0])
@@ -87,7 +87,35 @@ def judge(X, centre, means, factors, constants, scratch, start, stop, joint):
     for begin in range(start, stop, block):
         m = np.uint64(min(block, stop - begin))
         wide = (m + _63) >> _6 << _6
-        lay_out(X, centre, np.uint64(begin), m, first, features, scratch, ())
+        lay_out(X, centre, np.uint64(begin), m, first, features, scratch, unroll)
         for k in range(_0, components):
-            measure(means, factors, constants, k, wide, first, features, scratch, ())
+            measure(means, factors, constants, k, wide, first, features, scratch, unroll)
         scatter(np.uint64(begin - start), m, components, scratch, joint)
+
+
+@compile_loop
+def weigh(X, shares, centre, means, factors, scratch, sums, unroll):
+    """Add the sums of `sweep` under given shares (N, K) instead of responsibilities.
+
+    sums (K, 1 + D + D * D), or (K, 1 + 2 * D) where `factors`, otherwise unused, are (K, D).
+    """
+    features = np.uint64(X.shape[1])
+    components = np.uint64(means.shape[0])
+    block = scratch.shape[1]
+    first = components + np.uint64(SCRATCH_ROWS)
+    for at in range(0, X.shape[0], block):
+        start = np.uint64(at)
+        m = np.uint64(min(block, X.shape[0] - at))
+        wide = (m + _63) >> _6 << _6
+        lay_out(X, centre, start, m, first, features, scratch, unroll)
+        for b in range(_0, wide):
+            scratch[components, b] = 1
+        for k in range(_0, components):
+            for b in range(_0, m):
+                scratch[k, b] = shares[start + b, k]
+            for b in range(m, wide):
+                scratch[k, b] = 0
+            count = share(k, wide, components, scratch)
+            if count > 0.0:
+                sums[k, 0] += count
+                add(means, factors, k, wide, components, first, features, scratch, sums, unroll)
