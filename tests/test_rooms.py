@@ -46,6 +46,7 @@ LEANS_ON = {
         {"numpy", "numba", "cv2", "scipy", "skimage"},
     ),
     "detections": ({"errors", "frame"}, {"numpy", "supervision"}),
+    "absurd": ({"arrays", "frame"}, {"numpy", "cv2"}),
     "pipeline": ({"arrays", "errors", "frame", "masks", "protocols"}, set()),
     "cli": (None, {"click", "rich"}),
 }

@@ -9,6 +9,7 @@ from types import FrameType
 from typing import Any
 
 from segment import pipeline
+from segment.absurd import Watch
 from segment.cli import owned, record
 from segment.cli.chain import close
 from segment.cli.plan import Job, Plan
@@ -50,7 +51,7 @@ def _run_job(job: Job, reporter: Reporter) -> SequenceReport:
     record.check(job)
     if record.finished(job):
         report.already = True
-        report.frames, report.damage = record.outcome(job)
+        report.frames, report.damage, report.absurd = record.outcome(job)
         report.outputs = job.outputs()
         return report
     try:
@@ -65,35 +66,42 @@ def _run_job(job: Job, reporter: Reporter) -> SequenceReport:
             finally:
                 report.damage = source.damage
             report.interrupted = stop.interrupted
-        record.finish(job, report.frames, report.damage, report.mapping)
+        record.finish(job, report)
     except InputError as error:
         report.error = error
     report.outputs = [path for path in job.outputs() if path.exists()]
     if report.damage and report.error is None:
         reporter.warn(_describe_damage(job.name, report.damage))
+    for line in report.absurd.values() if report.error is None else ():
+        reporter.warn(f"{job.name}: {line}")
     return report
 
 
 def _drain(job: Job, source: FrameSource, report: SequenceReport, reporter: Reporter) -> None:
     reporter.prepare(job.name)
-    with contextlib.closing(chained(job, source)) as frames:
+    watch = Watch()
+    with contextlib.closing(chained(job, source, watch)) as frames:
         for frame in frames:
             if report.frames == 0:
                 reporter.begin(job.name, frame.sequence.length)
             report.frames += 1
             report.mapping.add(frame)
+            watch.see(frame)
             reporter.frame(job.name, report.frames, frame.sequence.length)
+    report.absurd = watch.findings()
     if report.frames == 0:
         raise NoFrames(
             f"{job.input} has no frame in the asked range; `segment info` tells how many it has"
         )
 
 
-def chained(job: Job, source: FrameSource) -> Generator[Frame, None, None]:
+def chained(
+    job: Job, source: FrameSource, watch: Watch | None = None
+) -> Generator[Frame, None, None]:
     """The whole chain of one sequence; every stage runs in a thread of its own.
 
     While one frame is written the next is grouped, the one after subtracted, and a third
-    decoded. Order and results are those of one thread.
+    decoded. Order and results are those of one thread. `watch` sees the masks that `clean` gets.
     """
     with contextlib.ExitStack() as begun:
         # However it ends, every stage is closed before what stands behind it, and every thread
@@ -104,6 +112,9 @@ def chained(job: Job, source: FrameSource) -> Generator[Frame, None, None]:
         for link in job.links:
             ahead = pipeline.read_ahead(frames, _AHEAD)
             begun.callback(close, ahead)
+            if watch is not None and link.command == "clean":
+                ahead = watch.before_clean(ahead)
+                begun.callback(close, ahead)
             frames = link.run(ahead)
             begun.callback(close, frames)
         yield from frames

@@ -12,10 +12,10 @@ from segment import __version__
 from segment.cli import owned
 from segment.cli.owned import NAME
 from segment.cli.plan import Job
+from segment.cli.report import SequenceReport
 from segment.errors import OutputError
 from segment.files import make_folder, write_json
 from segment.protocols import Damage
-from segment.video.mapping import Mapping
 
 log = logging.getLogger("segment.cli")
 
@@ -35,8 +35,9 @@ def begin(job: Job) -> None:
         _write(folder, {**_signature(job), "complete": False, "made": made})
 
 
-def finish(job: Job, frames: int, damage: Damage, mapping: Mapping) -> None:
-    """Say that the run has come to its end, what it made, and which frames of the input it saw."""
+def finish(job: Job, report: SequenceReport) -> None:
+    """Say that the run has come to its end, what it made, which frames it saw and what is odd."""
+    damage = report.damage
     for folder in job.folders():
         made = {**_still_there(folder), **owned.account(folder, _names(job, folder))}
         _write(
@@ -45,11 +46,12 @@ def finish(job: Job, frames: int, damage: Damage, mapping: Mapping) -> None:
                 **_signature(job),
                 "complete": True,
                 "made": made,
-                "frames": frames,
-                **mapping.as_dict(),
+                "frames": report.frames,
+                **report.mapping.as_dict(),
                 "lost": damage.lost,
                 "flagged": damage.flagged,
                 "reasons": damage.reasons,
+                "absurd": report.absurd,
             },
         )
 
@@ -73,11 +75,11 @@ def finished(job: Job) -> bool:
     return True
 
 
-def outcome(job: Job) -> tuple[int, Damage]:
-    """Frames and damage that the finished run wrote down."""
+def outcome(job: Job) -> tuple[int, Damage, dict[str, str]]:
+    """Frames, damage and what was absurd, as the finished run wrote them down."""
     content = owned.read(job.exports[0].folder(job.name))
     damage = Damage(content.get("lost", 0), content.get("flagged", 0), content.get("reasons", []))
-    return content.get("frames", 0), damage
+    return content.get("frames", 0), damage, content.get("absurd", {})
 
 
 def _names(job: Job, folder: Path) -> list[str]:

@@ -24,6 +24,7 @@ class SequenceReport:
     already : True when an earlier run had finished it and `--resume` left it alone.
     interrupted : True when a live source was ended by Ctrl-C.
     mapping : which frames of the input they were, by number and, for pictures, by name.
+    absurd : what can hardly be meant, as kind (`segment.absurd.KINDS`) and one line.
     """
 
     name: str
@@ -35,6 +36,7 @@ class SequenceReport:
     already: bool = False
     interrupted: bool = False
     mapping: Mapping = field(default_factory=Mapping)
+    absurd: dict[str, str] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -45,6 +47,7 @@ class SequenceReport:
             "lost": self.damage.lost,
             "flagged": self.damage.flagged,
             "reasons": self.damage.reasons,
+            "absurd": self.absurd,
             "error": None if self.error is None else str(self.error),
             "already": self.already,
         }

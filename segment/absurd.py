@@ -1,0 +1,360 @@
+"""Looks at frames as they pass and says what can hardly be meant: nothing found, all black, frozen.
+
+Results like these come from a wrong depth, a covered lens, a stuck camera or a wrong option, and
+look like any others in their files. What is looked at is a grid of each picture, so that it costs
+nothing to speak of (docs/reliability.md has the figure).
+"""
+
+from collections.abc import Generator, Iterable, Iterator
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from segment.arrays import Image, Mask
+from segment.frame import Frame
+
+__all__ = ["KINDS", "Watch"]
+
+KINDS = (
+    "nothing_found",
+    "smaller_than_clean",
+    "everything_found",
+    "nearly_black",
+    "nearly_white",
+    "clipped",
+    "all_alike",
+    "frozen",
+    "camera_moves",
+)
+"""What `Watch.findings` may name, in the order in which it is told."""
+
+_GRID = 60  # points of the grid along the shorter side
+_LEVELS = 4  # every so many frames it is counted how dark and light they are
+_DARK, _LIGHT = 16, 239  # the sixteenth of the range at either end: 12 bits taken for 16 lie there
+_NEARLY = 0.995  # share of a picture; a lamp or a clock may shine in a black one
+_CLIPPED = 0.7  # share of a picture at 0 or 255; the black corners of a fisheye are a fifth
+_MOSTLY = 0.9  # share of the frames
+_EVERYTHING = 0.9  # share of a frame's region that is foreground
+_FROZEN_SECONDS, _FROZEN_FRAMES = 5.0, 25
+_ALIKE = 2  # grey levels: what a codec changes in a picture that does not change
+_PAIR = 12  # every so many frames two are compared for what moves
+_SLOWER = 5  # and ever less often: the next look is a fifth of all frames so far ahead
+_AHEAD = 32  # masks at most that wait for their frame to come through the later stages
+_ENOUGH = 3  # pairs that must have been seen before all of them mean something
+_MOVES = 0.6  # share of the pairs; sound footage shows up to a quarter, drawn pans and shakes this
+
+
+class Watch:
+    """Follows one sequence through `see` (its last frames) and `before_clean`; then `findings`."""
+
+    def __init__(self) -> None:
+        self._frames = 0
+        self._looks = 0
+        self._masks = 0
+        self._found = 0  # frames with any foreground, or object where there is no mask
+        self._full = 0
+        self._dark = self._light = self._clipped = 0
+        self._alike = True
+        self._equal = 0
+        self._run = self._longest_run = 1
+        self._run_began = self._longest = 0.0
+        self._longest_at = 0
+        self._first_grid: NDArray[Any] | None = None
+        self._grid: NDArray[Any] | None = None
+        self._image: Image | None = None
+        self._motion = _Motion()
+        self._raw: dict[int, Mask] = {}
+        self._speck: NDArray[np.bool_] | None = None
+        self._specks = self._lasting_specks = 0
+
+    # -- while frames pass ---------------------------------------------------------------------
+
+    def before_clean(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+        """Pass on frames as they are before `clean`, and remember their masks until it is done."""
+        try:
+            for frame in frames:
+                if frame.foreground is not None and frame.index % _PAIR < 2:
+                    self._raw[frame.index] = frame.foreground
+                    if len(self._raw) > _AHEAD:  # a stage behind it leaves frames out
+                        self._raw.pop(min(self._raw))
+                yield frame
+        finally:
+            if isinstance(frames, Generator):
+                frames.close()
+
+    def see(self, frame: Frame) -> None:
+        """Take the next frame, after the last stage."""
+        self._see_picture(frame)
+        self._see_result(frame)
+        self._frames += 1
+
+    def _see_picture(self, frame: Frame) -> None:
+        image = frame.image
+        step = max(1, min(image.shape[:2]) // _GRID)
+        grid = np.ascontiguousarray(image[step // 2 :: step, step // 2 :: step])
+        if self._frames % _LEVELS == 0:
+            levels = np.bincount(grid.reshape(-1), minlength=256)
+            size = grid.size
+            self._looks += 1
+            self._dark += bool(levels[: _DARK + 1].sum() >= _NEARLY * size)
+            self._light += bool(levels[_LIGHT:].sum() >= _NEARLY * size)
+            self._clipped += bool(levels[0] + levels[255] >= _CLIPPED * size)
+        if self._first_grid is None:
+            self._first_grid = grid
+            self._run_began = frame.time
+        elif self._image is not None:
+            self._compare(grid, frame)
+        self._motion.see(image, self._frames)
+        self._grid, self._image = grid, image
+
+    def _compare(self, grid: NDArray[Any], frame: Frame) -> None:
+        assert self._grid is not None
+        assert self._image is not None
+        # A grid misses what is smaller than its meshes: where it is equal all of it is compared.
+        equal = (
+            grid.shape == self._grid.shape
+            and np.array_equal(grid, self._grid)
+            and np.array_equal(frame.image, self._image)
+        )
+        if equal:
+            self._equal += 1
+            self._run += 1
+            lasted = frame.time - self._run_began
+            if lasted > self._longest:
+                self._longest, self._longest_run = lasted, self._run
+                self._longest_at = frame.index - self._run + 1
+        else:
+            self._run, self._run_began = 1, frame.time
+            if self._alike:
+                assert self._first_grid is not None
+                self._alike = (
+                    grid.shape == self._first_grid.shape
+                    and int(cv2.absdiff(grid, self._first_grid).max()) <= _ALIKE
+                )
+
+    def _see_result(self, frame: Frame) -> None:
+        found, mask = frame.foreground, frame.foreground
+        raw = self._raw.pop(frame.index, None)
+        if mask is None:
+            if frame.labels is not None:
+                self._masks += 1
+                self._found += bool(frame.labels.any())
+            return
+        self._masks += 1
+        self._found += bool(mask.any())
+        step = max(1, min(mask.shape) // _GRID)
+        found = mask[step // 2 :: step, step // 2 :: step]
+        if frame.region is None:
+            self._full += bool(np.count_nonzero(found) >= _EVERYTHING * found.size)
+        else:
+            where = frame.region[step // 2 :: step, step // 2 :: step]
+            wanted = np.count_nonzero(where)
+            self._full += bool(wanted and np.count_nonzero(found & where) >= _EVERYTHING * wanted)
+        if raw is not None:
+            self._see_specks(raw & ~mask, frame.index % _PAIR)
+
+    def _see_specks(self, removed: Mask, turn: int) -> None:
+        """Look whether what `clean` took away lasts to the next frame, as noise does not."""
+        cells = _cells(removed)
+        if turn == 0:
+            self._speck = cells
+        elif self._speck is not None and self._speck.any():
+            before, self._speck = self._speck, None
+            near = cv2.dilate(cells.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
+            kept = np.count_nonzero(before & near) / np.count_nonzero(before)
+            chance = np.count_nonzero(near) / near.size
+            self._specks += 1
+            self._lasting_specks += bool(kept > 0.5 + 0.5 * chance)
+
+    # -- at the end ----------------------------------------------------------------------------
+
+    def findings(self) -> dict[str, str]:
+        """Return what is absurd, as kind (of `KINDS`) and one line; empty when nothing is."""
+        if not self._frames:
+            return {}
+        told: dict[str, str | None] = {
+            "nothing_found": self._nothing(),
+            "smaller_than_clean": self._small(),
+            "everything_found": self._everything(),
+            "nearly_black": self._levels(
+                self._dark,
+                "nearly black",
+                "is the lens covered, or has the picture fewer bits than its file (--white)?",
+            ),
+            "nearly_white": self._levels(
+                self._light,
+                "nearly white",
+                "is it overexposed, or are its numbers larger than 0 to 1 (--white)?",
+            ),
+            "clipped": self._levels(
+                self._clipped,
+                "clipped: most pixels are 0 or 255",
+                "is the range of its numbers right (--white)?",
+            ),
+            "all_alike": self._still(),
+            "frozen": self._frozen(),
+            "camera_moves": self._motion.told(),
+        }
+        if told["all_alike"]:
+            told["frozen"] = None  # it is all of it
+        if told["nearly_black"] or told["nearly_white"]:
+            told["clipped"] = None  # the one is the more exact word
+        return {kind: line for kind in KINDS if (line := told[kind]) is not None}
+
+    def _nothing(self) -> str | None:
+        if not self._masks or self._found:
+            return None
+        frames = (
+            f"{self._masks} frames" if self._masks > 1 else "one frame, which is the background"
+        )
+        return f"nothing was ever found, in {frames}; every mask is empty"
+
+    def _small(self) -> str | None:
+        if self._found > 0.02 * self._masks or self._specks < 3:
+            return None
+        if self._lasting_specks < 0.5 * self._specks:
+            return None
+        return (
+            "what was found is smaller than clean keeps: it lasts from frame to frame, and clean "
+            "removes it (--smallest and --median, in pixels, say how much)"
+        )
+
+    def _everything(self) -> str | None:
+        if self._full <= max(1, 0.1 * self._masks):
+            return None
+        return (
+            f"everything was foreground in {self._full} of {self._masks} frames; does the camera "
+            "move, does the light change, or is the threshold too low?"
+        )
+
+    def _levels(self, count: int, what: str, ask: str) -> str | None:
+        if count < _MOSTLY * self._looks:
+            return None
+        share = "all frames" if count == self._looks else f"{count / self._looks:.0%} of the frames"
+        return f"the picture is {what}, in {share}; {ask}"
+
+    def _still(self) -> str | None:
+        if self._frames < 3 or not self._alike:
+            return None
+        return f"all {self._frames} frames are alike; does the camera send new pictures?"
+
+    def _frozen(self) -> str | None:
+        if self._longest < _FROZEN_SECONDS or self._longest_run < _FROZEN_FRAMES:
+            return None
+        return (
+            f"the picture is frozen for {self._longest:.1f} s, from frame {self._longest_at} on: "
+            f"{self._longest_run} frames are equal to the last bit"
+        )
+
+
+class _Motion:
+    """Whether the whole picture moves: tiles of two frames, shifted alike.
+
+    Every tile's shift is measured by phase correlation, and one turn, zoom and shift for all of
+    them is sought (RANSAC). A walker moves a few tiles, waves move each its own way, a camera all.
+
+    Source: Kuglin and Hines, The phase correlation image alignment method, 1975.
+    """
+
+    _SIDE = 32  # pixels of a tile
+    _ACROSS = 4  # tiles on the shorter side
+    _LAG = 2  # frames between the two of a pair
+    _LEAST = 0.4  # pixels of the small picture: shifts below are the measurement's own
+
+    def __init__(self) -> None:
+        self._before: NDArray[np.float32] | None = None
+        self._moved = self._pairs = self._next = 0
+        self._window = np.outer(np.hanning(self._SIDE), np.hanning(self._SIDE)).astype(np.float32)
+
+    def see(self, image: Image, count: int) -> None:
+        if count == self._next:
+            self._before = self._small(image)
+        elif count == self._next + self._LAG and self._before is not None:
+            self._next += max(_PAIR, count // _SLOWER)
+            before, self._before = self._before, None
+            now = self._small(image)
+            if before.shape == now.shape:
+                self._look(before, now)
+
+    def _small(self, image: Image) -> NDArray[np.float32]:
+        side = self._SIDE * self._ACROSS
+        step = max(1, round(min(image.shape[:2]) / side))
+        # One channel is enough. Half of the way goes by leaving out, which is cheap, and half by
+        # means, without which fine texture deceives.
+        skip = max(1, step // 2)
+        plane = np.ascontiguousarray(image[::skip, ::skip, image.shape[2] // 2])
+        size = (image.shape[1] // step, image.shape[0] // step)
+        small = cv2.resize(plane, size, interpolation=cv2.INTER_AREA) if step > 1 else plane
+        return np.asarray(small, np.float32)
+
+    def _look(self, before: NDArray[np.float32], now: NDArray[np.float32]) -> None:
+        tiles_before, tiles_now = _tiles(before, self._SIDE), _tiles(now, self._SIDE)
+        # Grey levels: sky and walls do not show whether they move.
+        textured = np.flatnonzero(tiles_before.std(axis=(1, 2)) >= 4)
+        if len(textured) < 4:
+            return
+        shifts = _shifts(tiles_before[textured], tiles_now[textured], self._window)
+        across = now.shape[1] // self._SIDE
+        places = np.stack([textured % across, textured // across], axis=1) * self._SIDE
+        self._pairs += 1
+        origin = places.astype(np.float32)
+        target = origin + shifts
+        _, inside = cv2.estimateAffinePartial2D(origin, target, ransacReprojThreshold=0.5)
+        agree = np.asarray(inside).ravel() == 1  # None, when no model was found, is 0 agreeing
+        if not agree.any():
+            return
+        lengths = np.hypot(*(target - origin).T)[agree]
+        self._moved += bool(agree.mean() >= 0.6 and np.median(lengths) >= self._LEAST)
+
+    def told(self) -> str | None:
+        # Of a handful of looks all must agree.
+        least = self._pairs if self._pairs < 2 * _ENOUGH else _MOVES * self._pairs
+        if self._pairs < _ENOUGH or self._moved < least:
+            return None
+        return (
+            f"the camera moves all the time (in {self._moved} of {self._pairs} looks): its own "
+            "motion is foreground, too; subtract is meant for a camera that stands"
+        )
+
+
+def _cells(mask: Mask) -> NDArray[np.bool_]:
+    """Return which cells of 8x8 pixels hold any True; what is left at the border is dropped."""
+    height, width = mask.shape[0] // 8 * 8, mask.shape[1] // 8 * 8
+    words = np.ascontiguousarray(mask[:height, :width]).view(np.uint64)
+    return np.asarray(words.reshape(height // 8, 8, width // 8).any(axis=1))
+
+
+def _tiles(plane: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+    """Return all whole tiles, (tiles, side, side), row by row."""
+    rows, columns = plane.shape[0] // side, plane.shape[1] // side
+    cut = plane[: rows * side, : columns * side].reshape(rows, side, columns, side)
+    return cut.transpose(0, 2, 1, 3).reshape(rows * columns, side, side)
+
+
+def _shifts(
+    before: NDArray[np.float32], now: NDArray[np.float32], window: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return (x, y) by which each tile (tiles, side, side) moved, pixels, finer than one."""
+    side = before.shape[1]
+    first, second = (
+        np.fft.rfft2((tiles - tiles.mean(axis=(1, 2), keepdims=True)) * window)
+        for tiles in (before, now)
+    )
+    cross = second * first.conj()
+    surface = np.fft.irfft2(cross / np.maximum(np.abs(cross), 1e-9), s=(side, side))
+    peak = surface.reshape(len(surface), -1).argmax(axis=1)
+    each = np.arange(len(surface))
+    found = []
+    y, x = peak // side, peak % side
+    for axis in (1, 0):
+        step_y, step_x = (1, 0) if axis == 0 else (0, 1)
+        left = surface[each, (y - step_y) % side, (x - step_x) % side]
+        right = surface[each, (y + step_y) % side, (x + step_x) % side]
+        middle = surface[each, y, x]
+        # Where the heights lie between two points, the top does.
+        bend = np.maximum(middle, 1e-9) + np.maximum(left, 0) + np.maximum(right, 0)
+        at = (x if axis == 1 else y) + (np.maximum(right, 0) - np.maximum(left, 0)) / bend
+        found.append(np.where(at > side / 2, at - side, at))
+    return np.stack(found, axis=1).astype(np.float32)
