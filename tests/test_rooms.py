@@ -15,6 +15,7 @@ LEANS_ON = {
     "errors": (set(), set()),
     "threads": (set(), set()),
     "turns": (set(), set()),
+    "kernels": (set(), {"numba", "llvmlite"}),
     "files": ({"errors"}, set()),
     "locks": ({"errors", "files"}, set()),
     "objects": ({"arrays"}, {"numpy"}),
@@ -22,17 +23,20 @@ LEANS_ON = {
     "frame": ({"arrays", "events"}, set()),
     "protocols": ({"arrays", "events", "frame"}, set()),
     "background": (
-        {"arrays", "errors", "files", "threads", "turns"},
+        {"arrays", "errors", "files", "kernels", "threads", "turns"},
         {"numpy", "numba", "llvmlite", "cv2", "safetensors"},
     ),
-    "mixture": ({"errors", "threads"}, {"numpy", "numba", "llvmlite", "scipy", "matplotlib"}),
+    "mixture": (
+        {"errors", "kernels", "threads"},
+        {"numpy", "numba", "llvmlite", "scipy", "matplotlib"},
+    ),
     "neural": (
         {"arrays", "errors", "files", "masks", "scores", "threads"},
         {"numpy", "scipy", "cv2", "skimage", "torch", "safetensors", "matplotlib", "mlxtend"},
     ),
     "masks": ({"arrays"}, {"numpy", "cv2", "skimage", "scipy"}),
     "grouping": (
-        {"arrays", "errors", "files", "masks", "mixture", "neural", "turns"},
+        {"arrays", "errors", "files", "kernels", "masks", "mixture", "neural", "turns"},
         {"numpy", "numba", "cv2", "skimage", "scipy"},
     ),
     "video": ({"arrays", "errors", "frame", "protocols"}, {"numpy", "av", "cv2"}),
@@ -42,7 +46,7 @@ LEANS_ON = {
         {"numpy", "av", "cv2", "pycocotools", "scipy"},
     ),
     "scores": (
-        {"arrays", "errors", "frame", "protocols", "video"},
+        {"arrays", "kernels", "errors", "frame", "protocols", "video"},
         {"numpy", "numba", "cv2", "scipy", "skimage"},
     ),
     "detections": ({"errors", "frame"}, {"numpy", "supervision"}),
@@ -93,6 +97,14 @@ def test_only_kernels_import_numba():
     guilty = [path for path in files() if compilers & {m.split(".")[0] for m in imports(path)}]
     assert guilty, "no file imports numba: this test looks in the wrong place"
     assert all("kernels" in (path.stem, path.parent.name) for path in guilty), guilty
+
+
+def test_every_compiled_loop_is_kept_in_one_way():
+    """Numba's own cache stops with an error where there is no place, and for damaged files."""
+    for path in files():
+        if path != PACKAGE / "kernels" / "kept.py":
+            text = path.read_text(encoding="utf-8")
+            assert "njit" not in text, f"{path} compiles by itself; use segment.kernels.kept"
 
 
 def test_only_neural_imports_torch():

@@ -9,10 +9,11 @@ template's first pixel lies in the window.
 from typing import Any
 
 import numpy as np
-from numba import njit
 
-_OPTIONS: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy"}
-_compile = njit(**_OPTIONS)
+from segment.kernels import kept
+
+_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+_compile = kept.compiled(**_OPTIONS)
 
 # Log-likelihood ratios of the foreground, with a subtractor that misses a tenth of an object
 # and reports a thirtieth of the background.

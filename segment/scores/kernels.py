@@ -1,9 +1,9 @@
 """The compiled loop of boundary matching."""
 
-from numba import njit
+from segment.kernels import kept
 
 
-@njit(nogil=True, cache=True)
+@kept.compiled(nogil=True)
 def match(starts, partners, left, right, queue, parent, dead):
     """Match as many pixels of one boundary as can be with pixels of another, one to one.
 

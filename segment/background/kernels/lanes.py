@@ -9,21 +9,20 @@ lanes are numpy arrays of 16, and the loops that use them are plain Python.
 """
 # mypy: disable-error-code="no-untyped-call"
 
-import hashlib
 import operator
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
-from numba import config, njit, types
+from numba import config, types
 from numba.core import cgutils
 from numba.core.compiler import Compiler
 from numba.core.extending import models, register_model
 from numba.core.imputils import lower_builtin
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic
+
+from segment.kernels import kept
 
 __all__ = [
     "WIDTH",
@@ -57,29 +56,12 @@ class _Apart(Compiler):
 
 # No fastmath: every path rounds alike. _nrt: the loops allocate nothing, and counting the
 # references to their arrays takes longer than some of them.
-_OPTIONS: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy", "_nrt": False}
+_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
 
-_sources = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
-_STAMP = hashlib.sha256(_sources).hexdigest()
-
-
-def _compiler(**options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """Return a decorator whose cache knows every file here: a loop holds code of other files."""
-
-    def compile_function(function: Callable[..., Any]) -> Any:
-        compiled = njit(**_OPTIONS, **options)(function)
-        file: Any = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
-        if hasattr(file, "_source_stamp"):
-            file._source_stamp = (file._source_stamp, _STAMP)
-        return compiled
-
-    return compile_function
-
-
-entry = _compiler(pipeline_class=_Apart)
+entry = kept.compiled(**_OPTIONS, pipeline_class=_Apart)
 """Decorator of a loop that Python calls."""
 
-inline = _compiler(forceinline=True)
+inline = kept.compiled(**_OPTIONS, forceinline=True)
 """Decorator of a part of a loop; it becomes one with its caller."""
 
 

@@ -3,10 +3,11 @@
 from typing import Any
 
 import numpy as np
-from numba import njit
 
-_OPTIONS: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy"}
-_compile = njit(**_OPTIONS)
+from segment.kernels import kept
+
+_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+_compile = kept.compiled(**_OPTIONS)
 
 _f = np.float32
 _0, _1 = _f(0), _f(1)

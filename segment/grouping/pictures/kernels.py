@@ -1,7 +1,8 @@
 """The compiled loops of merging: what two regions have in common, and whom to join next."""
 
 import numpy as np
-from numba import njit
+
+from segment.kernels import kept
 
 # A region is one row of sums over its pixels: 1, three colours, their squares, x and y (in
 # diagonals of the picture), pixels on the picture's edge, posteriors of the colours, posteriors of
@@ -15,7 +16,7 @@ BORDER = 3 + MAPS
 CUES = 34
 
 
-@njit(nogil=True, cache=True)
+@kept.compiled(nogil=True)
 def compare(a, b, spot, place, border, length, strength, area, cues):
     """Describe the border of two regions by CUES numbers.
 
@@ -83,7 +84,7 @@ def compare(a, b, spot, place, border, length, strength, area, cues):
     cues[k + 9] = min(spot[a, 9] / np.sqrt(na), 3.0)
 
 
-@njit(nogil=True, cache=True)
+@kept.compiled(nogil=True)
 def judge(cues, weights, bias, out, shift):
     """Return the logarithm of the odds that two regions are one: a layer of ramps, then a sum.
 
@@ -99,7 +100,7 @@ def judge(cues, weights, bias, out, shift):
     return odds
 
 
-@njit(nogil=True, cache=True)
+@kept.compiled(nogil=True)
 def agree(people, starts, a, b):
     """Return the share of people for whom the larger parts of two regions are one segment."""
     agreed = 0
@@ -114,7 +115,7 @@ def agree(people, starts, a, b):
     return agreed / (len(starts) - 1)
 
 
-@njit(nogil=True, cache=True)
+@kept.compiled(nogil=True)
 def merge(
     spot, place, border, ends, edge, area, small, until, weights, bias, out, shift, people, starts,
     share, seed, seen, truth, weight, pairs, odds,

@@ -4,8 +4,10 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic, overload
+
+from segment.kernels import kept
 
 __all__ = ["LOOP", "SUMS", "compile_loop", "compile_sums", "exp", "exp_wide", "half", "log", "one"]
 
@@ -18,8 +20,8 @@ LOOP: Any = {
 }
 # Sums may be taken in any order: without it they cannot be taken sixteen at a time.
 SUMS: Any = LOOP | {"fastmath": {"contract", "reassoc", "nsz"}}
-compile_loop = njit(cache=True, **LOOP)
-compile_sums = njit(cache=True, **SUMS)
+compile_loop = kept.compiled(**LOOP)
+compile_sums = kept.compiled(**SUMS)
 
 
 # A responsibility of e^-60 times the largest is 0: subnormals cost ten times as much.

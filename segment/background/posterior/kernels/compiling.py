@@ -6,17 +6,16 @@ constants are float32. `which` is everywhere a tuple of C zeros: its length is k
 compiler, which unrolls the loops over the channels.
 """
 
-import hashlib
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
-from numba import config, njit, types
+from numba import config, types
 from numba.core import cgutils
 from numba.core.compiler import Compiler
 from numba.extending import intrinsic
+
+from segment.kernels import kept
 
 f = np.float32
 ZERO, QUARTER, HALF, MOST, ONE, TWO, FOUR, SIX = map(f, (0, 0.25, 0.5, 0.75, 1, 2, 4, 6))
@@ -37,28 +36,11 @@ class _Apart(Compiler):
 
 
 # No fastmath: every run of pixels rounds alike. _nrt: the loops allocate nothing.
-_OPTIONS: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy", "_nrt": False}
+_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
 
-_sources = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
-_STAMP = hashlib.sha256(_sources).hexdigest()
-
-
-def _compiler(**options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """Return a decorator whose cache knows every file here: a loop holds loops of other files."""
-
-    def compile_function(function: Callable[..., Any]) -> Any:
-        compiled = njit(**_OPTIONS, **options)(function)
-        file: Any = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
-        if hasattr(file, "_source_stamp"):
-            file._source_stamp = (file._source_stamp, _STAMP)
-        return compiled
-
-    return compile_function
-
-
-entry = _compiler()
-loop = _compiler(pipeline_class=_Apart)
-inline = _compiler(forceinline=True)
+entry = kept.compiled(**_OPTIONS)
+loop = kept.compiled(**_OPTIONS, pipeline_class=_Apart)
+inline = kept.compiled(**_OPTIONS, forceinline=True)
 
 
 @intrinsic
