@@ -39,7 +39,10 @@ LEANS_ON = {
         {"arrays", "errors", "files", "kernels", "masks", "mixture", "neural", "turns"},
         {"numpy", "numba", "cv2", "skimage", "scipy"},
     ),
-    "video": ({"arrays", "errors", "frame", "protocols"}, {"numpy", "av", "cv2"}),
+    "video": (
+        {"arrays", "errors", "frame", "protocols"},
+        {"numpy", "av", "cv2", "tifffile", "PIL"},
+    ),
     "samples": ({"errors"}, set()),
     "export": (
         {"arrays", "errors", "events", "files", "frame", "masks", "objects", "protocols"},

@@ -98,7 +98,7 @@ def _is_folder(given: str) -> bool:
 
 def _where(first: "Frame", region: str | None, ignore: str | None) -> "Mask | None":
     from segment.video import select
-    from segment.video.images import read_pixels
+    from segment.video.decode import read_pixels
 
     where = first.region
     if region is not None:

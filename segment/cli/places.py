@@ -55,7 +55,7 @@ def _note(read: dict[Identity, str], given: str, path: Path | int) -> None:
     if identity is not None:
         read.setdefault(identity, given)
     if isinstance(path, Path) and path.is_dir():
-        from segment.video.images import PICTURES
+        from segment.video.decode import PICTURES
 
         for inside in _inside(path):
             identity = _identity(inside) if inside.suffix.lower() in PICTURES else None

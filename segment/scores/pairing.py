@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segment.errors import UnreadableInput
-from segment.video.images import PICTURES, VIDEOS
+from segment.video.decode import PICTURES, VIDEOS
 
 log = logging.getLogger("segment.scores")
 

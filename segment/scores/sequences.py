@@ -16,7 +16,7 @@ from segment.scores.change import MEASURES, ChangeScore
 from segment.scores.pairing import pair
 from segment.scores.places import Places, check_missing, places_of, shift_between
 from segment.video import open_frames
-from segment.video.images import PICTURES
+from segment.video.decode import PICTURES
 from segment.video.numbers import number_in
 from segment.video.source import natural
 

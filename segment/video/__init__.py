@@ -6,12 +6,24 @@ from pathlib import Path
 from typing import BinaryIO
 
 from segment.video.camera import Camera
+from segment.video.decode import PICTURES
 from segment.video.file import VideoFile, is_address
-from segment.video.images import PICTURES, ImageFolder, Picture
+from segment.video.images import ImageFolder, Paged, Picture, open_picture
+from segment.video.levels import Levels
 from segment.video.raw import RawFrames
 from segment.video.source import Source
 
-__all__ = ["Camera", "ImageFolder", "Picture", "RawFrames", "Source", "VideoFile", "open_frames"]
+__all__ = [
+    "Camera",
+    "ImageFolder",
+    "Levels",
+    "Paged",
+    "Picture",
+    "RawFrames",
+    "Source",
+    "VideoFile",
+    "open_frames",
+]
 
 
 def open_frames(
@@ -19,6 +31,8 @@ def open_frames(
     *,
     name: str | None = None,
     rate: Fraction | float | str | None = None,
+    levels: Levels | None = None,
+    track: int = 0,
 ) -> Source:
     """Open whatever `path` is and return its frames; nothing else has to know what it was.
 
@@ -26,7 +40,9 @@ def open_frames(
     "/dev/video0"), a stream's address (rtsp://, http://, ...), "-" for standard input or a
     binary file object; the last two hold a container. `name` of the sequence comes from `path`
     if None. `rate` is frames per second where the input does not say: pictures (25 if None) and
-    raw streams. A video keeps its own.
+    raw streams. A video keeps its own. `levels` are those that become black and white where
+    pixels are deeper than eight bits. `track` chooses among the video tracks of a file, or the
+    series of a TIFF, from 0.
 
     Raises `UnreadableInput` at once, not at the first frame, when there is nothing to read.
     """
@@ -44,9 +60,8 @@ def open_frames(
         if path.startswith("/dev/video") and path[10:].isdecimal():
             return Camera(int(path[10:]), name)
     path = Path(path)
-    picture_rate = 25 if rate is None else rate
     if path.is_dir():
-        return ImageFolder(path, picture_rate, name)
+        return ImageFolder(path, 25 if rate is None else rate, name, levels)
     if path.suffix.lower() in PICTURES:
-        return Picture(path, picture_rate, name)
+        return open_picture(path, rate, name, levels, track)
     return VideoFile(path, name, rate)

@@ -10,7 +10,7 @@ import numpy as np
 from segment.arrays import Image
 from segment.errors import UnreadableInput
 from segment.frame import Frame, SequenceInfo
-from segment.video.images import quiet, rescale
+from segment.video.decode import quiet, rescale
 from segment.video.source import Source
 
 

@@ -15,7 +15,7 @@ from segment.errors import UnreadableInput
 from segment.frame import Frame, SequenceInfo
 from segment.video.checks import why_not_a_video
 from segment.video.clock import Clock, stamp_of
-from segment.video.images import rescale
+from segment.video.decode import rescale
 from segment.video.ledger import Ledger
 from segment.video.pixels import Painter, is_grey, quarter_turns
 from segment.video.source import Source, check_rate

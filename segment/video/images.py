@@ -1,9 +1,9 @@
-"""Pictures as frames: a folder in natural order, or a single picture."""
+"""Pictures as frames: a folder in natural order, the pages of one file, or a single picture."""
 
 import logging
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -16,26 +16,55 @@ from numpy.typing import NDArray
 from segment.arrays import Image
 from segment.errors import UnreadableInput
 from segment.frame import Frame, SequenceInfo
+from segment.video.animated import AnimatedPages
+from segment.video.decode import (
+    LINEAR,
+    PICTURES,
+    VIDEOS,
+    Pages,
+    open_pages,
+    read_stored,
+    rescale,
+    with_axis,
+)
+from segment.video.levels import Levels, Scale
 from segment.video.numbers import Runs, frame_numbers
 from segment.video.source import Source, check_rate, natural
+from segment.video.tiff import Pixels
 
 log = logging.getLogger("segment.video")
 
-_PICTURES = (
-    ".png .jpg .jpeg .jpe .jp2 .bmp .dib .tif .tiff .webp .ppm .pgm .pbm .pnm .pam .exr .hdr"
-)
-PICTURES = frozenset(_PICTURES.split())
-"""Suffixes of picture files, lower case. A gif is a short film and goes to PyAV."""
-
-_VIDEOS = (
-    ".mp4 .m4v .mov .mkv .webm .avi .mpg .mpeg .ts .m2ts .mts .wmv .asf .flv .3gp .gif "
-    ".h264 .264 .h265 .265 .hevc .ogv .y4m .mjpeg .vob .mxf"
-)
-VIDEOS = frozenset(_VIDEOS.split())
-"""Suffixes that a folder's message names as videos."""
+_SAMPLES = 5  # pictures that are looked at, evenly spread, where levels are to be found
+PATIENCE = 100
+"""Pages in a row that may fail before reading gives up."""
 
 
-class ImageFolder(Source):
+class _Fitted(Source):
+    """Pictures of any kind as frames of one size, depth and number of channels."""
+
+    _scale: Scale
+    _channels: int
+
+    def _fit(self, values: NDArray[Any], told: str | Path) -> Image:
+        image = self._scale.apply(values)
+        if image.shape[2] != self._channels:
+            code = cv2.COLOR_GRAY2RGB if self._channels == 3 else cv2.COLOR_RGB2GRAY
+            image = with_axis(cv2.cvtColor(image, code))
+        if image.shape[:2] != self.info.size:
+            if not self.size_changes:
+                log.warning(
+                    "%s is %s (height, width), not %s as the first picture; scaled to it, "
+                    "and so are later ones",
+                    told,
+                    image.shape[:2],
+                    self.info.size,
+                )
+            self.size_changes += 1
+            image = rescale(image, self.info.size)
+        return np.ascontiguousarray(image)
+
+
+class ImageFolder(_Fitted):
     """The pictures of a folder, one frame each, in natural order, read when their turn comes.
 
     A frame's number is the one in its picture's name, where names count frames; see
@@ -44,130 +73,267 @@ class ImageFolder(Source):
 
     Parameters
     ----------
-    path : the folder. Folders inside it and files of other kinds are left out.
+    path : the folder, whose folders and files of other kinds are left out; or a list of pictures,
+        which are taken in natural order of their names.
     rate : pictures per second, which they do not say.
     name : of the sequence; the folder's own if None.
+    levels : what becomes black and white of deep pictures.
 
     Every picture that can be read is a frame, (H, W, 3) RGB or (H, W, 1) grey uint8 as the first
-    one is; the others count in `damage.lost`. 16-bit pictures are scaled by their full range,
+    one is; the others count in `damage.lost`. Deeper pictures are scaled as `levels` says,
     transparency is dropped, and the camera's orientation (EXIF) is applied. The first readable
-    picture gives the size; others are scaled to it.
+    picture gives the size; others are scaled to it. Of a file of several pages the first counts.
     """
 
     def __init__(
-        self, path: str | Path, rate: Fraction | float | str = 25, name: str | None = None
+        self,
+        path: str | Path | Sequence[str | Path],
+        rate: Fraction | float | str = 25,
+        name: str | None = None,
+        levels: Levels | None = None,
     ) -> None:
         super().__init__()
         exact = check_rate(rate)
-        folder = Path(path)
-        self.paths = _pictures(folder)
-        first = next((image for image in map(_try_read, self.paths) if image is not None), None)
-        if first is None:
+        if isinstance(path, (str, Path)):
+            folder = Path(path)
+            self.paths = _pictures(folder)
+        else:
+            self.paths = sorted(map(Path, path), key=lambda one: natural(one.name))
+            if not self.paths:
+                raise ValueError("path is a list of no pictures, wanted one at least")
+            folder = self.paths[0].parent
+        read = ((path, _try_read(path)) for path in self.paths)
+        found = next(((path, stored) for path, stored in read if stored is not None), None)
+        if found is None:
             raise UnreadableInput(
                 f"{folder}: none of its {len(self.paths)} pictures can be read "
                 f"({self.paths[0].name} is the first)"
             )
-        self._channels = first.shape[2]
+        first_path, first = found
+        title = name or folder.resolve().name or "folder"
+        self._channels = first.values.shape[2]
+        self._scale = Scale(title, levels, linear=first_path.suffix.lower() in LINEAR)
+        if self._scale.needs_look(first.values):
+            others = (_try_read(path) for path in _spread(self.paths))
+            self._scale.look(_alike(first, others), first.bits)
         numbers = frame_numbers([path.stem for path in self.paths])
         self.numbers = list(range(len(self.paths))) if numbers is None else numbers
         self.info = SequenceInfo(
-            name=name or folder.resolve().name or "folder",
-            size=(first.shape[0], first.shape[1]),
+            name=title,
+            size=(first.values.shape[0], first.values.shape[1]),
             rate=exact,
             length=len(self.paths),
             first=self.numbers[0],
             step=math.gcd(*(after - before for before, after in pairwise(self.numbers))) or 1,
         )
 
-    def _tell_gaps(self) -> None:
+    def _tell_oddities(self) -> None:
         places = range(self.numbers[0], self.numbers[-1] + 1, self.info.step)
         if len(places) > len(self.numbers):
             log.info(
-                "%s: no pictures have the numbers between %s (%d are there of %d); "
-                "the others keep theirs",
+                "%s: of the numbers %d to %d only %s have pictures; those keep their numbers",
                 self.info.name,
-                str(Runs(self.numbers)).replace(" ", " and "),
-                len(self.numbers),
-                len(places),
+                places[0],
+                places[-1],
+                str(Runs(self.numbers)).replace(" ", ", "),
+            )
+        kinds = Counter(_ONE_KIND.get(k, k) for k in (path.suffix.lower() for path in self.paths))
+        if len(kinds) > 1:
+            told = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+            log.warning(
+                "%s: holds pictures of several kinds (%s); all are read as one sequence",
+                self.info.name,
+                told,
             )
 
     def _frames(self) -> Iterator[Frame]:
-        self._tell_gaps()
+        self._tell_oddities()
         first, pace = self.info.first, self.info.step * self.info.rate
+        paged = False
         for index, path in zip(self.numbers, self.paths, strict=True):
             time = float((index - first) / pace)
             if not self._is_wanted(index, time):
                 continue
             try:
-                image = read_picture(path)
+                stored, pages = _read_first(path)
             except UnreadableInput as error:
                 self.damage.lost += 1
                 self.damage.note(str(error))
                 continue
-            yield Frame(self._fit(image, path), index, time, self.info, file_name=path.name)
-
-    def _fit(self, image: Image, path: Path) -> Image:
-        if image.shape[2] != self._channels:
-            code = cv2.COLOR_GRAY2RGB if self._channels == 3 else cv2.COLOR_RGB2GRAY
-            image = _with_axis(cv2.cvtColor(image, code))
-        if image.shape[:2] != self.info.size:
-            if not self.size_changes:
+            if pages > 1 and not paged:
+                paged = True
                 log.warning(
-                    "%s is %s (height, width), not %s as the first picture; scaled to it, "
-                    "and so are later ones",
+                    "%s holds %d pictures; in a folder the first of a file is a frame, read the "
+                    "file itself for all of them",
                     path,
-                    image.shape[:2],
-                    self.info.size,
+                    pages,
                 )
-            self.size_changes += 1
-            image = rescale(image, self.info.size)
-        return image
+            image = self._fit(stored.values, path)
+            yield Frame(image, index, time, self.info, file_name=path.name)
 
 
-class Picture(Source):
-    """A single picture: a sequence of one frame. `rate` and `name` as for `ImageFolder`."""
+_ONE_KIND = {".jpeg": ".jpg", ".jpe": ".jpg", ".tiff": ".tif", ".dib": ".bmp", ".apng": ".png"}
+
+
+class Picture(_Fitted):
+    """A single picture: a sequence of one frame. Parameters as for `ImageFolder`."""
 
     def __init__(
-        self, path: str | Path, rate: Fraction | float | str = 25, name: str | None = None
+        self,
+        path: str | Path,
+        rate: Fraction | float | str = 25,
+        name: str | None = None,
+        levels: Levels | None = None,
     ) -> None:
         super().__init__()
         exact = check_rate(rate)
         path = Path(path)
         # Read here and again when iterated: a bad file fails early, and a source waiting
         # in a queue of many holds no pixels.
-        image = read_picture(path)
+        stored = read_stored(path)
         self._path = path
-        self.info = SequenceInfo(
-            name=name or path.stem, size=(image.shape[0], image.shape[1]), rate=exact, length=1
-        )
+        self._scale = Scale(str(path), levels, linear=path.suffix.lower() in LINEAR)
+        if self._scale.needs_look(stored.values):
+            self._scale.look([stored.values], stored.bits)
+        height, width, self._channels = stored.values.shape
+        self.info = SequenceInfo(name=name or path.stem, size=(height, width), rate=exact, length=1)
 
     def _frames(self) -> Iterator[Frame]:
-        yield Frame(read_picture(self._path), 0, 0.0, self.info, file_name=self._path.name)
+        image = self._fit(read_stored(self._path).values, self._path)
+        yield Frame(image, 0, 0.0, self.info, file_name=self._path.name)
 
 
-def read_picture(path: Path) -> Image:
-    """Return a picture file as (H, W, 3) RGB or (H, W, 1) grey uint8, or raise UnreadableInput."""
-    return to_eight_bits(read_pixels(path))
+class Paged(_Fitted):
+    """The pictures of one file: a TIFF stack, an animated WebP, PNG or AVIF.
+
+    Parameters
+    ----------
+    pages : what `segment.video.decode.open_pages` gave; it is closed with this.
+    rate : pictures per second; None takes what the file says, or 25.
+    name : of the sequence; the file's stem if None.
+    levels : what becomes black and white of deep pictures.
+
+    Pages are numbered from 0, read one at a time, and scaled to the first one's size. One that
+    cannot be read keeps its number and counts in `damage.lost`; one whose file is not as it
+    should be counts in `damage.flagged`. Animated pictures keep the times that they say.
+    """
+
+    def __init__(
+        self,
+        pages: Pages,
+        rate: Fraction | float | str | None = None,
+        name: str | None = None,
+        levels: Levels | None = None,
+    ) -> None:
+        super().__init__()
+        self.pages = pages
+        for complaint in pages.complaints:
+            self.damage.note(f"{pages.path}: {complaint}")
+        try:
+            exact = None if rate is None else check_rate(rate)
+            first = self._first_readable()
+            self._timed = exact is None and isinstance(pages, AnimatedPages)
+            self._channels = first.values.shape[2]
+            self._scale = Scale(str(pages.path), levels)
+            if self._scale.needs_look(first.values):
+                others = map(self._try_read, _spread(range(pages.length)))
+                forwards = isinstance(pages, AnimatedPages)  # going back would draw all anew
+                self._scale.look(_alike(first, () if forwards else others), first.bits)
+            self.info = SequenceInfo(
+                name=name or pages.path.stem,
+                size=(first.values.shape[0], first.values.shape[1]),
+                rate=exact or pages.rate or Fraction(25),
+                length=pages.length,
+            )
+        except BaseException:
+            self.close()
+            raise
+
+    def _first_readable(self) -> Pixels:
+        for number in range(min(self.pages.length, PATIENCE)):
+            stored = self._try_read(number)
+            if stored is not None:
+                return stored
+        raise UnreadableInput(f"{self.pages.path}: none of its pages can be read")
+
+    def _try_read(self, number: int) -> Pixels | None:
+        try:
+            return self.pages.read(number)
+        except UnreadableInput:
+            return None
+
+    def _frames(self) -> Iterator[Frame]:
+        pages, told = self.pages, self.pages.path
+        for note in pages.notes:
+            log.info("%s: %s", told, note)
+        time, failures = Fraction(0), 0
+        for number in range(pages.length):
+            if not self._timed:
+                time = number / self.info.rate
+                if not self._is_wanted(number, float(time)):
+                    continue
+            try:
+                stored = pages.read(number)
+            except UnreadableInput as error:
+                self.damage.lost += 1
+                self.damage.note(str(error))
+                failures += 1
+                if failures >= PATIENCE:
+                    self.damage.lost += pages.length - number - 1
+                    self.damage.note(f"{told}: gave up after {failures} failures in a row")
+                    return
+                time += 1 / self.info.rate
+                continue
+            failures = 0
+            if pages.complaints:
+                self.damage.flagged += 1
+                self.damage.note(f"{told}: page {number}: {pages.complaints[0]}")
+            yield Frame(
+                self._fit(stored.values, f"{told}, page {number},"), number, float(time), self.info
+            )
+            if isinstance(pages, AnimatedPages):
+                time += pages.seconds() or 1 / self.info.rate
+
+    def close(self) -> None:
+        self.pages.close()
 
 
-def read_pixels(path: Path) -> NDArray[Any]:
-    """Return a picture file as (H, W, 3) RGB or (H, W, 1) grey in the depth it has."""
-    # Decoding from memory keeps names OK that the library's own file reading cannot open.
-    data = np.frombuffer(_read_bytes(path), np.uint8)
-    picture = _decode(data)
-    if picture is None:
-        raise UnreadableInput(
-            f"{path}: is damaged or no picture that can be read ({data.size} bytes)"
-        )
-    return picture
+def open_picture(
+    path: Path,
+    rate: Fraction | float | str | None = None,
+    name: str | None = None,
+    levels: Levels | None = None,
+    track: int = 0,
+) -> Picture | Paged:
+    """Open a picture file as a sequence of as many frames as it has pictures."""
+    pages = open_pages(path, track)
+    if pages is not None:
+        if pages.length > 1 or pages.complaints:
+            return Paged(pages, rate, name, levels)
+        pages.close()
+    return Picture(path, 25 if rate is None else rate, name, levels)
 
 
-def rescale(image: Image, size: tuple[int, int]) -> Image:
-    """Return `image` (H, W, C) at `size` (height, width); area mean down, linear up."""
-    height, width = size
-    shrinks = height * width < image.shape[0] * image.shape[1]
-    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return _with_axis(cv2.resize(image, (width, height), interpolation=method))
+def _read_first(path: Path) -> tuple[Pixels, int]:
+    """Return the first picture of a file, and how many it holds."""
+    pages = open_pages(path)
+    if pages is None:
+        return read_stored(path), 1
+    try:
+        return pages.read(0), pages.length
+    finally:
+        pages.close()
+
+
+def _spread(things: Sequence[Any]) -> list[Any]:
+    """Return some of them, evenly spread, without the first."""
+    return [things[len(things) * n // _SAMPLES] for n in range(1, min(_SAMPLES, len(things)))]
+
+
+def _alike(first: Pixels, others: Any) -> list[NDArray[Any]]:
+    """Return the values of those pictures that are of the first one's type."""
+    every = [first, *(one for one in others if one is not None)]
+    return [one.values for one in every if one.values.dtype == first.values.dtype]
 
 
 def _pictures(folder: Path) -> list[Path]:
@@ -201,68 +367,8 @@ def _pictures(folder: Path) -> list[Path]:
     raise UnreadableInput(f"{folder}: a folder without pictures (png, jpg, tif, bmp, webp, ...)")
 
 
-def _try_read(path: Path) -> Image | None:
+def _try_read(path: Path) -> Pixels | None:
     try:
-        return read_picture(path)
+        return read_stored(path)
     except UnreadableInput:
         return None
-
-
-def _read_bytes(path: Path) -> bytes:
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise UnreadableInput(f"{path}: no such file") from None
-    except PermissionError:
-        raise UnreadableInput(f"{path}: no permission to read this file") from None
-    except OSError as error:
-        raise UnreadableInput(f"{path}: cannot be read ({error.strerror})") from None
-    if not data:
-        raise UnreadableInput(f"{path}: is empty (0 bytes)")
-    return data
-
-
-def _decode(data: NDArray[np.uint8]) -> NDArray[Any] | None:
-    with quiet():
-        try:
-            # ANYDEPTH keeps 16 bits; ANYCOLOR keeps grey grey, drops transparency and turns
-            # the picture as its orientation tag says (UNCHANGED does not).
-            picture = cv2.imdecode(data, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR)
-        except cv2.error:
-            return None
-    if picture is None or picture.size == 0:
-        return None
-    if picture.ndim == 2:
-        return picture[:, :, None]
-    return np.ascontiguousarray(picture[:, :, ::-1])
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Keep OpenCV from complaining on stderr; what failed is told by our own message."""
-    level = cv2.utils.logging.getLogLevel()
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    try:
-        yield
-    finally:
-        cv2.utils.logging.setLogLevel(level)
-
-
-def to_eight_bits(image: NDArray[Any], deepest: int | None = None) -> Image:
-    """Scale whole numbers from 0..deepest (their type's largest if None) to 0..255, rounded.
-
-    Floats are taken as 0..1, as in exr and hdr pictures, and clipped.
-    """
-    if image.dtype == np.uint8:
-        return image
-    if image.dtype.kind == "f":
-        scaled: Image = np.rint(np.nan_to_num(image).clip(0, 1) * 255).astype(np.uint8)
-        return scaled
-    deepest = deepest or int(np.iinfo(image.dtype).max)
-    wide = image.clip(0, deepest).astype(np.uint32)
-    return ((wide * 255 + deepest // 2) // deepest).astype(np.uint8)
-
-
-def _with_axis(image: NDArray[Any]) -> Image:
-    plane: Image = np.ascontiguousarray(image, np.uint8)
-    return plane[:, :, None] if plane.ndim == 2 else plane

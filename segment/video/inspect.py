@@ -7,7 +7,7 @@ from pathlib import Path
 
 from segment.video import open_frames
 from segment.video.file import VideoFile, is_address, told
-from segment.video.images import ImageFolder, Picture
+from segment.video.images import ImageFolder, Paged, Picture
 from segment.video.source import Source
 
 
@@ -18,7 +18,7 @@ class VideoFacts:
     Attributes
     ----------
     path : as given (an address without its password).
-    kind : "video", "pictures" (a folder), "picture", "camera" or "stream".
+    kind : "video", "pictures" (a folder), "pages" (of one file), "picture", "camera" or "stream".
     size : (height, width) upright, pixels. `rotation` : degrees counter-clockwise that make the
         stored picture upright: 0, 90, 180 or 270.
     rate : frames per second, the mean if it varies.
@@ -112,6 +112,15 @@ def _facts(path: str | Path | int, source: Source) -> VideoFacts:
     if isinstance(source, ImageFolder):
         total = sum(picture.stat().st_size for picture in source.paths)
         return replace(facts, kind="pictures", bytes=total)
+    if isinstance(source, Paged):
+        pages = source.pages
+        return replace(
+            facts,
+            kind="pages",
+            container=pages.kind,
+            codec=pages.codec,
+            bytes=pages.path.stat().st_size,
+        )
     if isinstance(source, Picture):
         return replace(facts, kind="picture", duration=None, bytes=Path(str(path)).stat().st_size)
     return facts

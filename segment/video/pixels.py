@@ -8,7 +8,7 @@ from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from segment.arrays import Image
-from segment.video.images import to_eight_bits
+from segment.video.levels import to_eight_bits
 
 _LIMITED, _FULL = 1, 2  # AVCOL_RANGE_MPEG, AVCOL_RANGE_JPEG
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from segment.arrays import Mask, check_mask
 from segment.errors import UnreadableInput
 from segment.frame import Frame, SequenceInfo
-from segment.video.images import read_pixels, rescale
+from segment.video.decode import read_pixels, rescale
 from segment.video.source import Position, reaches
 
 Scalar = TypeVar("Scalar", bound=np.generic)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from segment.errors import UnreadableInput
 from segment.video import ImageFolder, Picture, open_frames
-from segment.video.images import read_picture, to_eight_bits
+from segment.video.levels import to_eight_bits
 from segment.video.source import natural
 from tests.video.makers import SIZE, scenes
 
@@ -21,6 +21,12 @@ def save(path, image):
         image = image[:, :, [2, 1, 0, 3][: image.shape[2]]]
     assert cv2.imwrite(str(path), np.ascontiguousarray(image))
     return path
+
+
+def read_picture(path):
+    with open_frames(path) as source:
+        (frame,) = source
+    return frame.image
 
 
 def test_a_folder_is_read_in_natural_order(tmp_path):

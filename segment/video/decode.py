@@ -1,0 +1,202 @@
+"""One picture file into pixels of its own depth, upright, and its transparency."""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from segment.arrays import Image
+from segment.errors import UnreadableInput
+from segment.video.animated import AnimatedPages
+from segment.video.tiff import Pixels, TiffPages
+from segment.video.upright import by_exif, turned
+
+_PICTURES = (
+    ".png .apng .jpg .jpeg .jpe .jp2 .bmp .dib .tif .tiff .btf .tf8 .lsm .webp .avif .ppm .pgm "
+    ".pbm .pnm .pam .exr .hdr"
+)
+PICTURES = frozenset(_PICTURES.split())
+"""Suffixes of picture files, lower case. A gif is a short film and goes to PyAV."""
+
+_VIDEOS = (
+    ".mp4 .m4v .mov .mkv .webm .avi .mpg .mpeg .ts .m2ts .mts .wmv .asf .flv .3gp .gif "
+    ".h264 .264 .h265 .265 .hevc .ogv .y4m .mjpeg .vob .mxf"
+)
+VIDEOS = frozenset(_VIDEOS.split())
+"""Suffixes that a folder's message names as videos."""
+
+LINEAR = frozenset([".exr", ".hdr"])
+"""Suffixes of pictures of light: floats from 0 to 1, with highlights above."""
+
+_HEAD = 1 << 16
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_PNG = b"\x89PNG\r\n\x1a\n"
+
+
+class Pages(Protocol):
+    """The pictures in one file; see `TiffPages` and `AnimatedPages`."""
+
+    path: Path
+    length: int
+    rate: Fraction | None
+    aspect: Fraction
+    notes: list[str]
+    complaints: list[str]
+    codec: str
+
+    @property
+    def kind(self) -> str: ...
+    def read(self, number: int) -> Pixels: ...
+    def close(self) -> None: ...
+
+
+def open_pages(path: Path, track: int = 0) -> Pages | None:
+    """Open a TIFF, AVIF, or animated WebP or PNG, whatever its suffix; None for all else.
+
+    `track` chooses among the series of a TIFF that holds several. Raises UnreadableInput.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+    except OSError:
+        return None  # `read_bytes` says why
+    if head[:4] in _TIFF:
+        return TiffPages(path, track)
+    if head[4:8] == b"ftyp" and {b"avif", b"avis"} & _brands(head):
+        return AnimatedPages(path)
+    if head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X" and head[20:21] and head[20] & 2:
+        return AnimatedPages(path)
+    if head.startswith(_PNG) and b"acTL" in head.partition(b"IDAT")[0]:
+        return AnimatedPages(path)
+    return None
+
+
+def _brands(head: bytes) -> set[bytes]:
+    end = min(int.from_bytes(head[:4], "big"), 256)
+    return {head[8:12], *(head[at : at + 4] for at in range(16, end, 4))}
+
+
+def read_stored(path: Path) -> Pixels:
+    """Return a picture file's pixels in the depth it has; of several pages the first.
+
+    Raises UnreadableInput.
+    """
+    return _stored(path)[0]
+
+
+def _stored(path: Path) -> tuple[Pixels, bytes | None]:
+    """Return the pixels, and the bytes where transparency is still to be looked for in them."""
+    pages = open_pages(path)
+    if pages is not None:
+        try:
+            return pages.read(0), None
+        finally:
+            pages.close()
+    # Decoding from memory keeps names OK that the library's own file reading cannot open.
+    data = read_bytes(path)
+    picture = _decode(data, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR)
+    if picture is None:
+        raise UnreadableInput(
+            f"{path}: is damaged or no picture that can be read ({len(data)} bytes)"
+        )
+    return Pixels(picture), data
+
+
+def read_pixels(path: Path) -> NDArray[Any]:
+    """Return a picture file as (H, W, 3) RGB or (H, W, 1) grey in the depth it has."""
+    return read_stored(path).values
+
+
+def read_painted(path: Path) -> Pixels:
+    """Return a picture file's pixels with its transparency, as a mask needs them."""
+    stored, data = _stored(path)
+    if data is None:
+        return stored
+    whole = _decode(data, cv2.IMREAD_UNCHANGED)
+    if whole is None or whole.shape[2] != 4:
+        return stored
+    # The last channel, before their order was turned round.
+    return stored._replace(alpha=turned(whole[:, :, 0], by_exif(_orientation(data))))
+
+
+def is_lossy(path: Path) -> bool:
+    """Whether a picture's format changes levels, so that a mask's edges ring."""
+    with suppress(OSError), path.open("rb") as file:
+        head = file.read(_HEAD)
+        jpeg2000 = head[4:8] == b"jP  " or head[:4] == b"\xff\x4f\xff\x51"
+        webp = head[:4] == b"RIFF" and head[8:12] == b"WEBP" and b"VP8 " in head[:4096]
+        return head[:2] == b"\xff\xd8" or jpeg2000 or webp or b"avif" in head[4:64]
+    return False
+
+
+def _orientation(data: bytes) -> int:
+    from PIL import Image as Pillow
+
+    try:
+        with Pillow.open(io.BytesIO(data)) as picture:
+            return int(picture.getexif().get(274, 1))
+    except Exception:  # no tag that can be read
+        return 1
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return a file's bytes. Raises UnreadableInput."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise UnreadableInput(f"{path}: no such file") from None
+    except PermissionError:
+        raise UnreadableInput(f"{path}: no permission to read this file") from None
+    except OSError as error:
+        raise UnreadableInput(f"{path}: cannot be read ({error.strerror})") from None
+    if not data:
+        raise UnreadableInput(f"{path}: is empty (0 bytes)")
+    return data
+
+
+def _decode(data: bytes, flags: int) -> NDArray[Any] | None:
+    """Return a picture as (H, W, C): grey or RGB, turned as its orientation tag says.
+
+    With IMREAD_UNCHANGED as it is stored, and where there is transparency as alpha, R, G, B.
+    """
+    with quiet():
+        try:
+            picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+        except cv2.error:
+            return None
+    if picture is None or picture.size == 0:
+        return None
+    if picture.ndim == 2:
+        return picture[:, :, None]
+    return np.ascontiguousarray(picture[:, :, ::-1])
+
+
+def rescale(image: Image, size: tuple[int, int]) -> Image:
+    """Return `image` (H, W, C) at `size` (height, width); area mean down, linear up."""
+    height, width = size
+    shrinks = height * width < image.shape[0] * image.shape[1]
+    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return with_axis(cv2.resize(image, (width, height), interpolation=method))
+
+
+def with_axis(image: NDArray[Any]) -> Image:
+    """Return (H, W) or (H, W, C) uint8 as (H, W, C), in one piece."""
+    plane: Image = np.ascontiguousarray(image, np.uint8)
+    return plane[:, :, None] if plane.ndim == 2 else plane
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep OpenCV from complaining on stderr; what failed is told by our own message."""
+    level = cv2.utils.logging.getLogLevel()
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        yield
+    finally:
+        cv2.utils.logging.setLogLevel(level)
