@@ -2,10 +2,12 @@
 
 import contextlib
 import difflib
+import math
 import shlex
 import tomllib
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -102,6 +104,15 @@ def close(frames: "Iterator[Frame]") -> None:
             closing()
 
 
+_LONGEST_PRESET = 1 << 20  # bytes; a chain of all stages with all their options has 2,000
+
+LARGEST = 2**31 - 1
+"""Of whole numbers on the line: compiled loops, OpenCV and FFmpeg count with 32 bits."""
+
+SMALLEST = 1e-30
+"""Of numbers on the line that are not 0: below it float32, which loops compute in, has few digits
+left, or none."""
+
 _IN_A_CHAIN = "segment.in_a_chain"  # key of what click shares between the commands of a line
 
 
@@ -123,6 +134,7 @@ class Stage(click.Command):
         if extra and not ctx.resilient_parsing:
             suggestion = did_you_mean(extra[0], _names(ctx))
             raise click.UsageError(f"{self.name} has no use for {extra[0]!r}{suggestion}", ctx)
+        check_numbers(ctx)
         ctx.args = rest
         return rest
 
@@ -137,7 +149,9 @@ class Tool(click.Command):
         # Other than click sets them for the commands of a chain.
         ctx.allow_interspersed_args = True
         ctx.allow_extra_args = False
-        return super().parse_args(ctx, args)
+        rest = super().parse_args(ctx, args)
+        check_numbers(ctx)
+        return rest
 
 
 def cut(
@@ -178,6 +192,9 @@ class Chain(click.Group):
             if preset is not None:
                 line = self._merge(read_preset(Path(preset)), line)
             args = [*general, *line]
+            if any("\0" in token for token in args):
+                # No shell can say it, but a preset and a Python caller can.
+                raise click.UsageError("the line holds a NUL, which no name and no number has")
         return super().parse_args(ctx, args)
 
     def resolve_command(
@@ -236,12 +253,22 @@ def read_preset(path: Path) -> list[list[str]]:
     """Read a preset: TOML with `chain`, one string per stage. Raises click.UsageError."""
     try:
         with path.open("rb") as file:
-            content = tomllib.load(file)
-    except OSError as error:
-        raise click.UsageError(f"the preset {path} cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise click.UsageError(f"the preset {path} is not TOML: {error}") from None
-    chain = content.get("chain")
+            content = file.read(_LONGEST_PRESET + 1)
+        if len(content) > _LONGEST_PRESET:
+            raise click.UsageError(
+                f"the preset {path} is no preset: it has more than {_LONGEST_PRESET} bytes"
+            )
+        table = tomllib.loads(content.decode("utf-8"))
+    except (OSError, ValueError) as error:
+        # ValueError: no TOML, no UTF-8, a number of thousands of digits, a NUL in the name
+        if isinstance(error, OSError):
+            what = f"cannot be read: {error.strerror}"
+        else:
+            what = f"is not TOML: {error}"
+        raise click.UsageError(f"the preset {path} {what}") from None
+    except RecursionError:
+        raise click.UsageError(f"the preset {path} is no preset: it is nested too deep") from None
+    chain = table.get("chain")
     if isinstance(chain, str):
         chain = [chain]
     if not isinstance(chain, list) or not all(isinstance(line, str) for line in chain):
@@ -249,7 +276,12 @@ def read_preset(path: Path) -> list[list[str]]:
             f'the preset {path} has no chain; wanted chain = ["subtract", "clean", ...], '
             "a string for each stage"
         )
-    return [part for part in map(shlex.split, chain) if part]
+    try:
+        return [part for part in map(shlex.split, chain) if part]
+    except ValueError as error:  # a quotation without an end
+        raise click.UsageError(
+            f"the preset {path} has a stage that cannot be read: {str(error).lower()}"
+        ) from None
 
 
 def write_preset(path: Path, links: Sequence[Link]) -> None:
@@ -261,6 +293,35 @@ def write_preset(path: Path, links: Sequence[Link]) -> None:
     lines = [f"  {json.dumps(link.line)},\n" for link in links]
     name = " ".join(path.name.split())
     write_text(path, f"# segment --preset {name} read INPUT...\nchain = [\n{''.join(lines)}]\n")
+
+
+def check_numbers(ctx: click.Context) -> None:
+    """Raise click.BadParameter for numbers that are none, or that no loop can count to."""
+    for param in ctx.command.params:
+        given = ctx.params.get(param.name or "")
+        for value in given if isinstance(given, tuple) else (given,):
+            if isinstance(value, float) and not math.isfinite(value):
+                raise click.BadParameter(f"{value} is no finite number", ctx, param)
+            if isinstance(value, (int, float, Fraction)) and not -LARGEST <= value <= LARGEST:
+                raise click.BadParameter(
+                    f"{shorten(str(value))} is too large; wanted at most {LARGEST}", ctx, param
+                )
+            if isinstance(value, float) and 0 < abs(value) < SMALLEST:
+                raise click.BadParameter(
+                    f"{value} is too small; wanted 0, or at least {SMALLEST}", ctx, param
+                )
+
+
+def one_line(message: str) -> str:
+    """A message as one line of a length that people read, whatever was typed."""
+    return shorten(" ".join(message.split()), 2000)
+
+
+def shorten(text: str, most: int = 60) -> str:
+    """The beginning and end of a text that is too long."""
+    if len(text) <= most:
+        return text
+    return f"{text[: most * 3 // 4]} ... {text[-(most // 5) :]}"
 
 
 def did_you_mean(word: str, words: Iterable[str]) -> str:

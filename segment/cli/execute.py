@@ -15,7 +15,7 @@ from segment.cli.chain import close
 from segment.cli.plan import Job, Plan
 from segment.cli.progress import Reporter
 from segment.cli.report import RunReport, SequenceReport
-from segment.cli.reserved import Reserved
+from segment.cli.reserved import Reserved, lock_of
 from segment.errors import InputError, NoFrames
 from segment.frame import Frame
 from segment.protocols import Damage, FrameSource
@@ -29,7 +29,7 @@ def execute(plan: Plan, reporter: Reporter) -> RunReport:
     Raises SegmentError for what concerns all of them: an output that cannot be
     written, a stage that lacks what it needs.
     """
-    plan.check_outputs()
+    check(plan)
     whole = RunReport()
     with library_messages(reporter), Reserved(plan.jobs) as reserved:
         for job in plan.jobs:
@@ -41,6 +41,15 @@ def execute(plan: Plan, reporter: Reporter) -> RunReport:
                 break
         reporter.finish(whole)
     return whole
+
+
+def check(plan: Plan) -> None:
+    """Raise SegmentError for what can be seen before anything is done. Nothing is changed."""
+    plan.check_outputs()
+    for job in plan.jobs:
+        record.check(job)
+        for folder in job.folders():
+            lock_of(folder).check()
 
 
 def _run_job(job: Job, reporter: Reporter) -> SequenceReport:

@@ -15,7 +15,7 @@ import click
 
 from segment import __version__
 from segment.cli import bench, neural, stages, tools
-from segment.cli.chain import Chain, Link, write_preset
+from segment.cli.chain import Chain, Link, one_line, shorten, write_preset
 from segment.cli.exits import INTERRUPTED, TERMINATED
 from segment.errors import ChainError, SegmentError
 
@@ -52,6 +52,9 @@ class Segment(Chain):
             code = INTERRUPTED
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else 1
+        except OSError as error:
+            # The world, not a bug: a name too long for any file, a device that went away.
+            _say(f"Error: {_of_the_world(error)}")
         except MemoryError:
             _say("Error: there is not enough memory; smaller frames need less: read --size 640x360")
         except Exception as error:
@@ -65,12 +68,17 @@ class Segment(Chain):
 
 
 def _say(message: str) -> None:
-    click.echo(" ".join(message.split()), err=True)
+    click.echo(one_line(message), err=True)
 
 
 def _where_help_is(error: click.ClickException) -> str:
     context = getattr(error, "ctx", None)
     return f" (`{context.command_path} --help` tells more)" if context is not None else ""
+
+
+def _of_the_world(error: OSError) -> str:
+    named = "" if error.filename is None else f"{shorten(str(error.filename))}: "
+    return f"{named}{(error.strerror or str(error)).lower()}"
 
 
 @contextlib.contextmanager
@@ -177,7 +185,7 @@ def _run(
 
     plan = make_plan(links)
     if dry_run:
-        plan.check_outputs()
+        execute.check(plan)
         click.echo(plan.describe())
         if save_preset:
             click.echo(f"{'':<18}would write {save_preset}")

@@ -37,20 +37,24 @@ def models(as_json: bool) -> None:
 @click.command("score-neural", cls=Tool)
 @click.argument("model")
 @click.option("--scenes", "kind", help="Another kind of scenes than the model was trained on.")
-@click.option("--objects", type=click.IntRange(1), help="Another number of objects a scene.")
-@click.option("--count", type=click.IntRange(1), default=1000, show_default=True,
+@click.option("--objects", type=click.IntRange(1, 1000), help="Another number of objects a scene.")
+@click.option("--count", type=click.IntRange(1, 1000000), default=1000, show_default=True,
               help="Scenes for every seed.")  # fmt: skip
 @click.option("--seed", "seeds", type=click.IntRange(0), multiple=True, default=(0,),
               show_default=True, help="Of the scenes; may be given several times.")  # fmt: skip
-@click.option("--slots", type=click.IntRange(1), help="Another K than the model was trained with.")
-@click.option("--steps", type=click.IntRange(1), help="Other steps than it was trained with.")
-@click.option("--restarts", type=click.IntRange(1), default=1, show_default=True,
+@click.option(
+    "--slots", type=click.IntRange(1, 1000), help="Another K than the model was trained with."
+)
+@click.option(
+    "--steps", type=click.IntRange(1, 100000), help="Other steps than it was trained with."
+)
+@click.option("--restarts", type=click.IntRange(1, 1000), default=1, show_default=True,
               help="Random beginnings; the one with the lowest loss counts.")  # fmt: skip
-@click.option("--passes", type=click.IntRange(1), default=1, show_default=True,
+@click.option("--passes", type=click.IntRange(1, 100), default=1, show_default=True,
               help="2 goes through a sequence there and back, and scores the mean.")  # fmt: skip
 @click.option("--noise", type=click.FloatRange(0, 0.5), help="Other noise than in training.")
 @click.option("--curtain", is_flag=True, help="Balls only: something stands before them.")
-@click.option("--seen", type=click.IntRange(1),
+@click.option("--seen", type=click.IntRange(1, 100000),
               help="Frames shown; afterwards the model feeds on its own predictions.")  # fmt: skip
 @click.option("--against", metavar="MODEL",
               help="Its error of prediction with one slot beside: a model trained with K = 1, or "

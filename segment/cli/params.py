@@ -7,6 +7,11 @@ from typing import Any, ClassVar
 import click
 from click.shell_completion import CompletionItem
 
+_LONGEST = 40  # letters of a moment; an exact fraction of a second has fewer
+
+MOST_PIXELS = 400_000_000
+"""Of a picture that frames are scaled to: more than any camera has, and 1.2 GB in colour."""
+
 
 class Moment(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
     """A moment of a video: `5s`, `1.5m`, `00:01:30`, or a frame number.
@@ -30,12 +35,14 @@ class Moment(click.ParamType):  # type: ignore[type-arg]  # generic since click 
         if not isinstance(value, str):
             return value if isinstance(value, int) else Fraction(value)
         text = value.strip()
-        if re.fullmatch(r"\d+", text):
+        if len(text) > _LONGEST:
+            text = ""  # Python itself refuses to read thousands of digits
+        if re.fullmatch(r"[0-9]+", text):
             return int(text)
-        unit = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)(ms|min|s|m|h)", text)
+        unit = re.fullmatch(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ms|min|s|m|h)", text)
         if unit:
             return Fraction(unit[1]) * self._UNITS[unit[2]]
-        clock = re.fullmatch(r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:\.\d*)?)", text)
+        clock = re.fullmatch(r"(?:([0-9]+):)?([0-9]{1,2}):([0-9]{1,2}(?:\.[0-9]*)?)", text)
         if clock and int(clock[2]) < 60 and float(clock[3]) < 60:
             return int(clock[1] or 0) * 3600 + int(clock[2]) * 60 + Fraction(clock[3])
         return self.fail(
@@ -94,7 +101,11 @@ class Size(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.
     ) -> tuple[int, int]:
         if isinstance(value, tuple):
             return value
-        match = re.fullmatch(r"(\d+)[x×](\d+)", str(value).strip())
+        match = re.fullmatch(r"([0-9]{1,9})[x×]([0-9]{1,9})", str(value).strip())
+        if match and int(match[1]) * int(match[2]) > MOST_PIXELS:
+            self.fail(
+                f"{value!r} has more than {MOST_PIXELS // 1_000_000} million pixels", param, ctx
+            )
         if match and int(match[1]) and int(match[2]):
             return int(match[2]), int(match[1])
         return self.fail(

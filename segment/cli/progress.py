@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import click
 
+from segment.cli.chain import one_line
+
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
@@ -85,7 +87,7 @@ class Plain(Reporter):
             self.fail(str(report.error))
 
     def _line(self, text: str) -> None:
-        click.echo(" ".join(text.split()), err=True)
+        click.echo(one_line(text), err=True)
 
 
 class Quiet(Plain):
@@ -163,7 +165,7 @@ class Bars(Plain):
                 self._line(f"wrote {output}")
 
     def _line(self, text: str) -> None:
-        self._console.print(" ".join(text.split()), markup=False, highlight=False, soft_wrap=True)
+        self._console.print(one_line(text), markup=False, highlight=False, soft_wrap=True)
 
 
 class JsonLines(Reporter):

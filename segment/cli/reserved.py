@@ -66,11 +66,16 @@ class Reserved:
             self._locks.popitem()[1].close()
 
 
+def lock_of(folder: Path) -> Lock:
+    """The lock of a folder of outputs."""
+    return Lock(folder / LOCK, folder)
+
+
 def _lock(folder: Path) -> contextlib.ExitStack:
     with contextlib.ExitStack() as stack:
         for made in _make(folder):
             stack.callback(_remove_if_empty, made)
-        stack.enter_context(Lock(folder / LOCK, folder))
+        stack.enter_context(lock_of(folder))
         return stack.pop_all()
 
 

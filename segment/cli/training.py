@@ -35,7 +35,7 @@ if TYPE_CHECKING:
               help="Seconds between two checkpoints.")  # fmt: skip
 @click.option("--compile", "compiled", is_flag=True, help="Compile first; needs a C++ compiler.")
 @click.option("--threads", type=click.IntRange(1), help="Processors that torch may use.")
-@click.option("--count", type=click.IntRange(0), default=1000, show_default=True,
+@click.option("--count", type=click.IntRange(0, 1000000), default=1000, show_default=True,
               help="Unseen scenes that the finished model is scored on; 0 for none.")  # fmt: skip
 @click.option("--against", metavar="MODEL",
               help="A model trained with K = 1; its errors are told beside.")  # fmt: skip
