@@ -53,8 +53,7 @@ class ExportLink(Link):
         folder = self.folder(name)
         owned.check_below(self.out, folder)
         export.check_output(folder, self.formats, self.mode)
-        # Also without any option: run.json itself may be somebody's.
-        owned.check(folder, self._names() if self.mode != "new" else ())
+        owned.check(folder, self._names(), replace=self.mode != "new")
 
     def describe(self, name: str) -> list[str]:
         """What would be written and removed, for people."""

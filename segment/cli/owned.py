@@ -94,14 +94,16 @@ def check_below(out: Path, folder: Path) -> None:
         place = place.parent
 
 
-def check(folder: Path, names: Iterable[str]) -> None:
-    """Raise OutputError when one of the outputs that are there is not ours to replace."""
+def check(folder: Path, names: Iterable[str], replace: bool) -> None:
+    """Raise OutputError when run.json, or an output, is not ours: to write, or to `replace`."""
     known = made(folder)
     for name in names:
         target = folder / name
         if not os.path.lexists(target):
             continue
         _check_kind(target)
+        if not replace:
+            continue
         if target.is_dir():
             _check_pictures(target, known.get(name, ()))
         elif name not in known:

@@ -73,15 +73,10 @@ def _line(name, command, param, value, clip, folder):
         yield ["read", *words, *stop, "subtract-opencv", "export", _out()]
     else:
         before = ["read", clip, "--stop", "3"]
-        if name != "subtract" and "foreground" in _needs(command, name):
+        if not name.startswith("subtract"):
             before.append("subtract-opencv")
         after = [] if name == "export" else ["export", _out()]
         yield [*before, name, *words, *after]
-
-
-def _needs(command, name):
-    grouping = name.startswith("group") and name != "group-mixture"
-    return {"foreground"} if name in ("clean", "export") or grouping else {"foreground"}
 
 
 def _arguments(name, clip, folder):

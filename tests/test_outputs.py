@@ -1,0 +1,462 @@
+"""Nobody's data is lost: where outputs go, whose files they replace, and who else may write."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from segment.cli import main
+from segment.cli.names import as_folder, name_of, sequence_names
+from segment.locks import Lock
+from tests.conftest import moving_square, write_video
+
+ALL = [
+    "--as",
+    "masks",
+    "--as",
+    "labels",
+    "--as",
+    "video",
+    "--as",
+    "coco",
+    "--as",
+    "overlay",
+    "--as",
+    "tracks",
+    "--as",
+    "mot",
+]
+
+
+def call(*words):
+    result = CliRunner().invoke(main, [str(word) for word in words])
+    assert "should not have happened" not in result.output
+    return result
+
+
+def found(clip, out, *more, formats=ALL):
+    """A chain with objects, into all formats."""
+    stages = ["subtract-mixture", "group-components", "export", out]
+    return call("read", clip, *stages, *formats, *more)
+
+
+def contents(folder):
+    """All that lies below a folder, by path; where a link leads is not looked at."""
+    return {
+        str(path.relative_to(folder)): os.readlink(path) if path.is_symlink() else path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_symlink() or path.is_file()
+    }
+
+
+# --- the output is never the input ------------------------------------------------------------
+
+
+def _itself(recording, out):
+    return recording
+
+
+def _symbolic(recording, out):
+    link = out.parent / "elsewhere" / "overlay.mkv"
+    link.parent.mkdir()
+    link.symlink_to(recording)
+    return link
+
+
+def _hard(recording, out):
+    link = out.parent / "elsewhere" / "overlay.mkv"
+    link.parent.mkdir()
+    os.link(recording, link)
+    return link
+
+
+def _dotted(recording, out):
+    return out / "overlay" / ".." / "overlay" / recording.name
+
+
+def _addressed(recording, out):
+    return f"file:{recording}"
+
+
+@pytest.mark.parametrize("given", [_itself, _symbolic, _hard, _dotted, _addressed])
+@pytest.mark.parametrize("options", [[], ["--overwrite"], ["--resume"]])
+def test_an_output_is_never_the_input(clip, tmp_path, given, options):
+    out = tmp_path / "out"
+    recording = out / "masks" / "masks.mkv"
+    assert found(clip, out, formats=["--as", "video"]).exit_code == 0
+    (out / "clip").rename(out / "masks")  # it is even ours, as run.json says
+    before = contents(tmp_path)
+    path = given(recording, out)
+    link = contents(tmp_path).keys() - before.keys()
+    if given is _dotted:
+        path = out / "masks" / ".." / "masks" / "masks.mkv"
+    elif given in (_symbolic, _hard):
+        path = path.rename(path.with_name("masks.mkv"))
+        link = {"elsewhere/masks.mkv"}
+
+    result = call("read", path, "subtract-mixture", "export", out, "--as", "video", *options)
+
+    assert result.exit_code in (1, 2)
+    assert len(result.output.strip().splitlines()) == 1
+    after = contents(tmp_path)
+    assert {name: held for name, held in after.items() if name not in link} == before
+
+
+def test_an_output_is_no_other_input_and_no_picture_of_a_folder(clip, tmp_path):
+    out = tmp_path / "out"
+    assert found(clip, out, formats=["--as", "overlay"]).exit_code == 0
+    assert found(clip, tmp_path / "p").exit_code == 0
+    before = contents(tmp_path)
+    overlay = out / "clip" / "overlay.mp4"
+    chain = ["subtract-mixture", "export", out, "--as", "overlay", "--overwrite"]
+    result = call("read", clip, overlay, *chain)
+    assert (result.exit_code, "is the input" in result.output) == (2, True)
+    # The pictures read are those that would be removed first.
+    (tmp_path / "p" / "clip").rename(tmp_path / "p" / "masks")
+    before = contents(tmp_path)
+    masks = tmp_path / "p" / "masks" / "masks"
+    result = call(
+        "read", masks, "subtract-mixture", "export", tmp_path / "p", "--as", "masks", "--overwrite"
+    )
+    assert (result.exit_code, "is the input" in result.output) == (2, True)
+    assert contents(tmp_path) == before
+
+
+def test_standard_input_that_is_the_output(clip, tmp_path):
+    assert found(clip, tmp_path / "out", formats=["--as", "video"]).exit_code == 0
+    (tmp_path / "out/clip").rename(tmp_path / "out/stdin")
+    recording = tmp_path / "out/stdin/masks.mkv"
+    before = recording.read_bytes()
+    line = ["read", "-", "subtract-opencv", "export", tmp_path / "out", "--as", "video"]
+    with recording.open("rb") as file:
+        ended = subprocess.run(
+            [sys.executable, "-m", "segment", *map(str, line), "--overwrite"],
+            stdin=file, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    assert ended.returncode == 2, ended.stderr
+    assert recording.read_bytes() == before
+
+
+def test_two_outputs_are_never_one(clip, tmp_path):
+    out = tmp_path / "out"
+    link = tmp_path / "link"
+    out.mkdir()
+    link.symlink_to(out)
+    chain = ["read", clip, "subtract-mixture", "export", out]
+    for second in (link, tmp_path / "x" / ".." / "out", out / "clip" / "masks"):
+        result = call(*chain, "group-components", "export", second, "--as", "labels")
+        assert result.exit_code == 2, result.output
+    state = out / "clip" / "tracks.csv"
+    line = ["read", clip, "subtract-mixture", "--state", state, "group-components", "export", out]
+    assert call(*line, "--as", "tracks").exit_code == 2
+    assert contents(tmp_path) == {"clip.mkv": clip.read_bytes(), "link": str(out)}
+
+
+# --- names ------------------------------------------------------------------------------------
+
+STRANGE = [
+    "...mkv", "..mkv", "....mkv", ".mkv", "CON.mkv", "nul.mkv", "aux.tar.mkv", "com1.mkv", "a..mkv",
+    "a .mkv", " .mkv", "\n.mkv", "\x1b[2J.mkv", "-rf.mkv", "~.mkv", "%s.mkv", "masks.mkv",
+    "run.json.mkv", ".run.lock.mkv", "ü" * 125 + ".mkv", "字" * 83 + "ab.mkv", "a\\b.mkv",
+    "\u202egnp.mkv", "a:b.mkv", "*.mkv",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_everything_stays_below_out_in_a_folder_of_its_own(clip, tmp_path, name):
+    room = tmp_path / "room"
+    (room / "in").mkdir(parents=True)
+    shutil.copy(clip, room / "in" / name)
+    before = contents(room)
+    result = call(
+        "read", room / "in" / name, "--stop", "2", "subtract-mixture", "--state", f"{room}/s/",
+        "export", room / "deep" / "out",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    new = contents(room).keys() - before.keys()
+    (folder,) = (room / "deep" / "out").iterdir()
+    assert new == {f"s/{folder.name}.state"} | {
+        f"deep/out/{folder.name}/{made}"
+        for made in ("run.json", "masks/000000.png", "masks/000001.png")
+    }
+    assert folder.name.isprintable()
+    assert name_of(str(room / "in" / name)) == folder.name
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["rtsp://host/..", "http://h/a/..?x=/../..", "rtsp://u:p@host", "http://h/...mp4?q", "x://",
+     "rtsp://h/%2e%2e/", "http://h/a#/../b", "http://h/.?../", "sample:../../x", "..", ".", "/"],
+)  # fmt: skip
+def test_addresses_and_dots_lead_nowhere(given):
+    name = name_of(given)
+    assert name == as_folder(name)
+    assert not set(name) & set("/\\\0")
+    assert name not in ("", ".", "..")
+
+
+def test_names_stay_apart_on_file_systems_without_cases(make_clip, tmp_path):
+    paths = [
+        make_clip(name, 4)
+        for name in ("A.mkv", "a.mkv", "ä.mkv", "a\u0308.mkv", "x\ny.mkv", "x_y.mkv")
+    ]
+    names = sequence_names([str(path) for path in paths])
+    assert len({name.casefold() for name in names}) == len(names)
+    chain = ["subtract-mixture", "export", tmp_path / "out"]
+    assert call("read", *paths, *chain).exit_code == 0
+    assert len(list((tmp_path / "out").rglob("run.json"))) == len(paths)
+
+
+def test_long_names_keep_what_tells_them_apart():
+    first, second = as_folder("字" * 200 + "1"), as_folder("字" * 200 + "2")
+    assert first != second
+    assert all(len(name.encode()) <= 200 for name in (first, second))
+
+
+# --- whose files ------------------------------------------------------------------------------
+
+
+def _foreign_pictures(folder, elsewhere):
+    (folder / "masks").mkdir()
+    for name in ("000000.png", "000777.png"):
+        (folder / "masks" / name).write_text("precious")
+
+
+def _their_real_pictures(folder, elsewhere):
+    (folder / "masks").mkdir()
+    cv2.imwrite(str(folder / "masks" / "000777.png"), np.eye(46, 62, dtype=np.uint8))
+
+
+def _linked_pictures(folder, elsewhere):
+    (elsewhere / "000000.png").write_text("precious")
+    (folder / "masks").symlink_to(elsewhere)
+
+
+def _linked_file(folder, elsewhere):
+    (elsewhere / "coco.json").write_text("precious")
+    (folder / "objects.json").symlink_to(elsewhere / "coco.json")
+
+
+def _dangling_file(folder, elsewhere):
+    (folder / "objects.json").symlink_to(elsewhere / "nothing")
+
+
+def _foreign_file(folder, elsewhere):
+    (folder / "overlay.mp4").write_text("precious")
+
+
+def _foreign_record(folder, elsewhere):
+    (folder / "run.json").write_text('{"name": "of another tool"}')
+
+
+def _foreign_words(folder, elsewhere):
+    (folder / "run.json").write_text("notes on my runs")
+
+
+def _linked_record(folder, elsewhere):
+    (elsewhere / "run.json").write_text(json.dumps({"segment": "", "chain": [], "complete": True}))
+    (folder / "run.json").symlink_to(elsewhere / "run.json")
+
+
+def _linked_folder(folder, elsewhere):
+    folder.rmdir()
+    folder.symlink_to(elsewhere)
+
+
+def _a_file_in_the_way(folder, elsewhere):
+    (folder / "masks").write_text("precious")
+
+
+def _a_folder_in_the_way(folder, elsewhere):
+    (folder / "tracks.csv").mkdir()
+
+
+def _linked_lock(folder, elsewhere):
+    (elsewhere / "lock").write_text("precious")
+    (folder / ".run.lock").symlink_to(elsewhere / "lock")
+
+
+ATTACKS = [value for name, value in list(globals().items()) if name.startswith(
+    ("_foreign", "_linked", "_their", "_dangling", "_a_f"))]  # fmt: skip
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+@pytest.mark.parametrize("options", [[], ["--overwrite"], ["--resume"]])
+def test_what_is_not_ours_stays(clip, tmp_path, attack, options):
+    folder, elsewhere = tmp_path / "out" / "clip", tmp_path / "elsewhere"
+    folder.mkdir(parents=True)
+    elsewhere.mkdir()
+    attack(folder, elsewhere)
+    before = contents(tmp_path)
+    result = found(clip, tmp_path / "out", *options)
+    assert result.exit_code == 1, result.output
+    assert len(result.output.strip().splitlines()) == 1
+    assert contents(tmp_path) == before
+
+
+def test_overwriting_replaces_only_what_run_json_names(clip, tmp_path):
+    out = tmp_path / "out"
+    assert found(clip, out, formats=["--as", "masks"]).exit_code == 0
+    (out / "clip" / "objects.json").write_text("somebody's")
+    assert found(clip, out, "--overwrite").exit_code == 1
+    assert (out / "clip" / "objects.json").read_text() == "somebody's"
+    (out / "clip" / "objects.json").unlink()
+    # A picture that somebody has painted over is somebody's, by whatever name.
+    mask = out / "clip" / "masks" / "000003.png"
+    ours = mask.read_bytes()
+    cv2.imwrite(str(mask), 255 - cv2.imread(str(mask), cv2.IMREAD_UNCHANGED))
+    theirs = mask.read_bytes()
+    for option in ("--overwrite", "--resume"):
+        assert found(clip, out, option, formats=["--as", "masks"]).exit_code == 1
+        assert mask.read_bytes() == theirs
+    mask.write_bytes(ours)
+    assert found(clip, out, "--overwrite").exit_code == 0
+    assert found(clip, out, "--overwrite").exit_code == 0
+    assert set(json.loads((out / "clip/run.json").read_text())["made"]) == {
+        path.name for path in (out / "clip").iterdir() if path.name != "run.json"
+    }
+
+
+def test_dry_run_says_what_would_be_removed(clip, tmp_path):
+    out = tmp_path / "out"
+    assert found(clip, out).exit_code == 0
+    (out / "clip" / ".objects.json.1-0123abcd.part").touch()
+    before = contents(tmp_path)
+    said = found(clip, out, "--overwrite", "--dry-run").output
+    assert f"would remove 20 pictures in {out / 'clip' / 'masks'}" in said
+    assert f"would replace {out / 'clip' / 'objects.json'}" in said
+    assert f"would remove {out / 'clip' / '.objects.json.1-0123abcd.part'}" in said
+    assert contents(tmp_path) == before
+
+
+def test_only_our_own_orphans_are_swept(clip, tmp_path):
+    out = tmp_path / "out"
+    folder = out / "clip"
+    (folder / "masks").mkdir(parents=True)
+    ours = [
+        folder / ".objects.json.77-0123abcd.part",
+        folder / "masks/.000003.png.77-0123abcd.part",
+    ]
+    theirs = [
+        folder / ".mine", folder / "overlay.mp4.part", folder / ".letter.odt.77-0123abcd.part",
+        folder / ".objects.json.part", folder / "masks/.cat.png.77-0123abcd.part",
+    ]  # fmt: skip
+    for path in (*ours, *theirs):
+        path.touch()
+    link = folder / ".tracks.csv.77-0123abcd.part"
+    link.symlink_to(tmp_path / "clip.mkv")
+    assert found(clip, out).exit_code == 0
+    assert not any(path.exists() for path in ours)
+    assert all(os.path.lexists(path) for path in (*theirs, link))
+
+
+# --- resumed ----------------------------------------------------------------------------------
+
+
+def _empty(path):
+    path.write_bytes(b"")
+
+
+def _cut(path):
+    path.write_bytes(path.read_bytes()[:-7])
+
+
+def _cut_short(path):
+    path.write_bytes(path.read_bytes()[:20])
+
+
+def _zeros(path):
+    path.write_bytes(bytes(len(path.read_bytes())))
+
+
+def _flipped(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) * 2 // 3] ^= 4
+    path.write_bytes(content)
+
+
+def _garbage(path):
+    path.write_bytes(np.random.default_rng(0).bytes(500))
+
+
+def _gone(path):
+    path.unlink()
+
+
+@pytest.mark.parametrize("harm", [_empty, _cut, _cut_short, _zeros, _flipped, _garbage, _gone])
+@pytest.mark.parametrize("name", ["masks/000003.png", "objects.json", "masks.mkv", "overlay.mp4"])
+def test_resume_makes_again_what_is_damaged(tmp_path, name, harm, whole_run, monkeypatch):
+    shutil.copytree(whole_run, tmp_path / "copy")
+    monkeypatch.chdir(tmp_path / "copy")
+    out = Path("out")
+    before = contents(out)
+    harm(out / "clip" / name)
+    assert contents(out) != before
+    result = found("clip.mkv", out, "--resume")
+    assert result.exit_code == 0, result.output
+    assert name.split("/")[0] in result.output
+    assert contents(out) == before
+
+
+@pytest.fixture(scope="module")
+def whole_run(tmp_path_factory):
+    """A folder with a clip and all the outputs of a finished run."""
+    folder = tmp_path_factory.mktemp("whole")
+    write_video(folder / "clip.mkv", moving_square(8)[0])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert found("clip.mkv", Path("out")).exit_code == 0
+    return folder
+
+
+# --- one writer -------------------------------------------------------------------------------
+
+
+def test_a_second_run_is_refused_and_names_the_first(clip, tmp_path):
+    out = tmp_path / "out"
+    (out / "clip").mkdir(parents=True)
+    with Lock(out / "clip" / ".run.lock", out / "clip"):
+        for options in ([], ["--overwrite"], ["--resume"], ["--dry-run"]):
+            result = found(clip, out, *options)
+            assert result.exit_code == 1
+            assert f"process {os.getpid()} on" in result.output
+            assert "started 2" in result.output
+            assert len(result.output.strip().splitlines()) == 1
+        assert list((out / "clip").iterdir()) == [out / "clip" / ".run.lock"]
+    assert found(clip, out).exit_code == 0
+    assert not list(out.rglob(".*"))
+
+
+def test_a_second_run_with_one_state_is_refused(clip, tmp_path):
+    state = tmp_path / "s.state"
+    with Lock(tmp_path / ".s.state.lock", state):
+        result = call("read", clip, "subtract-mixture", "--state", state)
+    assert (result.exit_code, "process" in result.output) == (1, True)
+    assert not state.exists()
+    assert call("read", clip, "subtract-mixture", "--state", state).exit_code == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["clip.mkv", "s.state"]
+
+
+def test_a_run_that_fails_leaves_no_folder_and_no_lock(tmp_path):
+    (tmp_path / "bad.mp4").write_bytes(b"no video")
+    assert found(tmp_path / "bad.mp4", tmp_path / "out").exit_code == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["bad.mp4"]
+
+
+def test_a_state_behind_a_link_is_kept_where_it_is(clip, tmp_path):
+    (tmp_path / "volume").mkdir()
+    (tmp_path / "s.state").symlink_to(tmp_path / "volume" / "s.state")
+    line = ("read", clip, "subtract-mixture", "--state", tmp_path / "s.state")
+    assert call(*line).exit_code == 0
+    assert call(*line).exit_code == 0
+    assert (tmp_path / "s.state").is_symlink()
+    assert not (tmp_path / "volume" / "s.state").is_symlink()
+    assert [path.name for path in (tmp_path / "volume").iterdir()] == ["s.state"]
+    assert Path(os.path.realpath(tmp_path / "s.state")).stat().st_size > 1000
