@@ -101,7 +101,7 @@ def their_factors(X, number, iterations, method):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return FactorAnalysis(
-            number, tol=-np.inf, max_iter=iterations, svd_method=method, random_state=0
+            number, tol=0, max_iter=iterations, svd_method=method, random_state=0
         ).fit(X)
 
 

@@ -2,8 +2,11 @@
 
 from segment.mixture.bayesian import BayesianGaussianMixture
 from segment.mixture.chains import HiddenMarkovModel
+from segment.mixture.conditional import Conditional
 from segment.mixture.counts import BernoulliMixture, BinomialMixture, PoissonMixture
 from segment.mixture.em import Step
+from segment.mixture.factor_analysis import FactorAnalysis, ProbabilisticPCA
+from segment.mixture.factors import MixtureOfFactorAnalyzers
 from segment.mixture.gaussian import GaussianMixture
 from segment.mixture.kmeans import KMeans, SoftKMeans
 from segment.mixture.priors import BetaPrior, GammaPrior, GaussianPrior
@@ -16,12 +19,16 @@ __all__ = [
     "BetaPrior",
     "BinomialMixture",
     "Bound",
+    "Conditional",
+    "FactorAnalysis",
     "GammaPrior",
     "GaussianMixture",
     "GaussianPrior",
     "HiddenMarkovModel",
     "KMeans",
+    "MixtureOfFactorAnalyzers",
     "PoissonMixture",
+    "ProbabilisticPCA",
     "Selection",
     "SoftKMeans",
     "Step",

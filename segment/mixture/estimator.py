@@ -17,7 +17,7 @@ from segment.mixture.family import Family
 from segment.mixture.samples import Samples
 from segment.threads import over_rows
 
-__all__ = ["Estimator", "generator"]
+__all__ = ["Conventions", "Estimator", "generator"]
 
 _log = logging.getLogger("segment.mixture")
 
@@ -25,7 +25,81 @@ _log = logging.getLogger("segment.mixture")
 _WORTH = 1_000_000
 
 
-class Estimator(ABC):
+class Conventions:
+    """scikit-learn's conventions, without scikit-learn: parameters, names, printing."""
+
+    _takes_missing = False
+    _counts = False
+
+    @classmethod
+    def _names(cls) -> list[str]:
+        parameters = inspect.signature(cls.__init__).parameters
+        return sorted(name for name in parameters if name != "self")
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The constructor's parameters by name."""
+        return {name: getattr(self, name) for name in self._names()}
+
+    def set_params(self, **parameters: Any) -> Self:
+        """Set some of the constructor's parameters; ValueError for a name it does not have."""
+        known = self._names()
+        for name, value in parameters.items():
+            if name not in known:
+                raise ValueError(
+                    f"Invalid parameter {name!r} for estimator {type(self).__name__}. "
+                    f"Valid parameters are: {known!r}."
+                )
+            setattr(self, name, value)
+        return self
+
+    def __repr__(self) -> str:
+        defaults = inspect.signature(type(self).__init__).parameters
+        changed = [
+            f"{name}={getattr(self, name)!r}"
+            for name in defaults
+            if name != "self" and repr(getattr(self, name)) != repr(defaults[name].default)
+        ]
+        return f"{type(self).__name__}({', '.join(changed)})"
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "history_")
+
+    def __sklearn_tags__(self) -> Any:
+        # Only scikit-learn asks, and then it is there.
+        utils = sys.modules["sklearn.utils"]
+        return utils.Tags(
+            estimator_type="density_estimator",
+            target_tags=utils.TargetTags(required=False),
+            input_tags=utils.InputTags(allow_nan=self._takes_missing, positive_only=self._counts),
+        )
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "history_"):
+            message = (
+                f"This {type(self).__name__} instance is not fitted yet. Call 'fit' with "
+                "appropriate arguments before using this estimator."
+            )
+            exceptions = sys.modules.get("sklearn.exceptions")
+            # Where scikit-learn is in use, the exception it looks for, an AttributeError too.
+            raise exceptions.NotFittedError(message) if exceptions else AttributeError(message)
+
+    def _note_names(self, X: Any) -> None:
+        names = _column_names(X)
+        if names is not None:
+            self.feature_names_in_ = names
+        elif hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
+
+    def _compare_names(self, X: Any) -> None:
+        names, fitted = _column_names(X), getattr(self, "feature_names_in_", None)
+        if names is not None and fitted is not None and list(names) != list(fitted):
+            raise ValueError(
+                "The feature names should match those that were passed during fit: "
+                f"fitted {list(fitted)}, given {list(names)}"
+            )
+
+
+class Estimator(Conventions, ABC):
     """Parameters that a constructor only stores, and EM from each of its starts.
 
     After `fit`:
@@ -54,8 +128,6 @@ class Estimator(ABC):
     n_features_in_: int
 
     _algorithms: tuple[str, ...] = ("em", "gem", "sem", "saem", "mcem", "online")
-    _takes_missing = False
-    _counts = False
 
     # What a subclass gives.
 
@@ -136,50 +208,6 @@ class Estimator(ABC):
 
         return max(fits, key=rank)
 
-    # scikit-learn's conventions, without scikit-learn.
-
-    @classmethod
-    def _names(cls) -> list[str]:
-        parameters = inspect.signature(cls.__init__).parameters
-        return sorted(name for name in parameters if name != "self")
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The constructor's parameters by name."""
-        return {name: getattr(self, name) for name in self._names()}
-
-    def set_params(self, **parameters: Any) -> Self:
-        """Set some of the constructor's parameters; ValueError for a name it does not have."""
-        known = self._names()
-        for name, value in parameters.items():
-            if name not in known:
-                raise ValueError(
-                    f"Invalid parameter {name!r} for estimator {type(self).__name__}. "
-                    f"Valid parameters are: {known!r}."
-                )
-            setattr(self, name, value)
-        return self
-
-    def __repr__(self) -> str:
-        defaults = inspect.signature(type(self).__init__).parameters
-        changed = [
-            f"{name}={getattr(self, name)!r}"
-            for name in defaults
-            if name != "self" and repr(getattr(self, name)) != repr(defaults[name].default)
-        ]
-        return f"{type(self).__name__}({', '.join(changed)})"
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "history_")
-
-    def __sklearn_tags__(self) -> Any:
-        # Only scikit-learn asks, and then it is there.
-        utils = sys.modules["sklearn.utils"]
-        return utils.Tags(
-            estimator_type="density_estimator",
-            target_tags=utils.TargetTags(required=False),
-            input_tags=utils.InputTags(allow_nan=self._takes_missing, positive_only=self._counts),
-        )
-
     # Checks.
 
     def _check_settings(self) -> None:
@@ -191,31 +219,6 @@ class Estimator(ABC):
                 raise ValueError(f"{name} is {value}, wanted at least {least}")
         if not self.tol >= 0:
             raise ValueError(f"tol is {self.tol}, wanted at least 0")
-
-    def _check_fitted(self) -> None:
-        if not hasattr(self, "history_"):
-            message = (
-                f"This {type(self).__name__} instance is not fitted yet. Call 'fit' with "
-                "appropriate arguments before using this estimator."
-            )
-            exceptions = sys.modules.get("sklearn.exceptions")
-            # Where scikit-learn is in use, the exception it looks for, an AttributeError too.
-            raise exceptions.NotFittedError(message) if exceptions else AttributeError(message)
-
-    def _note_names(self, X: Any) -> None:
-        names = _column_names(X)
-        if names is not None:
-            self.feature_names_in_ = names
-        elif hasattr(self, "feature_names_in_"):
-            del self.feature_names_in_
-
-    def _compare_names(self, X: Any) -> None:
-        names, fitted = _column_names(X), getattr(self, "feature_names_in_", None)
-        if names is not None and fitted is not None and list(names) != list(fitted):
-            raise ValueError(
-                "The feature names should match those that were passed during fit: "
-                f"fitted {list(fitted)}, given {list(names)}"
-            )
 
 
 def generator(random_state: Any) -> np.random.Generator:

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.mixture import missing
 from segment.mixture.base import Mixture, Propose
+from segment.mixture.conditional import Conditional, condition
 from segment.mixture.em import Fit, Step
 from segment.mixture.fused import Precision
 from segment.mixture.gaussian_family import CovarianceType, GaussianFamily, GaussianParameters
@@ -97,11 +97,18 @@ class GaussianMixture(Mixture):
         self.threads = threads
         self.callback = callback
 
+    def conditional(self, X: Any) -> Conditional:
+        """The distribution of every NaN of X (n_samples, n_features) given the rest of its row.
+
+        Mean, variances, covariances, quantiles, intervals and draws; see `Conditional`.
+        """
+        X = self._check_known(X).astype(np.float64)
+        learned = self._learned()
+        return condition(X, self._learned_family().covariance(learned), learned)
+
     def fill(self, X: Any) -> Floats:
         """X (n_samples, n_features) with every NaN replaced by its expectation."""
-        X = self._check_known(X).astype(np.float64)
-        family = self._learned_family()
-        return missing.fill(X, family.covariance(self._learned()), self._learned())
+        return self.conditional(X).mean
 
     def _family(self, samples: Samples) -> GaussianFamily:
         return GaussianFamily(

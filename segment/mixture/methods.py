@@ -22,7 +22,7 @@ ALGORITHMS: dict[str, Way] = {
     "saem": Way(algorithms.stochastic_approximation, False),
     "mcem": Way(algorithms.monte_carlo, False),
     "online": Way(algorithms.online, False),
-    # The family of a Student mixture knows which of these its M-step is to be.
+    # The families of Students and of factors know which of these their M-step is to be.
     "ecm": Way(expectation_maximisation, True),
     "ecme": Way(expectation_maximisation, True),
     "px": Way(expectation_maximisation, True),

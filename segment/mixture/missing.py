@@ -17,7 +17,7 @@ from segment.mixture.family import Assign, Collapse, Pass
 from segment.mixture.fused import Moments
 from segment.mixture.samples import Floats, Samples
 
-__all__ = ["fill", "log_joint", "statistics", "sweep"]
+__all__ = ["complete", "joint_of_known", "log_joint", "patterns", "statistics", "sweep"]
 
 _LOG_2PI = float(np.log(2 * np.pi))
 
@@ -29,9 +29,9 @@ def sweep(
     sums = _Sums(parameters[1], covariances)
     total = 0.0
     for X, weight in samples.chunks(65536):
-        for rows, known in _patterns(X):
+        for rows, known in patterns(X):
             some = X[rows][:, known]
-            joint = _joint(some, known, covariances, parameters)
+            joint = joint_of_known(some, known, covariances, parameters)
             evidence = logsumexp(joint, axis=1)
             log_shares = joint - evidence[:, None]
             shares = np.exp(log_shares) if assign is None else assign(log_shares)
@@ -49,7 +49,7 @@ def statistics(
 ) -> Moments:
     """M-step sums of X (n, D) with NaN under given shares (n, K); covariances (K, D, D)."""
     sums = _Sums(parameters[1], covariances)
-    for rows, known in _patterns(X):
+    for rows, known in patterns(X):
         sums.add(X[rows][:, known], known, shares[rows])
     return sums.moments(full)
 
@@ -68,7 +68,7 @@ class _Sums:
         """Add samples (n, known features) of one pattern under shares (n, K)."""
         self.counts += shares.sum(axis=0)
         for k, mean in enumerate(self.means):
-            d, spread = _complete(some, known, mean, self.covariances[k])
+            d, spread = complete(some, known, mean, self.covariances[k])
             wd = shares[:, k, None] * d
             self.first[k] += wd.sum(axis=0)
             self.second[k] += wd.T @ d + shares[:, k].sum() * spread
@@ -84,30 +84,12 @@ class _Sums:
 def log_joint(X: Floats, covariances: Floats, parameters: Any) -> Floats:
     """Ln of weight times density of what is known of each sample: (n, D) to (n, K)."""
     joint = np.empty((len(X), len(parameters[0])))
-    for rows, known in _patterns(X):
-        joint[rows] = _joint(X[rows][:, known], known, covariances, parameters)
+    for rows, known in patterns(X):
+        joint[rows] = joint_of_known(X[rows][:, known], known, covariances, parameters)
     return joint
 
 
-def fill(X: Floats, covariances: Floats, parameters: Any) -> Floats:
-    """X (n, D) with every NaN replaced by its expectation given what is known."""
-    filled = X.copy()
-    means = parameters[1]
-    for rows, known in _patterns(X):
-        if known.all():
-            continue
-        some = X[rows][:, known]
-        joint = _joint(some, known, covariances, parameters)
-        shares = np.exp(joint - logsumexp(joint, axis=1)[:, None])
-        guess = np.zeros((len(some), X.shape[1]))
-        for k, mean in enumerate(means):
-            d, _ = _complete(some, known, mean, covariances[k])
-            guess += shares[:, k, None] * (mean + d)
-        filled[np.ix_(rows, ~known)] = guess[:, ~known]
-    return filled
-
-
-def _patterns(X: Floats) -> Iterator[tuple[Any, Any]]:
+def patterns(X: Floats) -> Iterator[tuple[Any, Any]]:
     """Yield the rows of X that know the same features, and which (D,) bool those are."""
     known, member = np.unique(~np.isnan(X), axis=0, return_inverse=True)
     member = member.ravel()
@@ -115,8 +97,9 @@ def _patterns(X: Floats) -> Iterator[tuple[Any, Any]]:
         yield np.flatnonzero(member == p), known[p]
 
 
-def _joint(some: Floats, known: Any, covariances: Floats, parameters: Any) -> Floats:
-    weights, means, _ = parameters
+def joint_of_known(some: Floats, known: Any, covariances: Floats, parameters: Any) -> Floats:
+    """Ln of weight times density (n, K) of samples (n, known features) of one pattern."""
+    weights, means = parameters[:2]
     joint = np.empty((len(some), len(weights)))
     logs = np.log(np.maximum(weights, np.finfo(np.float64).tiny))
     for k, mean in enumerate(means):
@@ -133,7 +116,7 @@ def _joint(some: Floats, known: Any, covariances: Floats, parameters: Any) -> Fl
     return joint
 
 
-def _complete(some: Floats, known: Any, mean: Floats, covariance: Floats) -> tuple[Floats, Floats]:
+def complete(some: Floats, known: Any, mean: Floats, covariance: Floats) -> tuple[Floats, Floats]:
     """Expected differences from the mean (n, D), and the covariance (D, D) that is left."""
     d = np.zeros((len(some), len(mean)))
     spread = np.zeros_like(covariance)

@@ -67,7 +67,7 @@ def bound(model: Mixture, X: Any, q: Any = None, sample_weight: Any = None) -> B
 class Selection(NamedTuple):
     """What `select` found."""
 
-    best: Mixture
+    best: Any
     """The chosen model, fitted to all samples."""
 
     n_components: int
@@ -75,20 +75,23 @@ class Selection(NamedTuple):
     scores: dict[int, float]
     """The criterion for each number of components; lower is better, as for BIC."""
 
-    models: dict[int, Mixture]
+    models: dict[int, Any]
     """A fit for each number."""
 
 
 def select(
-    model: Mixture,
+    model: Any,
     X: Any,
     components: Iterable[int] = range(1, 9),
     criterion: Criterion = "bic",
     *,
     sample_weight: Any = None,
     folds: int = 5,
+    parameter: str = "n_components",
 ) -> Selection:
     """Fit copies of `model` (unfitted settings) with other numbers of components; choose.
+
+    parameter : which number it is; "n_factors" chooses the factors of a mixture of analysers.
 
     criterion : "bic", "aic", "icl", or "heldout": minus twice the log-likelihood of samples
         that the fit had not seen, over `folds` of them.
@@ -100,9 +103,9 @@ def select(
     X = check_matrix(X)
     weight = check_weights(sample_weight, len(X))
     scores: dict[int, float] = {}
-    models: dict[int, Mixture] = {}
+    models: dict[int, Any] = {}
     for number in components:
-        fitted = type(model)(**model.get_params()).set_params(n_components=number)
+        fitted = type(model)(**model.get_params()).set_params(**{parameter: number})
         fitted.fit(X, sample_weight=weight if weight.size else None)
         models[number] = fitted
         if criterion == "heldout":
@@ -116,7 +119,7 @@ def select(
     return Selection(models[best], best, scores, models)
 
 
-def _held_out(model: Mixture, X: Any, weight: Floats, folds: int) -> float:
+def _held_out(model: Any, X: Any, weight: Floats, folds: int) -> float:
     if not 2 <= folds <= len(X):
         raise ValueError(f"folds is {folds}, wanted 2 to {len(X)}, the number of samples")
     order = generator(model.random_state).permutation(len(X))

@@ -20,6 +20,9 @@ ESTIMATORS = [
     mixture.BernoulliMixture(2, random_state=0, binarize=0.5),
     mixture.BinomialMixture(2, random_state=0, n_trials=1000),
     mixture.PoissonMixture(2, random_state=0),
+    mixture.MixtureOfFactorAnalyzers(2, random_state=0),
+    mixture.FactorAnalysis(1),
+    mixture.ProbabilisticPCA(1),
 ]
 
 

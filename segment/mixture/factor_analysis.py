@@ -1,0 +1,234 @@
+"""Factor analysis and probabilistic principal components: one component, and its factors."""
+
+import sys
+from collections.abc import Callable
+from typing import Any, Self
+
+import numpy as np
+
+from segment.mixture.conditional import Conditional
+from segment.mixture.em import Step
+from segment.mixture.estimator import Conventions
+from segment.mixture.factor_family import Noise, posterior
+from segment.mixture.factors import MixtureOfFactorAnalyzers
+from segment.mixture.samples import Floats
+
+__all__ = ["FactorAnalysis", "ProbabilisticPCA"]
+
+
+class _Factors(Conventions):
+    """What both have in common: a mixture of one factor analyser does the work."""
+
+    n_components: int
+    tol: float
+    max_iter: int
+    algorithm: str
+    acceleration: str | None
+    warm_start: bool
+    random_state: Any
+    threads: int | None
+    callback: Callable[[Step], object] | None
+
+    _takes_missing = True
+    _noise: Noise
+    _one: MixtureOfFactorAnalyzers
+    _noise_init: Any = None
+    _copied = (
+        "history_",
+        "converged_",
+        "reason_",
+        "n_iter_",
+        "lower_bound_",
+        "lower_bounds_",
+        "n_features_in_",
+    )
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Fit to X (n_samples, n_features); NaN is a missing value; weights (n_samples,).
+
+        Raises ValueError for samples or settings that cannot be used.
+        """
+        one = MixtureOfFactorAnalyzers(
+            1,
+            self.n_components,
+            noise=self._noise,
+            noise_init=self._noise_init,
+            tol=self.tol,
+            max_iter=self.max_iter,
+            algorithm=self.algorithm,
+            acceleration=self.acceleration,
+            random_state=self.random_state,
+            threads=self.threads,
+            callback=self.callback,
+            warm_start=self.warm_start,
+            floor=getattr(self, "floor", 1e-6),
+        )
+        if self.warm_start and hasattr(self, "_one"):
+            vars(one).update({k: v for k, v in vars(self._one).items() if k.endswith("_")})
+        one.fit(X, sample_weight=sample_weight)
+        self._one = one
+        self._note_names(X)
+        for name in self._copied:
+            setattr(self, name, getattr(one, name))
+        self.mean_ = one.means_[0]
+        self.components_ = one.loadings_[0].T
+        self.noise_variance_: Any = one.noise_variance_[0]
+        return self
+
+    def fit_transform(self, X: Any, y: Any = None) -> Floats:
+        """Fit, and return the expected factors."""
+        return self.fit(X).transform(X)
+
+    def transform(self, X: Any) -> Floats:
+        """The expected factors (n_samples, n_components) of each sample, gaps or not."""
+        filled = self.fill(X)
+        slope, _ = posterior(self._one.loadings_[0], self._one.noise_variance_[0])
+        factors: Floats = (filled - self.mean_) @ slope.T
+        return factors
+
+    def inverse_transform(self, Z: Any) -> Floats:
+        """The expected features (n_samples, n_features) of factors (n_samples, n_components)."""
+        self._check_fitted()
+        features: Floats = np.asarray(Z, np.float64) @ self.components_ + self.mean_
+        return features
+
+    def get_covariance(self) -> Floats:
+        """The model's covariance (D, D): W W' + noise."""
+        self._check_fitted()
+        covariance: Floats = self._one.covariances_[0]
+        return covariance
+
+    def get_precision(self) -> Floats:
+        """The inverse of the covariance, (D, D)."""
+        precision: Floats = np.linalg.inv(self.get_covariance())
+        return precision
+
+    def conditional(self, X: Any) -> Conditional:
+        """The distribution of every NaN of X given the rest of its row; see `Conditional`."""
+        return self._fitted(X).conditional(X)
+
+    def fill(self, X: Any) -> Floats:
+        """X (n_samples, n_features) with every NaN replaced by its expectation."""
+        return self.conditional(X).mean
+
+    def score_samples(self, X: Any) -> Floats:
+        """Ln p of each sample, (n_samples,) nats."""
+        return self._fitted(X).score_samples(X)
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """Mean ln p of a sample, nats."""
+        return self._fitted(X).score(X, sample_weight=sample_weight)
+
+    def bic(self, X: Any, sample_weight: Any = None) -> float:
+        """Bayesian information criterion; lower is better."""
+        return self._fitted(X).bic(X, sample_weight)
+
+    def aic(self, X: Any, sample_weight: Any = None) -> float:
+        """Akaike's information criterion; lower is better."""
+        return self._fitted(X).aic(X, sample_weight)
+
+    def sample(self, n_samples: int = 1) -> Floats:
+        """Draw (n_samples, n_features) samples."""
+        self._check_fitted()
+        return self._one.sample(n_samples)[0]
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags = sys.modules["sklearn.utils"].TransformerTags(preserves_dtype=[])
+        return tags
+
+    def _fitted(self, X: Any) -> MixtureOfFactorAnalyzers:
+        self._check_fitted()
+        self._compare_names(X)
+        return self._one
+
+
+class FactorAnalysis(_Factors):
+    """Factor analysis: x = mean + W z + noise, a variance of noise for each feature.
+
+    n_components : q, the factors, 1 to D. noise_init : (D,) variances to start from; None is
+    Jöreskog's guess. The other parameters as in `MixtureOfFactorAnalyzers`. NaN is a missing
+    value. With `algorithm="ecme"` and noise_init of ones each iteration is scikit-learn's.
+
+    After `fit`: mean_ (D,), components_ (q, D), noise_variance_ (D,), history_ and what else
+    `Estimator` lists. Loadings are known up to a rotation.
+
+    Sources: Rubin and Thayer, EM algorithms for ML factor analysis, Psychometrika 47, 1982.
+    """
+
+    _noise = "diag"
+
+    def __init__(
+        self,
+        n_components: int = 1,
+        *,
+        noise_init: Any = None,
+        floor: float = 1e-6,
+        tol: float = 1e-6,
+        max_iter: int = 1000,
+        algorithm: str = "ecme",
+        acceleration: str | None = None,
+        warm_start: bool = False,
+        random_state: Any = None,
+        threads: int | None = None,
+        callback: Callable[[Step], object] | None = None,
+    ) -> None:
+        self.n_components = n_components
+        self.noise_init = noise_init
+        self.floor = floor
+        self.tol = tol
+        self.max_iter = max_iter
+        self.algorithm = algorithm
+        self.acceleration = acceleration
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.threads = threads
+        self.callback = callback
+
+    @property
+    def _noise_init(self) -> Any:
+        return self.noise_init
+
+
+class ProbabilisticPCA(_Factors):
+    """Principal components with a density: x = mean + W z + noise of one variance.
+
+    n_components : q, 1 to D - 1. algorithm "ecme" is the closed form, one step unless values are
+    missing; "em" and "px" go there step by step. The other parameters as in
+    `MixtureOfFactorAnalyzers`. NaN is a missing value.
+
+    After `fit`: mean_ (D,), components_ (q, D), along the principal axes, each as long as the
+    factor spreads; noise_variance_, a number; history_ and what else `Estimator` lists.
+
+    Source: Tipping and Bishop, Probabilistic principal component analysis, JRSS B 61, 1999.
+    """
+
+    _noise = "isotropic"
+
+    def __init__(
+        self,
+        n_components: int = 1,
+        *,
+        tol: float = 1e-6,
+        max_iter: int = 1000,
+        algorithm: str = "ecme",
+        acceleration: str | None = None,
+        warm_start: bool = False,
+        random_state: Any = None,
+        threads: int | None = None,
+        callback: Callable[[Step], object] | None = None,
+    ) -> None:
+        self.n_components = n_components
+        self.tol = tol
+        self.max_iter = max_iter
+        self.algorithm = algorithm
+        self.acceleration = acceleration
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.threads = threads
+        self.callback = callback
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        super().fit(X, y, sample_weight)
+        self.noise_variance_ = float(self.noise_variance_[0])
+        return self
