@@ -41,7 +41,7 @@ LEANS_ON = {
     ),
     "video": (
         {"arrays", "errors", "frame", "protocols"},
-        {"numpy", "av", "cv2", "tifffile", "PIL"},
+        {"numpy", "av", "cv2", "tifffile", "PIL", "simplejpeg"},
     ),
     "samples": ({"errors"}, set()),
     "export": (

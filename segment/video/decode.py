@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from segment.arrays import Image
 from segment.errors import UnreadableInput
 from segment.video.animated import AnimatedPages
+from segment.video.soundness import find_flaw, muted
 from segment.video.tiff import Pixels, TiffPages
 from segment.video.upright import by_exif, turned
 
@@ -77,6 +78,14 @@ def open_pages(path: Path, track: int = 0) -> Pages | None:
     return None
 
 
+def first_of(pages: Pages) -> Pixels:
+    """Return a file's first picture, and with it what its file complains of."""
+    complaints = list(pages.complaints)
+    pixels = pages.read(0)
+    complaints += pages.complaints
+    return pixels._replace(flaw=complaints[0]) if complaints else pixels
+
+
 def _brands(head: bytes) -> set[bytes]:
     end = min(int.from_bytes(head[:4], "big"), 256)
     return {head[8:12], *(head[at : at + 4] for at in range(16, end, 4))}
@@ -95,17 +104,20 @@ def _stored(path: Path) -> tuple[Pixels, bytes | None]:
     pages = open_pages(path)
     if pages is not None:
         try:
-            return pages.read(0), None
+            return first_of(pages), None
         finally:
             pages.close()
     # Decoding from memory keeps names OK that the library's own file reading cannot open.
     data = read_bytes(path)
-    picture = _decode(data, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR)
+    flaw = find_flaw(data)
+    # A decoder's own words are heard by nobody: what is wrong is told with the frame.
+    with muted() if flaw else nullcontext():
+        picture = _decode(data, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR)
     if picture is None:
         raise UnreadableInput(
-            f"{path}: is damaged or no picture that can be read ({len(data)} bytes)"
+            f"{path}: is damaged or no picture that can be read ({flaw or f'{len(data)} bytes'})"
         )
-    return Pixels(picture), data
+    return Pixels(picture, flaw=flaw), data
 
 
 def read_pixels(path: Path) -> NDArray[Any]:

@@ -18,6 +18,7 @@ from segment.video.clock import Clock, stamp_of
 from segment.video.decode import rescale
 from segment.video.ledger import Ledger
 from segment.video.pixels import Painter, is_grey, quarter_turns
+from segment.video.soundness import FILMS
 from segment.video.source import Source, check_rate
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class VideoFile(Source):
         self._path = path
         self.told = told(path)
         self.container: InputContainer = _open(path, self.told)
+        FILMS.add(self)
         try:
             self._prepare(name)
         except BaseException:
@@ -307,6 +309,7 @@ class VideoFile(Source):
         self._settle(ended=False)
         self._first = None
         self.container.close()
+        FILMS.discard(self)
 
 
 def is_address(path: str) -> bool:

@@ -22,6 +22,7 @@ from segment.video.decode import (
     PICTURES,
     VIDEOS,
     Pages,
+    first_of,
     open_pages,
     read_stored,
     rescale,
@@ -44,6 +45,12 @@ class _Fitted(Source):
 
     _scale: Scale
     _channels: int
+
+    def _flag(self, stored: Pixels, path: Path, index: int) -> None:
+        """Count a picture that was decoded though its file is not as it should be."""
+        if stored.flaw is not None:
+            self.damage.flagged += 1
+            self.damage.note(f"{path}: frame {index} is damaged ({stored.flaw})")
 
     def _fit(self, values: NDArray[Any], told: str | Path) -> Image:
         image = self._scale.apply(values)
@@ -168,6 +175,7 @@ class ImageFolder(_Fitted):
                     path,
                     pages,
                 )
+            self._flag(stored, path, index)
             image = self._fit(stored.values, path)
             yield Frame(image, index, time, self.info, file_name=path.name)
 
@@ -199,7 +207,9 @@ class Picture(_Fitted):
         self.info = SequenceInfo(name=name or path.stem, size=(height, width), rate=exact, length=1)
 
     def _frames(self) -> Iterator[Frame]:
-        image = self._fit(read_stored(self._path).values, self._path)
+        stored = read_stored(self._path)
+        self._flag(stored, self._path, 0)
+        image = self._fit(stored.values, self._path)
         yield Frame(image, 0, 0.0, self.info, file_name=self._path.name)
 
 
@@ -320,7 +330,7 @@ def _read_first(path: Path) -> tuple[Pixels, int]:
     if pages is None:
         return read_stored(path), 1
     try:
-        return pages.read(0), pages.length
+        return first_of(pages), pages.length
     finally:
         pages.close()
 

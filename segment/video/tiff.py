@@ -31,12 +31,14 @@ class Pixels(NamedTuple):
     """A picture as it is stored: values (H, W, 1) grey or (H, W, 3) RGB of any type; its alpha.
 
     `alpha` is (H, W) of any type, None where nothing is transparent. `bits` are those that its
-    file says are in use, None where it does not say.
+    file says are in use, None where it does not say. `flaw` is what is wrong with the file in a few
+    words, None when nothing shows.
     """
 
     values: NDArray[Any]
     alpha: NDArray[Any] | None = None
     bits: int | None = None
+    flaw: str | None = None
 
 
 class TiffPages:
