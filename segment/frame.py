@@ -18,6 +18,7 @@ class SequenceInfo:
     rate : frames per second, exact (30000/1001 stays so); the average if it varies.
     length : frames the sequence is expected to have, None when nobody knows.
     first : number of the input's first frame; above 0 where pictures' names count from there.
+    aspect : width of a pixel by its height, 1 where it is a square.
     step : from one frame's number to the next, where none is missing; above 1 where names are.
     scene : zones, lines, units and clock, None before a watcher.
     """
@@ -28,6 +29,7 @@ class SequenceInfo:
     length: int | None = None
     first: int = 0
     step: int = 1
+    aspect: Fraction = Fraction(1)
     scene: Scene | None = None
 
 

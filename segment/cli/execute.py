@@ -32,6 +32,8 @@ def execute(plan: Plan, reporter: Reporter) -> RunReport:
     check(plan)
     whole = RunReport()
     with library_messages(reporter), Reserved(plan.jobs) as reserved:
+        if plan.advice:
+            reporter.warn(plan.advice)
         for job in plan.jobs:
             with reserved.turn(job):
                 report = _run_job(job, reporter)

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from segment.cli.gathering import is_pattern
 from segment.errors import ChainError
 
 LONGEST = 200
@@ -38,6 +39,8 @@ def _plain_name(given: str) -> str:
         place = place.rstrip("/").rsplit("/", 1)[-1].rsplit("@", 1)[-1]
         return re.sub(r"[^\w.-]", "-", place).rsplit(".", 1)[0] or "stream"
     path = Path(given)
+    if is_pattern(given):  # called after the folder of its pictures
+        path = path.parent
     if path.is_dir():
         return path.resolve().name or "pictures"
     return path.stem

@@ -1,5 +1,6 @@
 """Types of options: moments, sizes, odd numbers; each explains itself when it refuses a value."""
 
+import math
 import re
 from fractions import Fraction
 from typing import Any, ClassVar
@@ -111,6 +112,25 @@ class Size(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.
         return self.fail(
             f"{value!r} is not a size; wanted WIDTHxHEIGHT, for example 640x360", param, ctx
         )
+
+
+class LevelOf(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
+    """A level of a picture as its file stores it, or "auto"; converts to float or "auto"."""
+
+    name = "LEVEL|auto"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> "float | str":
+        if value == "auto" or isinstance(value, float):
+            return value if isinstance(value, str) else float(value)
+        try:
+            level = float(value)
+        except ValueError:
+            level = math.nan
+        if not math.isfinite(level):
+            self.fail(f"{value!r} is no level; wanted a number such as 4095, or auto", param, ctx)
+        return level
 
 
 class Odd(click.IntRange):

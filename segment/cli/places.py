@@ -76,6 +76,8 @@ def _read(job: "Job") -> Iterator[tuple[str, Path | int]]:
             yield given, samples.path(given.removeprefix("sample:"))
     else:
         yield given, Path(given)
+        for picture in job.read.many.get(given, ()):
+            yield picture, Path(picture)
         if given.startswith("file:"):  # FFmpeg's way to write a path
             rest = given.removeprefix("file:")
             yield given, Path(rest.removeprefix("//") if rest.startswith("///") else rest)

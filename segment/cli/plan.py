@@ -7,6 +7,7 @@ from pathlib import Path
 
 from segment.cli.chain import Link
 from segment.cli.exporting import ExportLink
+from segment.cli.gathering import advice
 from segment.cli.keeping import check_states, state_path
 from segment.cli.names import sequence_names
 from segment.cli.places import check_paths
@@ -70,6 +71,8 @@ class Plan:
 
     links: tuple[Link, ...]
     jobs: tuple[Job, ...]
+    advice: str | None = None
+    """What to tell before it begins."""
 
     def check_outputs(self) -> None:
         """Raise OutputError when an export cannot write, or would write over something.
@@ -112,7 +115,8 @@ def make_plan(links: Sequence[Link]) -> Plan:
         Job(name, given, read, tuple(completed))
         for name, given in zip(names, read.inputs, strict=True)
     )
-    return Plan(tuple(rest), jobs)
+    moving = any("foreground" in link.gives for link in rest)
+    return Plan(tuple(rest), jobs, advice(read.inputs) if moving else None)
 
 
 def _split(links: Sequence[Link]) -> tuple[ReadLink, list[Link]]:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from segment.cli.chain import Link, Stage, did_you_mean, typed, with_first
-from segment.cli.params import Input, Moment, Size
+from segment.cli.gathering import gather, summary
+from segment.cli.params import Input, LevelOf, Moment, Size
 
 if TYPE_CHECKING:
     from segment.frame import Frame
@@ -23,6 +24,8 @@ class ReadLink(Link):
     """The first stage: what to open, and which frames to take from it."""
 
     inputs: tuple[str, ...]
+    many: dict[str, list[str]]
+    """The pictures of those inputs that stand for many."""
 
     def open(self, given: str, name: str) -> "FrameSource":
         """Open one of the inputs. Raises UnreadableInput."""
@@ -45,7 +48,17 @@ class ReadLink(Link):
             if raw["size"] is None:
                 return video.open_frames(_standard_input(), name=name)
             return video.RawFrames(_standard_input(), name=name, **raw)
-        return video.open_frames(given, name=name, rate=self.options["rate"])
+        levels = video.Levels(self.options["black"], self.options["white"])
+        if given in self.many:
+            rate = self.options["rate"] or 25
+            return video.ImageFolder(self.many[given], rate, name, levels)
+        return video.open_frames(
+            given,
+            name=name,
+            rate=self.options["rate"],
+            levels=levels,
+            track=self.options["track"],
+        )
 
 
 def _standard_input() -> BinaryIO:
@@ -77,6 +90,23 @@ def _standard_input() -> BinaryIO:
     help="Frames a second of pictures and raw frames.  [default: 25]",
 )
 @click.option(
+    "--white",
+    type=LevelOf(),
+    help="The level that becomes white in pictures deeper than 8 bits, as their file stores it; "
+    "auto looks for it.  [default: the highest of the depth in use]",
+)
+@click.option("--black", type=LevelOf(), help="The level that becomes black.  [default: 0]")
+@click.option(
+    "--track",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Which of a file's video tracks, or of a TIFF's series, to read.",
+)
+@click.option(
+    "--sequence", is_flag=True, help="INPUTs are pictures, and the frames of one sequence."
+)
+@click.option(
     "--raw-size", type=Size(), help="Standard input holds raw frames of WIDTHxHEIGHT, not a file."
 )
 @click.option(
@@ -92,7 +122,8 @@ def read(inputs: tuple[str, ...], **options: Any) -> ReadLink:
     INPUT is a video file, a folder of pictures, a picture, a camera number (0), a
     stream address (rtsp://...), a sample clip (sample:street), or - for standard
     input, which holds a video stream or, with --raw-size, raw frames. Several inputs
-    are read one after the other, each as a sequence of its own.
+    are read one after the other, each as a sequence of its own. frames/%04d.png,
+    'frames/*.png' in quotes, and pictures with --sequence are one sequence.
     """
     context = click.get_current_context()
     group = context.find_root().command
@@ -106,6 +137,10 @@ def read(inputs: tuple[str, ...], **options: Any) -> ReadLink:
                 )
     if options["raw_size"] is not None and inputs != ("-",):
         raise click.UsageError("--raw-size goes with standard input: read - --raw-size 640x480")
+    _check_levels(options["black"], options["white"])
+    inputs, many = gather(inputs, options["sequence"])
+    if many:
+        options["pictures"] = summary(many)
     name, line = typed()
     return ReadLink(
         command=name,
@@ -114,7 +149,17 @@ def read(inputs: tuple[str, ...], **options: Any) -> ReadLink:
         gives=frozenset({"image"}),
         run=lambda frames: _selected(frames, **options),
         inputs=inputs,
+        many=many,
     )
+
+
+def _check_levels(black: float | str | None, white: float | str | None) -> None:
+    from segment.video.levels import Levels
+
+    try:
+        Levels(black, white)  # type: ignore[arg-type]
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
 
 
 def _selected(

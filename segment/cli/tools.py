@@ -118,7 +118,14 @@ def _score_objects(labels: Path, truth: Path, as_json: bool, skip: int) -> None:
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=click.Path())
 @click.option("--json", "as_json", is_flag=True, help="Print a list of JSON objects.")
 @click.option("--fast", is_flag=True, help="Read what the file says of itself, decode nothing.")
-def info(inputs: tuple[str, ...], as_json: bool, fast: bool) -> int:
+@click.option(
+    "--track",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Which of a file's video tracks, or of a TIFF's series.",
+)
+def info(inputs: tuple[str, ...], as_json: bool, fast: bool, track: int) -> int:
     """Tell what an input holds, and whether it is sound.
 
     Decodes every frame, unless --fast is given. The exit code is 4 when something did
@@ -130,7 +137,7 @@ def info(inputs: tuple[str, ...], as_json: bool, fast: bool) -> int:
     failed = damaged = 0
     for given in inputs:
         try:
-            facts = _as_dict(inspect(given, check=not fast))
+            facts = _as_dict(inspect(given, check=not fast, track=track))
         except SegmentError as error:
             failed += 1
             found.append({"path": given, "error": str(error)})
@@ -139,7 +146,7 @@ def info(inputs: tuple[str, ...], as_json: bool, fast: bool) -> int:
         damaged += facts["sound"] is False
         found.append(facts)
         if not as_json:
-            click.echo(_as_text(facts))
+            click.echo(_as_text(facts, track))
     if as_json:
         click.echo(json.dumps(found, indent=1))
     if failed:
@@ -152,13 +159,14 @@ def _as_dict(facts: "VideoFacts") -> dict[str, Any]:
     return {
         **asdict(facts),
         "rate": str(facts.rate),
+        "aspect": str(facts.aspect),
         "reasons": list(facts.reasons),
         "variable_rate": facts.variable_rate,
         "sound": facts.sound,
     }
 
 
-def _as_text(facts: dict[str, Any]) -> str:
+def _as_text(facts: dict[str, Any], track: int) -> str:
     height, width = facts["size"]
     rate = Fraction(facts["rate"])
     exact = "" if rate.denominator == 1 else f" ({rate})"
@@ -168,7 +176,18 @@ def _as_text(facts: dict[str, Any]) -> str:
         "rate": f"{float(rate):g} frames a second{exact}",
         "duration": None if facts["duration"] is None else f"{facts['duration']:.3f} s",
         "start": f"{facts['start']:.3f} s" if facts["start"] else None,
+        "frames": f"about {facts['frames']} (an estimate, the file does not count them)"
+        if facts["estimated"] and facts["frames"] is not None
+        else facts["frames"],
+        "estimated": None,
         "rotation": f"{facts['rotation']} degrees" if facts["rotation"] else None,
+        "mirrored": facts["mirrored"] or None,
+        "aspect": None
+        if facts["aspect"] == "1"
+        else f"{facts['aspect']} (a pixel's width by its height)",
+        "tracks": f"{facts['tracks']}, of which track {track} is shown; --track shows another"
+        if (facts["tracks"] or 1) > 1
+        else None,
         "reasons": "; ".join(facts["reasons"]) or None,
         "shortest": None,
         "longest": None,

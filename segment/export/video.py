@@ -1,19 +1,27 @@
 """Videos: the masks without loss, and the overlay for people to look at."""
 
+import logging
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, ClassVar
 
 import av
+import cv2
 import numpy as np
 from av.video.reformatter import ColorRange
 from numpy.typing import NDArray
 
+from segment.export.aspect import mark_aspect
 from segment.export.files import FileSink, Mode, Needs
 from segment.export.need import grey_of
 from segment.export.overlay import draw_overlay
 from segment.export.trails import Trails
 from segment.frame import Frame
+
+log = logging.getLogger("segment.export")
+
+LARGEST_SIDE = 16384
+"""Pixels of a side that the encoder of H.264 takes; larger overlays are scaled to it."""
 
 _CLOCK = Fraction(1, 90_000)  # seconds; fine enough for every rate in use
 
@@ -39,18 +47,20 @@ class _Video(FileSink):
         self._container = av.open(
             f"file:{path}", "w", format=self.container, options=self.container_options
         )
-        height, width = frame.image.shape[:2]
+        height, width = self._size = self._fitting(frame)
         stream = self._container.add_stream(
             self.codec, rate=frame.sequence.rate, options=self.options
         )
         stream.width, stream.height = self._padded(width), self._padded(height)
         stream.pix_fmt = self.pixels
         stream.codec_context.time_base = _CLOCK
+        stream.codec_context.sample_aspect_ratio = frame.sequence.aspect
         if self.standard is not None:
             context = stream.codec_context
             context.colorspace = context.color_primaries = context.color_trc = self.standard
             context.color_range = ColorRange.MPEG
         self._stream = stream
+        self._path, self._aspect = path, frame.sequence.aspect
         self._first = frame.time
         self._last = -1
 
@@ -66,6 +76,8 @@ class _Video(FileSink):
         self._container.mux(self._stream.encode())
         container, self._container = self._container, None
         container.close()
+        if self.container == "matroska" and self._aspect != 1:
+            mark_aspect(self._path, self._size, self._aspect)
 
     def _discard(self) -> None:
         if self._container is not None:
@@ -74,6 +86,11 @@ class _Video(FileSink):
 
     def _padded(self, side: int) -> int:
         return side
+
+    def _fitting(self, frame: Frame) -> tuple[int, int]:
+        """Height and width at which frames like this are written."""
+        height, width = frame.image.shape[:2]
+        return height, width
 
     def _frame(self, frame: Frame) -> av.VideoFrame:
         raise NotImplementedError
@@ -122,6 +139,24 @@ class OverlayVideo(_Video):
         super().__init__(folder, mode)
         self._trails = Trails()
 
+    def _fitting(self, frame: Frame) -> tuple[int, int]:
+        height, width = frame.image.shape[:2]
+        share = LARGEST_SIDE / max(height, width)
+        if share >= 1:
+            return height, width
+        size = max(1, round(height * share)), max(1, round(width * share))
+        log.warning(
+            "%s: its pictures, %dx%d, are larger than a side of %d that H.264 takes; %s is %dx%d",
+            frame.sequence.name,
+            width,
+            height,
+            LARGEST_SIDE,
+            self.output,
+            size[1],
+            size[0],
+        )
+        return size
+
     def _padded(self, side: int) -> int:
         return side + side % 2  # colours are stored for two by two pixels
 
@@ -129,7 +164,9 @@ class OverlayVideo(_Video):
         drawn: NDArray[np.uint8] = draw_overlay(
             frame.image, frame.foreground, frame.labels, frame.time, frame.shadow, self._trails
         )
-        height, width = drawn.shape[:2]
+        if drawn.shape[:2] != self._size:
+            drawn = np.asarray(cv2.resize(drawn, self._size[::-1], interpolation=cv2.INTER_AREA))
+        height, width = self._size
         if height % 2 or width % 2:
             drawn = np.pad(drawn, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
         picture = av.VideoFrame.from_ndarray(drawn, format="rgb24")

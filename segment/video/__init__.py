@@ -49,12 +49,12 @@ def open_frames(
     if isinstance(path, int):
         return Camera(path, name)
     if not isinstance(path, (str, Path)):
-        return VideoFile(path, name, rate)
+        return VideoFile(path, name, rate, levels, track)
     if isinstance(path, str):
         if path == "-":
-            return VideoFile(sys.stdin.buffer, name or "stdin", rate)
+            return VideoFile(sys.stdin.buffer, name or "stdin", rate, levels, track)
         if is_address(path):
-            return VideoFile(path, name, rate)
+            return VideoFile(path, name, rate, levels, track)
         if path.isdecimal() and not Path(path).exists():
             return Camera(int(path), name)
         if path.startswith("/dev/video") and path[10:].isdecimal():
@@ -64,4 +64,4 @@ def open_frames(
         return ImageFolder(path, 25 if rate is None else rate, name, levels)
     if path.suffix.lower() in PICTURES:
         return open_picture(path, rate, name, levels, track)
-    return VideoFile(path, name, rate)
+    return VideoFile(path, name, rate, levels, track)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import urlsplit
 
 import av
+import numpy as np
 from av.container import InputContainer
 
 from segment.arrays import Image
@@ -17,7 +18,8 @@ from segment.video.checks import why_not_a_video
 from segment.video.clock import Clock, stamp_of
 from segment.video.decode import rescale
 from segment.video.ledger import Ledger
-from segment.video.pixels import Painter, is_grey, quarter_turns
+from segment.video.levels import Levels
+from segment.video.pixels import Painter
 from segment.video.soundness import FILMS
 from segment.video.source import Source, check_rate
 
@@ -28,6 +30,8 @@ log = logging.getLogger("segment.video")
 
 PATIENCE = 100
 """Packets in a row that may fail before reading gives up."""
+
+_SAMPLES = 5  # parts of a film, at whose ends frames are looked at for their levels
 
 SILENCE = 15.0
 """Seconds a stream may keep silent before it counts as ended."""
@@ -44,20 +48,23 @@ class VideoFile(Source):
     path : file, address (rtsp://, http://, ...) or binary file object such as stdin's buffer.
     name : of the sequence; the file's stem if None.
     rate : frames per second of a raw stream (.h264), which does not say; others keep their own.
+    levels : what becomes black and white where pixels are deeper than eight bits.
+    track : which of the video tracks, from 0.
 
-    Every frame that can be decoded is delivered, upright as the rotation in the file asks, as
-    RGB (H, W, 3) or, from grey formats, (H, W, 1), uint8; deeper pixels are scaled. The first
-    frame's size holds for all, later ones of another size are scaled to it. `Frame.time` is
-    exact from the time stamps, 0 for the first frame, whatever the file starts at.
+    Every frame that can be decoded is delivered, upright as the display matrix in the file asks
+    (turned, mirrored), as RGB (H, W, 3) or, from grey formats, (H, W, 1), uint8; deeper pixels are
+    scaled. The first frame's size holds for all, later ones of another size are scaled to it.
+    `Frame.time` is exact from the time stamps, 0 for the first frame, whatever the file starts at.
 
     `damage.lost` counts frames that did not decode and those a cut file lacks; `damage.flagged`
     those delivered although the decoder, or the file's own checksum (FFV1), calls them damaged.
     The whole is known when the last frame has been read.
 
-    Beside what every source has: `pixels`, the pixel format; `rotation`, degrees
-    counter-clockwise that make the stored picture upright; `start`, seconds on the file's own
-    clock of the first frame; `duration`, seconds by the container, each None when it does not
-    say; `stream` and `container`, PyAV's own.
+    Beside what every source has: `pixels`, the pixel format; `turn`, what makes the stored picture
+    upright, and `rotation`, its degrees counter-clockwise; `tracks`, how many video tracks there
+    are; `estimated`, whether `info.length` is guessed from times, since the file counts no frames;
+    `start`, seconds on the file's own clock of the first frame; `duration`, seconds by the
+    container, each None when it does not say; `stream` and `container`, PyAV's own.
     """
 
     def __init__(
@@ -65,8 +72,12 @@ class VideoFile(Source):
         path: str | Path | BinaryIO,
         name: str | None = None,
         rate: Fraction | float | str | None = None,
+        levels: Levels | None = None,
+        track: int = 0,
     ) -> None:
         super().__init__()
+        self._levels = levels
+        self._track = track
         self._gave_up = False
         self._settled = True  # nothing to settle before the first frame has come
         self._wanted_rate = None if rate is None else check_rate(rate)
@@ -88,7 +99,13 @@ class VideoFile(Source):
                 f"{self.told}: holds {'sound only' if sound else 'no pictures'}, "
                 "no video track to read"
             )
-        self.stream = films[0]
+        if not 0 <= self._track < len(films):
+            raise UnreadableInput(
+                f"{self.told}: has no video track {self._track}; it holds {len(films)}, "
+                "the first is 0"
+            )
+        self.tracks = len(films)
+        self.stream = films[self._track]
         address = isinstance(self._path, str) and is_address(self._path)
         if isinstance(self._path, (str, Path)):
             pipe = not address and is_pipe(Path(self._path))
@@ -122,13 +139,14 @@ class VideoFile(Source):
         base = self._first.time_base or self.stream.time_base
         self._clock = Clock(self._first, base, self._rate(self._first))
         self._settled = False
-        self._painter = Painter(grey=is_grey(self._first))
+        self._painter = Painter(self.told, self._first, self._levels, self._others)
         self.pixels = self._first.format.name
-        turns = quarter_turns(self._first)
-        self.rotation = turns * 90
+        self.turn = self._painter.turn
+        self.rotation = 90 * self.turn.quarters
         height, width = self._first.height, self._first.width
-        if turns % 2:
-            height, width = width, height
+        aspect = Fraction(self.stream.sample_aspect_ratio or 1) or Fraction(1)
+        if self.turn.lies:
+            height, width, aspect = width, height, 1 / aspect
         stamp = stamp_of(self._first)
         self.start = None if stamp is None or base is None else float(stamp * base)
         self.info = SequenceInfo(
@@ -136,6 +154,7 @@ class VideoFile(Source):
             size=(height, width),
             rate=self._clock.rate,
             length=None if self.live else self._declared_length(),
+            aspect=aspect,
         )
 
     @property
@@ -158,6 +177,7 @@ class VideoFile(Source):
 
     def _declared_length(self) -> int | None:
         packets = self._ledger.declared_packets() or self.stream.frames
+        self.estimated = packets <= 0
         if packets > 0:
             return packets
         seconds = self._ledger.declared_seconds(self._clock.rate)
@@ -260,6 +280,22 @@ class VideoFile(Source):
         except (av.FFmpegError, IndexError, UnreadableInput):
             return
 
+    def _others(self) -> Iterator[av.VideoFrame]:
+        """Yield some frames from all over a file, decoded beside the reading of it."""
+        seconds = self.duration
+        if not isinstance(self._path, (str, Path)) or self.live or not seconds:
+            return
+        try:
+            with _open(self._path, self.told) as again:
+                stream = again.streams[self.stream.index]
+                for n in range(1, _SAMPLES):
+                    again.seek(int(1e6 * (seconds * n / _SAMPLES)) + (again.start_time or 0))
+                    picture = next(again.decode(stream), None)
+                    if isinstance(picture, av.VideoFrame):
+                        yield picture
+        except (av.FFmpegError, IndexError, UnreadableInput):
+            return
+
     def _give_up(self, failures: int) -> None:
         self._gave_up = True
         self.damage.note(
@@ -269,6 +305,14 @@ class VideoFile(Source):
     # -- decoded frames into ours -------------------------------------------------------------
 
     def _frames(self) -> Iterator[Frame]:
+        if self.tracks > 1:
+            tell = log.info if self._track else log.warning
+            tell(
+                "%s: holds %d video tracks, of which track %d is read; --track chooses another",
+                self.told,
+                self.tracks,
+                self._track,
+            )
         index = 0
         picture = self._first
         self._first = None  # holds on to no frame
@@ -287,6 +331,8 @@ class VideoFile(Source):
 
     def _image(self, picture: av.VideoFrame) -> Image:
         image = self._painter.paint(picture)
+        if image.shape[2] != (1 if self._painter.grey else 3):
+            image = image[:, :, :1] if self._painter.grey else np.repeat(image, 3, axis=2)
         if image.shape[:2] != self.info.size:
             if not self.size_changes:
                 log.warning(

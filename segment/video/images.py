@@ -254,6 +254,7 @@ class Paged(_Fitted):
                 size=(first.values.shape[0], first.values.shape[1]),
                 rate=exact or pages.rate or Fraction(25),
                 length=pages.length,
+                aspect=pages.aspect,
             )
         except BaseException:
             self.close()

@@ -20,9 +20,11 @@ class VideoFacts:
     path : as given (an address without its password).
     kind : "video", "pictures" (a folder), "pages" (of one file), "picture", "camera" or "stream".
     size : (height, width) upright, pixels. `rotation` : degrees counter-clockwise that make the
-        stored picture upright: 0, 90, 180 or 270.
+        stored picture upright: 0, 90, 180 or 270; `mirrored` : columns run the other way, too,
+        which is mended before it is turned. `aspect` : width of a pixel by its height.
     rate : frames per second, the mean if it varies.
-    frames : as declared or estimated, None if unknown.
+    frames : as declared, None if unknown; `estimated` : guessed from times, no count in the file.
+    tracks : of video, of which the first is read unless another was asked for.
     duration : seconds, by the container or frames / rate. `start` : seconds its clock begins at.
     bytes : of the file or all files, None for cameras and streams.
     decoded, lost, flagged, reasons : counted by decoding all of it.
@@ -40,9 +42,13 @@ class VideoFacts:
     frames: int | None
     duration: float | None
     rotation: int
+    aspect: Fraction
     start: float | None
     audio: bool
     bytes: int | None
+    mirrored: bool = False
+    tracks: int | None = None
+    estimated: bool = False
 
     decoded: int | None = None
     lost: int | None = None
@@ -67,13 +73,15 @@ class VideoFacts:
         return not (self.lost or self.flagged or self.reasons)
 
 
-def inspect(path: str | Path | int, *, check: bool = False) -> VideoFacts:
+def inspect(path: str | Path | int, *, check: bool = False, track: int = 0) -> VideoFacts:
     """Return what `path` holds; with `check`, decode all of it and say whether it is sound.
+
+    `track` chooses among the video tracks of a file, or the series of a TIFF, from 0.
 
     Raises `UnreadableInput` as `open_frames` does. A live source cannot be checked, it has
     no end: its facts come without the counts.
     """
-    with open_frames(path) as source:
+    with open_frames(path, track=track) as source:
         facts = _facts(path, source)
         return _checked(facts, source) if check and not source.live else facts
 
@@ -92,6 +100,7 @@ def _facts(path: str | Path | int, source: Source) -> VideoFacts:
         frames=info.length,
         duration=duration,
         rotation=0,
+        aspect=info.aspect,
         start=None,
         audio=False,
         bytes=None,
@@ -104,7 +113,10 @@ def _facts(path: str | Path | int, source: Source) -> VideoFacts:
             codec=source.stream.codec_context.name,
             pixels=source.pixels,
             duration=source.duration if source.duration is not None else duration,
-            rotation=source.rotation,
+            rotation=90 * source.turn.quarters,
+            mirrored=source.turn.mirrored,
+            tracks=source.tracks,
+            estimated=source.estimated,
             start=source.start,
             audio=bool(source.container.streams.audio),
             bytes=None if is_address(str(path)) else source.container.size,

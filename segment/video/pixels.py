@@ -1,5 +1,6 @@
 """Decoded frames of any pixel format as images: RGB or grey, eight bits, upright."""
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import av
@@ -8,24 +9,105 @@ from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from segment.arrays import Image
-from segment.video.levels import to_eight_bits
+from segment.video.levels import Levels, Scale, to_eight_bits
+from segment.video.upright import UPRIGHT, Turn, by_matrix, turned
 
 _LIMITED, _FULL = 1, 2  # AVCOL_RANGE_MPEG, AVCOL_RANGE_JPEG
+_WHOLE = 65535  # white of the 16 bits that colours deeper than eight are converted to
+_UNCODED = ("rgb", "bgr", "gbr", "argb", "abgr")  # pixels that are what a camera gave
 
 
 class Painter:
-    """Turns the decoded frames of one film into images, (H, W, 1) if `grey`, else RGB."""
+    """Turns the decoded frames of one film into images.
 
-    def __init__(self, grey: bool) -> None:
-        self._grey = grey
+    Parameters
+    ----------
+    name : of the film, for messages.
+    first : its first frame.
+    levels : what becomes black and white, in the units of the pixel format's own depth.
+    more : gives some other frames, where levels have to be looked for.
+
+    Images are (H, W, 1) where the first frame has no colour, else RGB. Depths of 16 bits and
+    floats are looked at, for cameras put 12 bits into them; lesser depths are what they say.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        first: av.VideoFrame,
+        levels: Levels | None = None,
+        more: Callable[[], Iterable[av.VideoFrame]] = tuple,
+    ) -> None:
+        self.grey = is_grey(first)
+        self._rotation, self.turn = first.rotation, turn_of(first)
         # One for all frames: a frame's own would set up its tables anew each time.
         self._converter = VideoReformatter()
+        self._levels = levels or Levels()
+        self._bits = first.format.components[0].bits
+        self._kind = first.format.name
+        self._scale = Scale(name, self._in_sixteen(self._levels) if self._is_coded() else levels)
+        values = self._deep(first)
+        self._plain = values is None
+        if values is not None and self._scale.needs_look(values):
+            self._look(values, more)
+
+    def _look(self, first: NDArray[Any], more: Callable[[], Iterable[av.VideoFrame]]) -> None:
+        declared = None if self._bits >= 16 else 16 if self._is_coded() else self._bits
+        samples = [first]
+        if declared is None or "auto" in (self._levels.black, self._levels.white):
+            others = (self._deep(picture) for picture in more())
+            samples += [one for one in others if one is not None and one.dtype == first.dtype]
+        self._scale.look(samples, declared)
+        found = self._scale.range_of(first)
+        if not self.grey and (found.black, found.white) == (0, _WHOLE):
+            self._plain = True  # as it always was: the converter does it in one go
 
     def paint(self, picture: av.VideoFrame) -> Image:
         """Return the picture upright; the array is the caller's own."""
-        image = self._grey_image(picture) if self._grey else self._rgb_image(picture)
-        turns = quarter_turns(picture)
-        return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
+        values = None if self._plain else self._deep(picture)
+        if values is not None:
+            image = self._scale.apply(values)
+        else:
+            image = self._grey_image(picture) if self.grey else self._rgb_image(picture)
+            if self._levels.given:
+                image = self._scale.apply(image)
+        # To ask each frame for its matrix would keep it, and 40 MB of its like, until Python next
+        # looks for what refers to itself.
+        if picture.rotation != self._rotation:
+            self._rotation, self.turn = picture.rotation, turn_of(picture)
+        return np.ascontiguousarray(turned(image, self.turn))
+
+    def _is_coded(self) -> bool:
+        """Whether pixels are converted to 16 bits, and so are the levels asked for."""
+        if self._bits <= 8 or self._kind.startswith("gray") or "f32" in self._kind:
+            return False
+        return self._bits < 16 or not self._kind.startswith(_UNCODED)
+
+    def _in_sixteen(self, levels: Levels) -> Levels:
+        times = _WHOLE / (2**self._bits - 1)
+        scaled = [
+            round(level * times) if isinstance(level, (int, float)) else level
+            for level in (levels.black, levels.white)
+        ]
+        return Levels(*scaled)
+
+    def _deep(self, picture: av.VideoFrame) -> NDArray[Any] | None:
+        """Return the values as (H, W, C) in their own depth, where that is to be looked at."""
+        kind = picture.format.name
+        bits = picture.format.components[0].bits
+        if bits <= 8:
+            return None
+        limited = picture.color_range == _LIMITED
+        if kind.startswith("gray") and not limited:
+            return picture.to_ndarray()[:, :, None]
+        if kind.startswith("gbrpf32"):
+            return picture.to_ndarray()
+        uncoded = bits >= 16 and kind.startswith(_UNCODED)
+        if not self._levels.given and not uncoded:
+            return None
+        if self.grey:
+            return self._converted(picture, "gray16le")[:, :, None]
+        return self._converted(picture, "rgb48le")
 
     def _rgb_image(self, picture: av.VideoFrame) -> Image:
         if picture.format.name == "rgb24":
@@ -33,16 +115,13 @@ class Painter:
         return np.ascontiguousarray(self._converted(picture, "rgb24"))
 
     def _grey_image(self, picture: av.VideoFrame) -> Image:
-        kind = picture.format.name
         limited = picture.color_range == _LIMITED
-        if kind == "gray" and not limited:
+        if picture.format.name == "gray" and not limited:
             return _copied(picture)[:, :, None]
         bits = picture.format.components[0].bits
-        if bits <= 8 or "f32" in kind or limited or not is_grey(picture):
+        if bits <= 8 or limited or not is_grey(picture):
             return np.ascontiguousarray(self._converted(picture, "gray"))[:, :, None]
         # The converter dithers deep grey; plain rounding is what a threshold can trust.
-        if kind.startswith("gray"):
-            return to_eight_bits(picture.to_ndarray(), 2**bits - 1)[:, :, None]
         return to_eight_bits(self._converted(picture, "gray16le"))[:, :, None]
 
     def _converted(self, picture: av.VideoFrame, pixels: str) -> NDArray[Any]:
@@ -60,9 +139,13 @@ def is_grey(picture: av.VideoFrame) -> bool:
     return picture.format.name.startswith(("gray", "mono", "ya8", "ya16"))
 
 
-def quarter_turns(picture: av.VideoFrame) -> int:
-    """Return how many quarter turns counter-clockwise make the picture upright."""
-    return round(picture.rotation / 90) % 4
+def turn_of(picture: av.VideoFrame) -> Turn:
+    """Return how the picture becomes upright, by the display matrix that came with it."""
+    found: Any = picture.side_data.get("DISPLAYMATRIX")
+    if found is None:
+        return UPRIGHT
+    numbers = np.frombuffer(bytes(found), "=i4")
+    return by_matrix(numbers.tolist()) if len(numbers) >= 9 else UPRIGHT
 
 
 def _copied(picture: av.VideoFrame) -> Image:

@@ -94,7 +94,7 @@ def _resize(frames: Iterable[Frame], size: tuple[int, int]) -> Iterator[Frame]:
     for frame in frames:
         if frame.sequence is not known or scaled is None:
             known = frame.sequence
-            scaled = replace(known, size=size)
+            scaled = replace(known, size=size, aspect=_aspect_at(known, size))
         same = frame.image.shape[:2] == size
         yield replace(
             frame,
@@ -104,6 +104,14 @@ def _resize(frames: Iterable[Frame], size: tuple[int, int]) -> Iterator[Frame]:
             foreground=None if frame.foreground is None else _nearest(frame.foreground, size),
             labels=None if frame.labels is None else _nearest(frame.labels, size),
         )
+
+
+def _aspect_at(info: SequenceInfo, size: tuple[int, int]) -> Fraction:
+    """Return the pixels' aspect at another size, so that the picture keeps its shape."""
+    shape = info.aspect * info.size[1] / info.size[0]
+    aspect = (shape * size[0] / size[1]).limit_denominator(1000)
+    # A size in whole pixels is never quite of the same shape.
+    return Fraction(1) if abs(aspect - 1) < Fraction(1, 50) else aspect
 
 
 def within(frames: Iterable[Frame], region: Mask) -> Iterator[Frame]:
