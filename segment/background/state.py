@@ -16,6 +16,8 @@ as its metadata
 Other programs may read it; nothing in it is ever executed, unlike a pickle.
 """
 
+import dataclasses
+import functools
 import hashlib
 import inspect
 import json
@@ -69,7 +71,8 @@ class Saved:
     in `_begin`, and has `_shape` (H, W, C), None before, and `_image_dtype` if it takes
     other images than uint8. Its other attributes are arrays, whose shapes and types
     follow from parameters and image, and numbers, strings, dtypes, or tuples of them
-    (a NamedTuple is one from the beginning).
+    (a NamedTuple is one from the beginning); and records of these, which are dataclasses, or
+    NamedTuples of arrays: what they hold is called "record.name".
     `_SCRATCH` names those that need not be kept.
     """
 
@@ -168,10 +171,26 @@ def _values(subtractor: Saved, parameters: list[str]) -> dict[str, Any]:
     """All attributes that are no parameters, no scratch and no views of other attributes."""
     guidance = (f"_{name}" for name in _GUIDANCE)
     left_out = {*parameters, *guidance, *type(subtractor)._SCRATCH}
-    values = {name: value for name, value in vars(subtractor).items() if name not in left_out}
+    values: dict[str, Any] = {}
+    for name, value in vars(subtractor).items():
+        if name not in left_out:
+            _flatten(name, value, values)
     arrays = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
     views = {name for name in arrays if _lies_in_another(name, arrays)}
     return {name: value for name, value in values.items() if name not in views}
+
+
+def _flatten(name: str, value: Any, values: dict[str, Any]) -> None:
+    """Enter a value, or all that a record holds, into `values`."""
+    parts: tuple[str, ...] = ()
+    if dataclasses.is_dataclass(value):
+        parts = tuple(part.name for part in dataclasses.fields(value))
+    elif isinstance(value, tuple) and any(isinstance(part, np.ndarray) for part in value):
+        parts = getattr(value, "_fields", ())
+    if not parts:
+        values[name] = value
+    for part in parts:
+        _flatten(f"{name}.{part}", getattr(value, part), values)
 
 
 def _lies_in_another(name: str, arrays: dict[str, NDArray[Any]]) -> bool:
@@ -224,7 +243,8 @@ def _fill(subtractor: Saved, content: _Content) -> None:
         if isinstance(value, np.ndarray):
             np.copyto(blank[name], value, casting="no")
         else:
-            setattr(subtractor, name, value)
+            *path, last = name.split(".")
+            setattr(functools.reduce(getattr, path, subtractor), last, value)
     if subtractor.image_shape != (content.picture and content.picture[0]):
         raise ValueError(f"its images are {content.picture} and {subtractor._shape} at once")
     subtractor._check_learned()

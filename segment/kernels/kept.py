@@ -73,10 +73,16 @@ def _sources(source: Path) -> str:
     """Digest of what a loop in the file `source` is made of: it takes in loops of its folder."""
     folder = source.parent
     files = sorted(folder.glob("*.py")) if folder.name == "kernels" else [source]
+    # And how they are compiled, which a room says beside or above its kernels.
+    files += [above / "compiling.py" for above in source.parents if _says_how(above)]
     try:
         return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
     except OSError:  # in an archive: the bytecode must do
         return ""
+
+
+def _says_how(folder: Path) -> bool:
+    return (folder / "compiling.py").is_file() and (folder / "__init__.py").is_file()
 
 
 class _Kept(_Cache):

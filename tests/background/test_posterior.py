@@ -12,9 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segment.background.posterior import PosteriorSubtractor, learned, sharing
-from segment.background.posterior import subtractor as room
-from segment.background.posterior.kernels import settings as places
+from segment.background.posterior import PosteriorSubtractor, learning, sharing
 from segment.scores.change import ChangeScore
 from tests.background.test_kernels import restless
 from tests.conftest import moving_square
@@ -25,55 +23,86 @@ SIZES = st.tuples(st.integers(1, 20), st.integers(1, 150), st.sampled_from([1, 3
 
 def state_of(s):
     """The learned state in the shapes of the twin, copied."""
-    height, width, channels = s._shape
+    height, width, channels = s.image_shape
     size = height * width
+    known = s._state
+    modes, pictures = known.modes, known.pictures
     planes = {
-        "weight": s._weight[:, :size],
-        "count": s._count,
-        "seen": s._seen,
-        "mask": s._mask.astype(bool),
-        "evidence": s._evidence,
+        "weight": modes.weight[:, :size],
+        "count": modes.alive,
+        "seen": modes.seen,
+        "mask": pictures.mask.astype(bool),
+        "evidence": known.evidence.own,
     }
     state = {
         name: plane.reshape(*plane.shape[:-1], height, width) for name, plane in planes.items()
     }
     # Variance and means of all modes: the heaviest's lie in planes, the others' pixel by pixel.
-    first = np.concatenate([s._variance[None, :size], s._mean[:, :size]])
-    inner = np.concatenate([first, s._minor.T]).reshape(-1, 1 + channels, height, width)
+    first = np.concatenate([modes.first.variance[None, :size], modes.first.mean[:, :size]])
+    inner = np.concatenate([first, modes.minor.T]).reshape(-1, 1 + channels, height, width)
     state["variance"], state["mean"] = inner[:, 0], inner[:, 1:]
-    state["ground"] = s._ground.reshape(channels, height, width)
-    state["before"] = s._before.reshape(channels, height, width)
-    for name in ("votes", "motion", "unrest", "changes", "sums", "temporal"):
-        state[name] = getattr(s, f"_{name}")
+    state["ground"] = pictures.ground.reshape(channels, height, width)
+    state["before"] = pictures.before.reshape(channels, height, width)
+    state["votes"], state["sums"] = known.ghosts.votes, known.evidence.sums
+    for name in ("motion", "unrest", "changes", "temporal"):
+        state[name] = getattr(known.change, name)
     return SimpleNamespace(**{name: array.copy() for name, array in state.items()})
 
 
 def numbers_of(before, after, rate):
-    """The numbers with which `after` was made of `before`, by name."""
-    values = before._settings(after._gain, after._noise, rate, rate or 0.0)
-    names = [name for name in dir(places) if name.isupper() and name != "SETTINGS"]
-    numbers = {name: getattr(places, name) for name in names}
-    assert sorted(numbers.values()) == list(range(places.SETTINGS))
-    return SimpleNamespace(**{name.lower(): values[place] for name, place in numbers.items()})
+    """The numbers with which `after` was made of `before`, by the names of the twin."""
+    camera = after._state.camera
+    asked, light, nothing = before._agree(), (camera.gain, camera.noise), np.empty(0, np.float32)
+    n = learning.choose_numbers(asked, before._state, light, rate, nothing)
+    return SimpleNamespace(
+        gain=n.light.gain,
+        gain_before=n.light.before,
+        glaring=n.light.glaring,
+        edges=n.slack.edges,
+        unrest=n.slack.unrest,
+        noise=n.slack.noise,
+        match=n.matching.match,
+        shake=n.matching.shake,
+        background_weight=n.matching.weight,
+        least_seen=n.matching.seen,
+        largest_evidence=n.matching.evidence,
+        largest_residual=n.matching.residual,
+        complexity=n.learning.complexity,
+        initial_variance=n.learning.initial,
+        smallest_variance=n.learning.smallest,
+        largest_variance=n.learning.largest,
+        learning_rate=n.rates.given,
+        history=n.rates.history,
+        object_rate=n.rates.moving,
+        still_rate=n.rates.resting,
+        ghost_rate=n.rates.ghost,
+        still=n.rates.still,
+        ghost_still=n.rates.still,
+        ghost=n.rates.vote,
+        every=n.rates.every,
+        phase=n.rates.phase,
+        difference_scale=n.steps.scale,
+        difference_cap=n.steps.most,
+        difference_cut=n.steps.calm,
+    )
 
 
 def all_of(s):
     """Everything an object holds, for comparing two of them bit for bit."""
     return {
         name: value.tobytes() if isinstance(value, np.ndarray) else value
-        for name, value in vars(s).items()
-        if name not in s._SCRATCH
+        for name, value in s.__getstate__()["values"].items()
     }
 
 
 @contextlib.contextmanager
 def one_in(every):
     """Let one in so many strips of rows learn with a frame from the second frame on."""
-    usual, room._LEARNING = room._LEARNING, ((every, 2),)
+    usual, learning._EVERY = learning._EVERY, ((every, 2),)
     try:
         yield
     finally:
-        room._LEARNING = usual
+        learning._EVERY = usual
 
 
 def lit(images, rng):
@@ -111,24 +140,26 @@ def test_a_frame_does_what_the_equations_say(
     )
     channels = shape[2]
     for image in lit(restless(rng, shape, 7), rng):
-        if subtractor._shape is None:
+        if subtractor._state is None:
             assert not subtractor.apply(image).any()
             continue
         before = copy.deepcopy(subtractor)
         if rate != 0:
-            before._choose_softness()  # as `apply` begins: the equations begin after it
+            # As `apply` begins: the equations begin after it.
+            known = before._state
+            known.camera.choose_softness(known.pictures, known.size, known.learned)
         old = state_of(before)
         with one_in(every):
             mask = subtractor.apply(image, rate)
             numbers = numbers_of(before, subtractor, rate)
         new = state_of(subtractor)
-        planes = np.moveaxis(before._soften(image), 2, 0)
+        planes = np.moveaxis(before._state.camera.soften(image), 2, 0)
 
         # While young, the change in time is known before the frame is judged.
         temporal = reference.change(planes, old.before, old.mask, numbers)
         smoothed = np.array([reference.smooth(plane) for plane in temporal])
-        assert before._young()
-        share = max(1 / before._learned, 0.02)
+        assert learning.is_young(before._state)
+        share = max(1 / before._state.learned, 0.02)
         changes = old.changes + share * (smoothed[1:] - old.changes)
         old.unrest = changes[0] / (changes[1] + 0.1)
         wanted = reference.follow(planes, old, numbers)
@@ -164,7 +195,7 @@ def test_a_frame_does_what_the_equations_say(
                 found = reference.vote(found, majority // 2)
             np.testing.assert_array_equal(mask, reference.close(found, closing))
         np.testing.assert_array_equal(new.mask, mask)
-        votes = reference.vote_ghosts(planes, new.ground, mask, np.float32(subtractor._gain))
+        votes = reference.vote_ghosts(planes, new.ground, mask, np.float32(subtractor._state.camera.gain))
         votes = old.votes + 0.2 * (reference.smooth(votes) - old.votes)
         np.testing.assert_allclose(new.votes, votes, rtol=1e-3, atol=1e-3)
 
@@ -192,24 +223,22 @@ def test_masks_and_state_do_not_depend_on_threads(shape, seed):
     shape = (height + 40, width, channels)
     images = list(restless(np.random.default_rng(seed), shape, 6))
     one, many = PosteriorSubtractor(threads=1), PosteriorSubtractor(threads=3)
-    least, learned._PIXELS_WORTH_A_THREAD = learned._PIXELS_WORTH_A_THREAD, 1
+    least, sharing._PIXELS_WORTH_A_THREAD = sharing._PIXELS_WORTH_A_THREAD, 1
     try:
         with one_in(2):
             for image in images:
                 np.testing.assert_array_equal(one.apply(image), many.apply(image))
     finally:
-        learned._PIXELS_WORTH_A_THREAD = least
+        sharing._PIXELS_WORTH_A_THREAD = least
     many.threads = 1
     ours, theirs = all_of(one), all_of(many)
     assert [name for name in ours if ours[name] != theirs[name]] == []
 
 
 def test_bands_of_several_threads_are_really_bands(monkeypatch):
-    monkeypatch.setattr(learned, "_PIXELS_WORTH_A_THREAD", 1)
-    s = PosteriorSubtractor(threads=3)
-    s.apply(np.zeros((50, 9, 3), np.uint8))
+    monkeypatch.setattr(sharing, "_PIXELS_WORTH_A_THREAD", 1)
     bands = []
-    s._share("test").over(lambda band, start, stop: bands.append((band, start, stop)))
+    sharing.Workspace().share("test", 50, 9, 3).over(lambda band, start, stop: bands.append((band, start, stop)))
     assert sorted(bands) == [(0, 0, 16), (1, 16, 32), (2, 32, 50)]
 
 
@@ -389,7 +418,7 @@ def test_sensitivity_divides_the_threshold():
         mask = halved.apply(image)
         some = mixed.apply(image)
         assert not some[:, 40:].any()
-    np.testing.assert_array_equal(plain._mask.reshape(46, 62), mask)
+    np.testing.assert_array_equal(plain._state.pictures.mask.reshape(46, 62), mask)
     np.testing.assert_allclose(plain.posterior(), halved.posterior(), atol=1e-6)
     assert not (mixed.posterior()[:, 40:] > 0.5).any()
     with pytest.raises(ValueError, match=r"sensitivity is \(46, 62\).*\(45, 62\)"):
@@ -535,7 +564,7 @@ def test_what_is_known_moves_and_does_not_come_back_at_the_other_side(dx, dy):
     old.variance[~alive] = 0
     old.mean[np.broadcast_to(~alive[:, None], old.mean.shape)] = 0
     fresh = np.full((46, 62, 3), 7, np.uint8)
-    s._move(fresh, dx, dy)
+    s._state.move(fresh, (dx, dy), s.initial_variance, 2)
     new = state_of(s)
     alive = np.arange(s.components)[:, None, None] < new.count
     new.variance[~alive] = 0

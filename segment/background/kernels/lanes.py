@@ -16,19 +16,14 @@ import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba import config, types
 from numba.core import cgutils
-from numba.core.compiler import Compiler
 from numba.core.extending import models, register_model
 from numba.core.imputils import lower_builtin
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic
 
-from segment.kernels import kept
-
 __all__ = [
     "WIDTH",
-    "entry",
     "every",
-    "inline",
     "load",
     "prefetch",
     "select",
@@ -41,28 +36,6 @@ __all__ = [
 
 WIDTH = 16
 """Lanes of a vector: what a register of AVX-512 holds of float32, two of AVX2, four of Neon."""
-
-
-# --- how loops are compiled -----------------------------------------------------------------
-
-
-class _Apart(Compiler):
-    """Tell the compiler that no two arrays of a call share memory."""
-
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
-        self.state.flags.noalias = True
-
-
-# No fastmath: every path rounds alike. _nrt: the loops allocate nothing, and counting the
-# references to their arrays takes longer than some of them.
-_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
-
-entry = kept.compiled(**_OPTIONS, pipeline_class=_Apart)
-"""Decorator of a loop that Python calls."""
-
-inline = kept.compiled(**_OPTIONS, forceinline=True)
-"""Decorator of a part of a loop; it becomes one with its caller."""
 
 
 # --- types ----------------------------------------------------------------------------------

@@ -17,11 +17,10 @@ from typing import Any
 
 import numpy as np
 
+from segment.background.compiling import entry_apart, inline
 from segment.background.kernels.lanes import (
     WIDTH,
-    entry,
     every,
-    inline,
     load,
     prefetch,
     select,
@@ -64,7 +63,7 @@ _AHEAD: Any = np.uint64(32)
 _SOON: Any = np.uint64(10)
 
 
-@entry
+@entry_apart
 def update_mixture(
     which,
     pixels,

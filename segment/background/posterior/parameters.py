@@ -1,11 +1,12 @@
-"""Which parameters of the posterior subtractor make sense."""
+"""What the posterior subtractor is asked for: every number of it, checked."""
 
+from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import Any
 
 from segment import threads
 
-__all__ = ["all_parameters", "check_parameters"]
+__all__ = ["Parameters", "values_of"]
 
 _ABOVE_0 = ("threshold", "match_threshold", "largest_evidence")
 _AT_LEAST_0 = (
@@ -19,65 +20,91 @@ _AT_LEAST_0 = (
     "still",
 )
 
-_OTHERS = (
-    "components",
-    "history",
-    "background_weight",
-    "complexity",
-    "own_evidence",
-    "smallest_variance",
-    "initial_variance",
-    "largest_variance",
-    "darkest_light",
-    "brightest_light",
-    "majority",
-    "closing",
-    "threads",
-)
 
-_all = attrgetter(*_ABOVE_0, *_AT_LEAST_0, *_OTHERS)
+@dataclass(frozen=True)
+class Parameters:
+    """The parameters of `PosteriorSubtractor`, whose docstring explains them.
+
+    Raises ValueError, with the name and the value, for the first that makes no sense.
+    """
+
+    history: int
+    threshold: float
+    components: int
+    match_threshold: float
+    background_weight: float
+    least_seen: float
+    complexity: float
+    initial_variance: float
+    smallest_variance: float
+    largest_variance: float
+    largest_evidence: float
+    own_evidence: float
+    edges: float
+    unrest: float
+    light_price: float
+    darkest_light: float | None
+    brightest_light: float
+    object_rate: float
+    still_rate: float
+    ghost_rate: float
+    still: float
+    majority: int
+    closing: int
+    follow_light: bool
+    follow_noise: bool
+    stabilize: bool
+    relearn: bool
+    threads: int | None
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.components <= 255:
+            raise ValueError(f"components is {self.components}, wanted 1 to 255 modes")
+        if not self.history >= 1:
+            raise ValueError(f"history is {self.history}, wanted at least 1 frame")
+        for name in _ABOVE_0:
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} is {getattr(self, name)}, wanted more than 0")
+        for name in _AT_LEAST_0:
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} is {getattr(self, name)}, wanted at least 0")
+        self._check_modes()
+        self._check_decision()
+        threads.count_threads(self.threads)
+
+    def _check_modes(self) -> None:
+        if not 0 < self.background_weight <= 1:
+            raise ValueError(
+                f"background_weight is {self.background_weight}, wanted more than 0, at most 1"
+            )
+        if not 0 <= self.complexity < 1:
+            raise ValueError(f"complexity is {self.complexity}, wanted at least 0, less than 1")
+        low, first, high = self.smallest_variance, self.initial_variance, self.largest_variance
+        if not 0 < low <= first <= high < float("inf"):
+            raise ValueError(
+                f"smallest_variance, initial and largest are {low}, {first} and {high}, "
+                "wanted them above 0 and in this order"
+            )
+
+    def _check_decision(self) -> None:
+        if not 0 <= self.own_evidence <= 1:
+            raise ValueError(f"own_evidence is {self.own_evidence}, wanted a number in [0, 1]")
+        if self.darkest_light is not None and not 0 < self.darkest_light <= 1:
+            raise ValueError(
+                f"darkest_light is {self.darkest_light}, wanted more than 0, at most 1, or None"
+            )
+        if not self.brightest_light >= 1:
+            raise ValueError(f"brightest_light is {self.brightest_light}, wanted at least 1")
+        for name, most in (("majority", 15), ("closing", 127)):
+            size = getattr(self, name)
+            if size % 2 != 1 or not 1 <= size <= most:
+                raise ValueError(f"{name} is {size}, wanted an odd number of pixels, 1 to {most}")
 
 
-def all_parameters(s: Any) -> tuple[Any, ...]:
-    """Return what `check_parameters` looks at: as long as it is the same, so is the answer."""
-    values: tuple[Any, ...] = _all(s)
+_values = attrgetter(*(field.name for field in fields(Parameters)))
+
+
+def values_of(subtractor: Any) -> tuple[Any, ...]:
+    """Return the attributes of `subtractor` that make its `Parameters`, in their order."""
+    values: tuple[Any, ...] = _values(subtractor)
     return values
-
-
-def check_parameters(s: Any) -> None:
-    """Raise ValueError, with the name and the value, for the first that makes none."""
-    if not 1 <= s.components <= 255:
-        raise ValueError(f"components is {s.components}, wanted 1 to 255 modes")
-    if not s.history >= 1:
-        raise ValueError(f"history is {s.history}, wanted at least 1 frame")
-    for name in _ABOVE_0:
-        if not getattr(s, name) > 0:
-            raise ValueError(f"{name} is {getattr(s, name)}, wanted more than 0")
-    for name in _AT_LEAST_0:
-        if not getattr(s, name) >= 0:
-            raise ValueError(f"{name} is {getattr(s, name)}, wanted at least 0")
-    if not 0 < s.background_weight <= 1:
-        raise ValueError(
-            f"background_weight is {s.background_weight}, wanted more than 0, at most 1"
-        )
-    if not 0 <= s.complexity < 1:
-        raise ValueError(f"complexity is {s.complexity}, wanted at least 0, less than 1")
-    if not 0 <= s.own_evidence <= 1:
-        raise ValueError(f"own_evidence is {s.own_evidence}, wanted a number in [0, 1]")
-    low, first, high = s.smallest_variance, s.initial_variance, s.largest_variance
-    if not 0 < low <= first <= high < float("inf"):
-        raise ValueError(
-            f"smallest_variance, initial and largest are {low}, {first} and {high}, "
-            "wanted them above 0 and in this order"
-        )
-    if s.darkest_light is not None and not 0 < s.darkest_light <= 1:
-        raise ValueError(
-            f"darkest_light is {s.darkest_light}, wanted more than 0, at most 1, or None"
-        )
-    if not s.brightest_light >= 1:
-        raise ValueError(f"brightest_light is {s.brightest_light}, wanted at least 1")
-    for name, most in (("majority", 15), ("closing", 127)):
-        size = getattr(s, name)
-        if size % 2 != 1 or not 1 <= size <= most:
-            raise ValueError(f"{name} is {size}, wanted an odd number of pixels, 1 to {most}")
-    threads.count_threads(s.threads)

@@ -3,10 +3,14 @@
 import time
 from collections.abc import Callable
 from itertools import accumulate, pairwise
+from typing import Any
 
 from segment import threads
 
-__all__ = ["STEP", "Sharing"]
+__all__ = ["STEP", "Sharing", "Workspace"]
+
+# Fewer pixels than this are done before a second thread has woken up.
+_PIXELS_WORTH_A_THREAD = 8192
 
 # Rows of a band start at a multiple of this: the coarsest grid has a point for 8 x 8 pixels.
 STEP = 8
@@ -72,3 +76,25 @@ class Sharing:
             # Every band has a strip.
             edges.append(max(edges[-1] + 1, min(edge, strips - count + band)))
         return list(pairwise([*(STEP * edge for edge in edges), self._height]))
+
+
+class Workspace:
+    """Where frames are worked on: rows shared out among threads, and scratch that is used again."""
+
+    def __init__(self) -> None:
+        self._kept: dict[Any, Any] = {}
+
+    def share(self, name: str, height: int, width: int, threads_asked: int | None) -> Sharing:
+        """Return how the rows are shared out for the work called `name`."""
+        strips = -(-height // STEP)
+        least = -(-_PIXELS_WORTH_A_THREAD // (STEP * width))
+        count = max(1, min(threads.count_threads(threads_asked), strips // least))
+        sharing: Sharing = self.desk(Sharing, 0, height, count, name=name)
+        return sharing
+
+    def desk(self, make: Callable[..., Any], band: int, *sizes: float, name: str = "") -> Any:
+        """Return what make(*sizes) gave for this band when it was asked for first."""
+        key = make, band, sizes, name
+        if key not in self._kept:
+            self._kept[key] = make(*sizes)
+        return self._kept[key]

@@ -1,16 +1,16 @@
-"""The posterior subtractor: what it knows, and the order in which a frame passes through it."""
+"""The posterior subtractor: what it is asked for, and the way of a frame through it."""
 
 import logging
-from typing import Any
+from typing import Any, ClassVar, NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from segment import threads as rows
 from segment.arrays import Image, Mask
 from segment.background.guard import look
 from segment.background.inputs import (
-    AUTOMATIC,
+    Guided,
     Invalid,
     as_known,
     as_rate,
@@ -20,35 +20,50 @@ from segment.background.inputs import (
     to_eight_bits,
 )
 from segment.background.posterior import kernels
-from segment.background.posterior.camera import Camera
-from segment.background.posterior.kernels import settings as places
-from segment.background.posterior.learned import scratch
-from segment.background.posterior.parameters import all_parameters, check_parameters
+from segment.background.posterior.decision import Decision, PooledEvidence, Soft
+from segment.background.posterior.kernels.records import Bytes, Frame
+from segment.background.posterior.learning import (
+    BACKGROUND,
+    FOREGROUND,
+    UNSEEN,
+    choose_numbers,
+    rates_by_pixel,
+    remember,
+)
+from segment.background.posterior.parameters import Parameters, values_of
+from segment.background.posterior.sharing import Workspace
+from segment.background.posterior.state import State, begin
+from segment.background.posterior.statistics import collect
+from segment.background.state import Saved
 from segment.turns import one_at_a_time
 
 __all__ = ["PosteriorSubtractor"]
 
 _log = logging.getLogger("segment.background")
 
-# Of the noise's part in the change in time, what is allowed for.
-_NOISE_IN_CHANGE = 1.12
-
-# Share of a frame in the averages of change in time.
-_CHANGE_RATE = 0.02
-
-# One in so many strips of rows learns with a frame, what as many frames would bring, once a
-# frame is less than one in so many of the past: it is hardly less accurate.
-_LEARNING = ((4, 64), (2, 24))
-
-# What is told of a pixel: it is foreground, it is not, or it is not looked at.
-_FOREGROUND, _BACKGROUND, _UNSEEN = 1, 2, 3
-
 _NO_BYTES = np.empty(0, np.uint8)
-_NO_NUMBERS = np.empty(0, np.float32)
+
+
+class _Request(NamedTuple):
+    """What `apply` is asked for, checked.
+
+    rate : None, a number, or (H, W) of them. frozen : nothing at all is to be learned. free : no
+    pixel is frozen. facts : whether anything is known. told (H * W,) uint8: FOREGROUND, BACKGROUND,
+    UNSEEN or 0, empty if nothing is told. where (H, W) bool: what is looked at, None for all.
+    unknown (H, W) bool: NaN and infinity, None for none.
+    """
+
+    rate: Any
+    frozen: bool
+    free: bool
+    facts: bool
+    told: Bytes
+    where: Mask | None
+    unknown: Mask | None
 
 
 @one_at_a_time("apply", "background", "spread", "posterior", "shadows")
-class PosteriorSubtractor(Camera):
+class PosteriorSubtractor(Guided, Saved):
     """A mixture of Gaussians at every pixel whose evidence is pooled before it is judged.
 
     Model. Every pixel has up to `components` Gaussians, followed online by EM. What a frame
@@ -123,6 +138,9 @@ class PosteriorSubtractor(Camera):
     shift: phase correlation (Kuglin & Hines 1975).
     """
 
+    STATE_REVISION: ClassVar[int] = 5
+    _SCRATCH: ClassVar[frozenset[str]] = frozenset({"_workspace", "_agreed"})
+
     def __init__(
         self,
         history: int = 500,
@@ -189,10 +207,11 @@ class PosteriorSubtractor(Camera):
         self.region = region
         self.sensitivity = sensitivity
         self.invalid = invalid
-        check_parameters(self)
-        self._checked = all_parameters(self)
+        self._agreed = values_of(self), Parameters(*values_of(self))
         self._shape: tuple[int, ...] | None = None
-        self._judged = None
+        self._state: State | None = None
+        self._decision: Decision = PooledEvidence()
+        self._workspace = Workspace()
 
     def apply(
         self,
@@ -213,72 +232,33 @@ class PosteriorSubtractor(Camera):
         Raises ValueError when the size or the number of channels changes, and for numbers that
         make no sense, TypeError for other types.
         """
-        begun = self._shape is not None
-        # What was looked at before need not be again: little else is done in one thread only.
-        alike = begun and type(image) is np.ndarray and image.shape == self._shape
-        if not alike or image.dtype != self._image_dtype:
-            check_image(image)
-            dtype = self._image_dtype if begun else None
-            check_like_before(image, self._shape, dtype, type(self).__name__)
-        parameters = all_parameters(self)
-        if parameters != self._checked:
-            check_parameters(self)
-            self._checked = parameters
-        size = image.shape[:2]
-        self._check_guidance(size)
-        rate = as_rate(learning_rate, size)
-        facts = as_known(known, size)
-        unknown = find_invalid(image, self.invalid)
-        where = self._where(unknown)
-        told = _tell(facts, where, size)
-        if not begun:
-            not_this = unknown if facts is None else (told == _FOREGROUND).reshape(size)
-            self._begin(image, not_this)
-            return (
-                np.asarray(told == _FOREGROUND).reshape(size)
-                if told.size
-                else np.zeros(size, np.bool_)
-            )
-
-        frozen = rate is not None and not np.any(rate)
-        pixels = np.ascontiguousarray(to_eight_bits(image, unknown))
-        outside = _NO_BYTES
-        if where is not None:
-            # There is nothing to see: the background itself.
-            pixels = pixels.copy()
-            ground = self._ground.reshape(image.shape[2], *size)
-            pixels[~where] = np.moveaxis(ground, 0, 2)[~where]
-            outside = np.asarray(~where).view(np.uint8).reshape(-1)
-        # What concerns all pixels at once must leave those alone that are frozen one by one.
-        free = not (np.any(rate == 0) if isinstance(rate, np.ndarray) else frozen)
-        if free and self.follow_noise:
-            self._choose_softness()
-        pixels = self._soften(pixels).view()
-        pixels.flags.writeable = False
-        points = pixels.reshape(-1)
-
-        gain = self._measure_light(points, outside) if self.follow_light else 1.0
-        if self.stabilize and not frozen and self._register(pixels, outside, gain):
-            gain = self._measure_light(points, outside) if self.follow_light else 1.0
-        noise = self._measure_noise(points, outside, gain) if self.follow_noise else 0.0
-        given = self._give(rate, told)
-        if isinstance(rate, np.ndarray):
-            rate = None
-        largest = max(float(given.max(initial=0)) if given.size else 0.0, rate or 0.0)
-        settings = self._settings(gain, noise, rate, largest)
+        request = self._understand(image, learning_rate, known)
+        asked = self._agree()
+        if self._state is None:
+            return self._look_first(image, request)
+        state = self._state
+        frame, light = self._look(image, state, request, asked)
+        told, frozen = request.told, request.frozen
+        given = rates_by_pixel(request.rate, told, told.size or state.pictures.mask.size)
+        rate = None if isinstance(request.rate, np.ndarray) else request.rate
+        numbers = choose_numbers(asked, state, light, rate, given)
         if told.size and not frozen:
-            self._mask[told == _BACKGROUND] = 0  # learns as background does
-        if self._young() and not frozen:
-            self._foresee(points, settings)
-        self._follow(points, settings, given, frozen)
-        foreground = self._decide(points, told, gain, frozen)
-        self._frozen = frozen
+            state.pictures.mask[told == BACKGROUND] = 0  # learns as background does
+
+        # 1. What the mixtures say of the frame. They learn in the same pass, by the last decision.
+        statistics = collect(state, frame, numbers, given, frozen, asked.threads, self._workspace)
+        # 2. What is foreground.
+        foreground = self._decision.decide(statistics, asked, self._sensitivity, self._workspace)
+        if told.size:
+            kernels.obey(told, foreground.reshape(-1))
+        # 3. What the next frame is to learn by.
+        state.frozen = frozen
         if frozen:
-            self._shown[:] = foreground.reshape(-1)
+            state.shown[:] = foreground.reshape(-1)
         else:
-            still = self._look_back(gain, noise)
-            if free and self.relearn and facts is None:
-                self._guard(image, where, foreground, still)
+            still = remember(state, frame, foreground, light, asked, self._workspace)
+            if request.free and asked.relearn and not request.facts:
+                self._guard(image, request.where, foreground, still)
         mask: Mask = foreground.view(np.bool_)
         return mask
 
@@ -290,10 +270,7 @@ class PosteriorSubtractor(Camera):
         has passed the vote and the closing, and says what was known. Raises ValueError before
         the second frame.
         """
-        level, _, threshold = self._level("posterior")
-        odds = np.exp(np.minimum((threshold - level) * np.float32(0.25), np.float32(80)))
-        probability: NDArray[np.float32] = np.float32(1) / (np.float32(1) + odds)
-        return probability
+        return self._soft("posterior").probability
 
     def shadows(self) -> Mask:
         """Return where the last frame has a shadow on the background, (H, W) bool.
@@ -301,14 +278,9 @@ class PosteriorSubtractor(Camera):
         There the evidence passes the threshold, a gain below 1 explains it, and the mask says
         background. Raises ValueError before the second frame.
         """
-        level, bare, threshold = self._level("shadow")
-        # The background's product with what is left of the frame: below 0 where that is darker.
-        taps = np.array([1, 4, 6, 4, 1], np.float32) / 16
-        dot = cv2.sepFilter2D(self._sums[1], -1, taps, taps, borderType=cv2.BORDER_REPLICATE)
-        half, wide = dot.shape
-        darker = cv2.resize(dot, (2 * wide, 2 * half))[: self._height, : self._width] < 0
-        shown = (self._shown if self._frozen else self._mask).reshape(self._height, self._width)
-        found: Mask = (bare > threshold) & (level <= threshold) & darker & (shown == 0)
+        shaded = self._soft("shadow").shaded
+        assert self._state is not None
+        found: Mask = shaded & (self._state.last_mask.reshape(shaded.shape) == 0)
         return found if self._region is None else found & self._region
 
     def background(self) -> Image:
@@ -317,9 +289,7 @@ class PosteriorSubtractor(Camera):
         It has the images' type; only that of uint8 is rounded to 256 grey levels. Raises
         ValueError before the first frame.
         """
-        if self._shape is None:
-            raise ValueError("there is no background before the first frame; call apply first")
-        return self._picture()
+        return self._known("background").picture(self._image_dtype)
 
     def spread(self) -> NDArray[np.float32]:
         """Return the standard deviation of a channel in the heaviest mode, (H, W) float32.
@@ -327,344 +297,133 @@ class PosteriorSubtractor(Camera):
         In grey levels of 256, whatever the images' type; the mean over the channels. Raises
         ValueError before the first frame.
         """
-        if self._shape is None:
-            raise ValueError("there is no spread before the first frame; call apply first")
-        height, width, channels = self._shape
-        variance = self._variance[: height * width].reshape(height, width)
+        state = self._known("spread")
+        height, width, channels = state.shape
+        variance = state.modes.first.variance[: height * width].reshape(height, width)
         deviation: NDArray[np.float32] = np.sqrt(variance / np.float32(channels))
         return deviation
 
-    def _give(self, rate: Any, told: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return the learning rates of all pixels, (H * W,), none if they need no other."""
-        if not isinstance(rate, np.ndarray) and not told.size:
-            return _NO_NUMBERS
-        if isinstance(rate, np.ndarray):
-            given = rate.reshape(-1)
-        else:
-            start = AUTOMATIC if rate is None else rate
-            given = np.full(self._height * self._width, start, np.float32)
-        if told.size:
-            given[told == _FOREGROUND] = 0
-            given[told == _UNSEEN] = 0
-        return given
+    # --- the steps of a frame ---
 
-    def _foresee(self, points: NDArray[np.uint8], settings: NDArray[np.float32]) -> None:
-        """While few frames are averaged, take the change of this one into account at once."""
+    def _agree(self) -> Parameters:
+        """Return the parameters as they are now; what was checked before need not be again."""
+        values = values_of(self)
+        if values != self._agreed[0]:
+            self._agreed = values, Parameters(*values)
+        return self._agreed[1]
 
-        def change(band: int, start: int, stop: int) -> None:
-            kernels.measure_change(
-                self._which,
-                points,
-                self._before,
-                self._mask,
-                self._temporal,
-                *self._desk(_changing, band, len(self._which), self._width),
-                settings,
-                self._height,
-                self._width,
-                start,
-                stop,
-            )
+    def _understand(self, image: Any, learning_rate: Any, known: Any) -> _Request:
+        """Check what `apply` was given against what is known so far."""
+        begun = self._shape is not None
+        # What was looked at before need not be again: little else is done in one thread only.
+        alike = begun and type(image) is np.ndarray and image.shape == self._shape
+        if not alike or image.dtype != self._image_dtype:
+            check_image(image)
+            dtype = self._image_dtype if begun else None
+            check_like_before(image, self._shape, dtype, type(self).__name__)
+        size = image.shape[:2]
+        self._check_guidance(size)
+        rate = as_rate(learning_rate, size)
+        facts = as_known(known, size)
+        unknown = find_invalid(image, self.invalid)
+        where = self._where(unknown)
+        frozen = rate is not None and not np.any(rate)
+        # What concerns all pixels at once must leave those alone that are frozen one by one.
+        free = not (np.any(rate == 0) if isinstance(rate, np.ndarray) else frozen)
+        told = _tell(facts, where, size)
+        return _Request(rate, frozen, free, facts is not None, told, where, unknown)
 
-        self._share("change").over(change)
-        kernels.average_change(
-            self._temporal,
-            self._changes,
-            self._unrest,
-            np.float32(self._change_rate()),
-            *self._desk(scratch, 0, 2, self._border.shape[1]),
-        )
-
-    def _follow(
-        self,
-        points: NDArray[np.uint8],
-        settings: NDArray[np.float32],
-        given: NDArray[np.float32],
-        frozen: bool,
-    ) -> None:
-        """Compare every pixel with its mixture, and learn."""
-        height, width, channels = self._height, self._width, len(self._which)
-        ground = self._ground.reshape(channels, height, width)
-        flat = self._sums.reshape(4, -1)
-        # Bands compare with the background of their neighbours before those learn.
-        sharing = self._share("follow")
-        edges = [
-            (ground[:, max(start - 1, 0)].copy(), ground[:, min(stop, height - 1)].copy())
-            for start, stop in sharing.bands
-        ]
-
-        def follow(band: int, start: int, stop: int) -> None:
-            kernels.follow_pixels(
-                self._which,
-                points,
-                self._before,
-                self._ground,
-                *edges[band],
-                self._mask,
-                self._weight,
-                self._variance,
-                self._mean,
-                self._minor,
-                self._count,
-                self._seen,
-                self._evidence,
-                self._sums,
-                flat,
-                self._temporal,
-                self._votes,
-                self._motion,
-                self._unrest,
-                given,
-                *self._desk(_following, band, channels, width, self.components),
-                settings,
-                frozen,
-                height,
-                width,
-                start,
-                stop,
-            )
-
-        sharing.over(follow)
-
-    def _decide(
-        self,
-        points: NDArray[np.uint8],
-        told: NDArray[np.uint8],
-        gain: float,
-        frozen: bool,
-    ) -> NDArray[np.uint8]:
-        """Return what is foreground, (H, W) uint8, and keep the mask and what its border says."""
-        height, width, channels = self._height, self._width, len(self._which)
-        sensitivity = _NO_NUMBERS
-        if self._sensitivity is not None:
-            sensitivity = self._sensitivity.reshape(-1)
-        low = self.darkest_light
-        if low is None:
-            low = 0.8 if channels == 1 else 0.4
-        self._judged = (
-            self.own_evidence,
-            self.largest_evidence,
-            self.threshold,
-            low,
-            self.brightest_light,
-            self.light_price,
-        )
-        lowest = 1.0 if self._sensitivity is None else 1 / float(self._sensitivity.max())
-        numbers = self._desk(_numbers, 0, lowest, *self._judged)
-        radius, reach = self.majority // 2, self.closing // 2
-        widths = self._desk(_disc, 0, reach)
-        foreground = np.empty((height, width), np.uint8)
-
-        def decide(band: int, start: int, stop: int) -> None:
-            kernels.decide(
-                self._which,
-                points,
-                self._ground,
-                self._evidence,
-                self._sums,
-                numbers,
-                sensitivity,
-                told,
-                radius,
-                widths,
-                np.float32(gain),
-                self._mask,
-                foreground.reshape(-1),
-                self._border,
-                *self._desk(_deciding, band, width, radius, reach),
-                frozen,
-                height,
-                width,
-                start,
-                stop,
-            )
-
-        self._share("decide").over(decide)
+    def _look_first(self, image: NDArray[Any], request: _Request) -> Mask:
+        """Begin with the first frame, and return its mask."""
+        told, size = request.told, image.shape[:2]
+        foreground = (told == FOREGROUND).reshape(size) if told.size else np.zeros(size, np.bool_)
+        self._begin(image, foreground if request.facts else request.unknown)
         return foreground
 
-    def _level(self, what: str) -> tuple[NDArray[np.float32], NDArray[np.float32], Any]:
-        """Return the last frame's evidence, (H, W), the same without light, and thresholds."""
-        if self._shape is None or self._judged is None:
-            raise ValueError(f"there is no {what} before the second frame; call apply first")
-        height, width = self._height, self._width
-        own, largest, threshold, *light = map(np.float32, self._judged)
-        _, half, wide = self._sums.shape
-        plain, explained = np.empty((2, half, wide), np.float32)
-        level, bare = np.empty((2, height * width), np.float32)
-        kernels.level_pixels(
-            self._evidence,
-            self._sums,
-            own,
-            largest / np.float32(255),
-            *light,
-            plain,
-            explained,
-            np.empty((4, wide + 4), np.float32),
-            np.empty((2, width), np.float32),
-            level,
-            bare,
-            height,
-            width,
-        )
-        passed: Any = threshold
-        if self._sensitivity is not None:
-            passed = threshold / self._sensitivity
-        return level.reshape(height, width), bare.reshape(height, width), passed
+    def _look(
+        self, image: NDArray[Any], state: State, request: _Request, asked: Parameters
+    ) -> tuple[Frame, tuple[float, float]]:
+        """Return the frame in 256 grey levels, and its gain and noise; follow the camera."""
+        camera, learned = state.camera, state.learned
+        height, width, channels = state.shape
+        pixels = np.ascontiguousarray(to_eight_bits(image, request.unknown))
+        outside = _NO_BYTES
+        if request.where is not None:
+            # There is nothing to see: the background itself.
+            unseen = ~request.where
+            pixels = pixels.copy()
+            ground = state.pictures.ground.reshape(channels, height, width)
+            pixels[unseen] = np.moveaxis(ground, 0, 2)[unseen]
+            outside = unseen.view(np.uint8).reshape(-1)
+        if request.free and asked.follow_noise:
+            camera.choose_softness(state.pictures, state.size, learned)
+        pixels = camera.soften(pixels).view()
+        pixels.flags.writeable = False
+        frame = Frame((0,) * channels, pixels.reshape(-1), height, width)
 
-    def _look_back(self, gain: float, noise: float) -> float:
-        """Keep what the next frame asks of this one: votes on ghosts, and change.
+        def gain_of(frame: Frame) -> float:
+            return (
+                camera.measure_light(frame, state.pictures, outside) if asked.follow_light else 1.0
+            )
 
-        Returns the share of the picture that stands still.
-        """
-        assert self._shape is not None
-        still = kernels.look_back(
-            self._border,
-            self._votes,
-            self._temporal,
-            self._motion,
-            self._changes,
-            self._unrest,
-            np.float32(self._shape[2] / 12),
-            np.float32(-1 if self._young() else self._change_rate()),
-            np.float32(4 * self._stillness(noise)),
-            *self._desk(scratch, 0, 2, self._border.shape[1]),
-        )
-        self._gain = gain
-        self._noise = noise
-        self._learned += 1
-        return float(still) / self._motion.size
+        gain, noise = gain_of(frame), 0.0
+        if asked.stabilize and not request.frozen:
+            shift = camera.find_shift(pixels, state.pictures, outside, gain, learned)
+            if shift != (0, 0):
+                count = rows.count_threads(asked.threads)
+                state.move(pixels, shift, asked.initial_variance, count)
+                gain = gain_of(frame)
+        if asked.follow_noise:
+            before = state.pictures.before
+            noise = camera.measure_noise(frame, before, outside, gain, learned)
+        return frame, (gain, noise)
 
     def _guard(
         self, image: Image, where: Mask | None, foreground: NDArray[np.uint8], still: float
     ) -> None:
         """Learn the scene anew if it has become another one; the last frame's evidence is kept."""
+        old = self._known("scene")
         seen = foreground.size if where is None else np.count_nonzero(where)
         covered = np.count_nonzero(foreground.view(np.bool_)) / max(seen, 1)
-        self._watch, changed = look(self._watch, covered, still)
+        old.watch, changed = look(old.watch, covered, still)
         if not changed:
             return
-        _log.info("after %d frames the whole scene has changed: it is learned anew", self._learned)
+        _log.info("after %d frames the whole scene has changed: it is learned anew", old.learned)
         if where is not None:
-            image = np.where(where[:, :, None], image, self._picture())
-        kept = self._evidence, self._sums, self._judged, self._noise, self._shake, self._soft
+            image = np.where(where[:, :, None], image, old.picture(self._image_dtype))
         self._begin(image)
-        self._evidence, self._sums, self._judged, self._noise, self._shake, self._soft = kept
-        self._shown[:] = foreground.reshape(-1)
-        self._frozen = True  # it is `_shown` that goes with the evidence
+        new = self._known("scene")
+        new.evidence = old.evidence
+        new.camera.noise, new.camera.shake = old.camera.noise, old.camera.shake
+        new.camera.soft = old.camera.soft
+        new.shown[:] = foreground.reshape(-1)
+        new.frozen = True  # it is `shown` that goes with the evidence
 
-    def _stillness(self, noise: float) -> float:
-        """Mean squared change in time below which a place stands still, its noise included."""
-        return self.still + _NOISE_IN_CHANGE * noise * len(self._which) / 12
+    # --- what is known ---
 
-    def _young(self) -> bool:
-        """Whether the average of change has few frames, so that each of them counts at once.
+    def _begin(self, image: NDArray[Any], unknown: NDArray[np.bool_] | None = None) -> None:
+        """Make a background of the first image; where it is `unknown`, of the next frame's."""
+        self._state = begin(image, self.components, self.initial_variance, unknown)
+        self._shape, self._image_dtype = image.shape, image.dtype
+        self._workspace = Workspace()
 
-        Later it is brought up to date when a frame is done, which saves a pass over the frame.
-        """
-        return self._learned < 1 / _CHANGE_RATE
+    def _known(self, what: str) -> State:
+        if self._state is None:
+            raise ValueError(f"there is no {what} before the first frame; call apply first")
+        return self._state
 
-    def _change_rate(self) -> float:
-        return max(1 / self._learned, _CHANGE_RATE)
+    def _soft(self, what: str) -> Soft:
+        found = None
+        if self._state is not None:
+            state = self._state
+            found = self._decision.soften(state.evidence, state.size, self._sensitivity)
+        if found is None:
+            raise ValueError(f"there is no {what} before the second frame; call apply first")
+        return found
 
-    def _settings(
-        self, gain: float, noise: float, rate: float | None, largest: float
-    ) -> NDArray[np.float32]:
-        """Return the numbers of the kernel, in its order; `largest` is the largest rate given."""
-        channels = len(self._which)
-        settings = [0.0] * places.SETTINGS
-        cap = max(60 * 12 / channels, 6 * noise)
-        cut = max(15.0, 6 * noise)
-        fast = min(self._learned, 1 / max(largest, 1e-9))
-        every = next((n for n, frames in _LEARNING if fast >= frames), 1)
-        for place, number in (
-            (places.HISTORY, self.history),
-            (places.MATCH, self.match_threshold),
-            (places.BACKGROUND_WEIGHT, self.background_weight),
-            (places.COMPLEXITY, self.complexity),
-            (places.INITIAL_VARIANCE, max(self.initial_variance, 0.5 * noise)),
-            (places.SMALLEST_VARIANCE, max(self.smallest_variance, 0.5 * noise)),
-            (places.LARGEST_VARIANCE, max(self.largest_variance, 0.75 * noise)),
-            (places.LARGEST_EVIDENCE, self.largest_evidence),
-            (places.LARGEST_RESIDUAL, 2000),
-            (places.LEAST_SEEN, self.least_seen),
-            (places.EDGES, self.edges + 0.1 * self._shake),
-            (places.UNREST, self.unrest),
-            (places.OBJECT_RATE, self.object_rate),
-            (places.STILL_RATE, self.still_rate),
-            (places.STILL, self._stillness(noise)),
-            (places.GHOST_RATE, self.ghost_rate),
-            (places.GHOST, 2),
-            (places.GHOST_STILL, self._stillness(noise)),
-            (places.SHAKE, self._shake),
-            (places.NOISE, noise),
-            (places.GAIN, gain),
-            (places.GAIN_BEFORE, self._gain),
-            (places.DIFFERENCE_SCALE, 1 / (2 * channels)),
-            (places.DIFFERENCE_CAP, cap),
-            (places.DIFFERENCE_CUT, cut),
-            (places.LEARNING_RATE, AUTOMATIC if rate is None else rate),
-            (places.GLARING, 250 if gain < 1 else 256),
-            (places.EVERY, every),
-            (places.PHASE, self._learned % every),
-        ):
-            settings[place] = number
-        return np.array(settings, np.float32)
-
-
-def _changing(channels: int, width: int) -> tuple[Any, ...]:
-    """Return the scratch of `measure_change`."""
-    return scratch(3, width), np.empty((channels, width), np.uint8)
-
-
-def _following(channels: int, width: int, modes: int) -> tuple[Any, ...]:
-    """Return the scratch of `follow_pixels`."""
-    length, room = kernels.LENGTH, kernels.STRIP * width + 1
-    return (
-        scratch(kernels.SINGLES, width),
-        scratch(kernels.PAIRS, 2 * width),
-        np.empty((channels, width), np.uint8),
-        np.empty((channels, width), np.uint8),
-        np.empty(width, np.uint8),
-        np.empty(room, np.uint32),
-        np.empty(room, np.uint32),
-        np.zeros((channels, length), np.float32),
-        np.zeros((modes, length), np.float32),
-        np.zeros((modes * (1 + channels), length), np.float32),
-        tuple(np.zeros((kernels.LINES, length), np.float32)),
-        np.empty((3, room), np.float32),
-    )
-
-
-def _numbers(
-    lowest: float, own: float, largest: float, threshold: float, *light: float
-) -> tuple[np.float32, ...]:
-    """Return the `numbers` of `decide`; thresholds are at least `lowest` of the threshold."""
-    # Where the surroundings have less, not even the largest evidence of a pixel's own
-    # passes, nor would a change of light explain any of it.
-    least = -np.inf
-    if own < 1:
-        least = (min(threshold * lowest, light[2]) - own * largest) / (1 - own) * 0.999
-    return tuple(map(np.float32, (own, largest / 255, threshold, least, *light)))
-
-
-def _disc(reach: int) -> NDArray[np.int64]:
-    """Return how far a disc reaches to both sides in each of its rows."""
-    across = np.arange(-reach, reach + 1)
-    return np.rint(np.sqrt(reach**2 - across**2)).astype(np.int64)
-
-
-def _deciding(width: int, radius: int, reach: int) -> tuple[Any, ...]:
-    """Return the scratch of `decide`."""
-    wide = -(-width // 2)
-    rings = (2 * radius + 3, 2 * reach + 3, 2 * reach + 3, 2 * kernels.DISTANCE + 3)
-    scraps = (*rings, width + 2 * radius, width + 2 * reach, width)
-    return (
-        np.empty((kernels.HALVES, wide + 4), np.float32),
-        np.empty((2, width), np.float32),
-        np.empty((kernels.BLOCKS, -(-wide // kernels.BLOCK)), np.uint8),
-        *(np.empty((ring, width), np.uint8) for ring in rings),
-        tuple(np.empty(size, np.uint8) for size in scraps),
-    )
+    def _check_learned(self) -> None:
+        if self._state is not None:
+            self._state.check(self._shape, self.components)
 
 
 def _tell(
@@ -675,8 +434,8 @@ def _tell(
         return _NO_BYTES
     told = np.zeros(size, np.uint8)
     if known is not None:
-        told[known > 0] = _FOREGROUND
-        told[known < 0] = _BACKGROUND
+        told[known > 0] = FOREGROUND
+        told[known < 0] = BACKGROUND
     if where is not None:
-        told[~where] = _UNSEEN
+        told[~where] = UNSEEN
     return told.reshape(-1)

@@ -1,13 +1,8 @@
 """The compiled loops of registration: points with contrast, and what a shift leaves at them."""
 
-from typing import Any
-
 import numpy as np
 
-from segment.kernels import kept
-
-_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
-_compile = kept.compiled(**_OPTIONS)
+from segment.background.compiling import entry
 
 _f = np.float32
 _0, _1 = _f(0), _f(1)
@@ -16,7 +11,7 @@ _0, _1 = _f(0), _f(1)
 REACH = 2
 
 
-@_compile
+@entry
 def choose_points(planes, outside, height, width, step, least, rows, columns, values):
     """Find the points of a grid where a picture changes by more than `least` grey levels.
 
@@ -47,7 +42,7 @@ def choose_points(planes, outside, height, width, step, least, rows, columns, va
     return found
 
 
-@_compile
+@entry
 def count_changed(
     image, before, gain, gain_before, rows, columns, most, sums, numbers, least, noticed
 ):
@@ -83,7 +78,7 @@ def count_changed(
     return changed, known
 
 
-@_compile
+@entry
 def difference(image, channels, gain, rows, columns, values, dx, dy, most, sums, numbers):
     """Compare points with a frame, image (H, W * C) uint8, at places moved by (dx, dy).
 

@@ -1,16 +1,19 @@
-"""From evidence to the mask, row by row: judge, vote, close, and ask the border about ghosts.
+"""From evidence to the mask, row by row: judge, vote, close.
 
 Each step runs a few rows behind the one before it and needs only those, which are kept in
 rings; so everything stays in the fastest cache. A band begins and ends as many rows outside
 of its own as its first and last rows ask for, and so owes nothing to the other bands.
 """
 
+from typing import Any, NamedTuple
+
 import numpy as np
 
+from segment.background.compiling import entry, loop, part
 from segment.background.posterior.kernels import evidence as pooling
-from segment.background.posterior.kernels import ghosts
 from segment.background.posterior.kernels import mask as tidying
-from segment.background.posterior.kernels.compiling import FAR, U0, U1, U2, entry, loop, u
+from segment.background.posterior.kernels.constants import FAR, U0, U1, U2, u
+from segment.background.posterior.kernels.mask import Ring
 
 # Places of half a row that are skipped together when nothing there can be foreground.
 BLOCK = 32
@@ -19,230 +22,178 @@ _BLOCK = u(BLOCK)
 # What a place depends on: as many places to all sides.
 _REACH = 3
 
-# Rows of the rings of half size, and what `halves`, `blocks` and `scraps` need in all.
-_RING = 8
-HALVES = 3 * _RING + 3
-BLOCKS = 2 * _RING
-SCRAPS = 7
+# Rows of the rings of half size.
+RING = 8
 
 # What is known of a pixel, in `told`: foreground, or anything more for what is not.
 FOREGROUND = 1
 
 
+class Halves(NamedTuple):
+    """Rings of rows of half size, and room for more; (., w2 + 4) float32."""
+
+    plains: Any  # (RING, .), pooled evidence
+    lights: Any  # (RING, .), what light leaves of it
+    lows: Any  # (RING, .), the least of that around
+    spare: Any  # (3, .)
+    hot: Any  # (RING, ceil(w2 / BLOCK)) uint8, where the first passes the least
+    near: Any  # (RING, ceil(w2 / BLOCK)) uint8, where that is so around
+
+
+class Desk(NamedTuple):
+    """Scratch of `decide`, for a band; r is the vote's radius, R the closing's reach."""
+
+    halves: Halves
+    wides: Any  # (2, W) float32
+    judged: Ring  # of 2 r + 3 rows
+    voted: Ring  # of 2 R + 3 rows
+    widened: Ring  # of 2 R + 3 rows
+    column: Any  # (W + 2 r,) uint8
+    line: Any  # (W + 2 R,) uint8
+
+
+class Rows(NamedTuple):
+    """The rows that a step has to find: those that the steps after it ask for."""
+
+    start: int
+    stop: int
+
+
+@part
+def _wider(rows, reach, height):
+    return Rows(max(rows.start - reach, 0), min(rows.stop + reach, height))
+
+
 @entry
-def decide(
-    which,
-    image,
-    ground,
-    evidence,
-    sums,
-    numbers,
-    sensitivity,
-    told,
-    radius,
-    widths,
-    gain,
-    mask,
-    foreground,
-    votes,
-    halves,
-    wides,
-    blocks,
-    judged,
-    voted,
-    widened,
-    closed,
-    scraps,
-    frozen,
-    height,
-    width,
-    start,
-    stop,
-):
-    """Decide rows start to stop, `start` a multiple of 8, of what `follow_pixels` found.
+def decide(evidence, judging, tidy, sensitivity, foreground, desk, start, stop):
+    """Decide rows start to stop of what `follow_pixels` found: foreground (H, W), overwritten.
 
-    image (H * W * C,), ground (C, H * W), evidence (H * W,) uint8 and sums (4, h, w) float32: see
-    there. numbers: own part of a pixel, what a step of `evidence` means, threshold, evidence
-    from which a pixel may be foreground at all, lowest and highest gain, its price, float32.
-    sensitivity (H * W,) float32, told (H * W,) uint8 FOREGROUND, more, or 0: may be empty.
-    The vote's `radius`, and the closing's `widths` as of `widen_row`. gain : of the frame.
-
-    Overwritten: foreground (H, W) uint8; and unless `frozen`, mask (H * W,) uint8 and votes
-    (h4, w4) float32. Scratch: halves (HALVES, w + 4), wides (2, W) float32, blocks (BLOCKS,
-    ceil(w / BLOCK)) uint8, the rings judged, voted, widened, closed (L, W) uint8 of 2 * radius + 3
-    rows, twice 2 * reach + 3, and 2 * DISTANCE + 3; scraps: SCRAPS rows of uint8, (L,) four times,
-    (W + 2 * radius,), (W + 2 * reach,) and (W,).
+    sensitivity (H * W,) float32 may be empty.
     """
-    own, fine, threshold, least, low, high, price = numbers
-    half, wide = sums.shape[1], u(sums.shape[2])
-    reach = widths.size // 2
+    height, width = foreground.shape
+    half, wide = evidence.sums.shape[1], u(evidence.sums.shape[2])
+    radius, reach = tidy.radius, tidy.widths.size // 2
     n = u(width)
-    aside = 0 if frozen else ghosts.DISTANCE
-    # Rows that every step has to find, from the last to the first.
-    close_from, close_to = max(start - aside, 0), min(stop + aside, height)
-    widen_from, widen_to = max(close_from - reach, 0), min(close_to + reach, height)
-    vote_from, vote_to = max(widen_from - reach, 0), min(widen_to + reach, height)
-    judge_from, judge_to = max(vote_from - radius, 0), min(vote_to + radius, height)
-    half_from, half_to = judge_from // 2, (judge_to + 1) // 2
-    light_from, light_to = max(half_from - 2, 0), min(half_to + 2, half)
-    low_from, low_to = max(half_from - 1, 0), min(half_to + 1, half)
-    pool_from, pool_to = max(light_from - _REACH, 0), min(light_to + _REACH, half)
-    pooled, lit, lowered = pool_from, light_from, low_from
-    judge, vote, widen, close, ask = judge_from, vote_from, widen_from, close_from, start
-    plains, lights, lows = halves[:_RING], halves[_RING : 2 * _RING], halves[2 * _RING : 3 * _RING]
-    spare = halves[3 * _RING :]
-    hot, near = blocks[:_RING], blocks[_RING:]
-    some_judged, some_voted, some_widened, some_closed, column, line, border = scraps
-    if not frozen:
-        for b in range(start // 4, (stop + 3) // 4):
-            _clear(votes[b], u(votes.shape[1]))
-    while ask < stop:
+    # From the last step to the first.
+    widening = _wider(Rows(start, stop), reach, height)
+    voting = _wider(widening, reach, height)
+    judged = _wider(voting, radius, height)
+    halves = Rows(judged.start // 2, (judged.stop + 1) // 2)
+    lowering = _wider(halves, 1, half)
+    lighting = _wider(halves, 2, half)
+    pooled = _wider(lighting, _REACH, half)
+    pool, light, low = pooled.start, lighting.start, lowering.start
+    judge, vote, widen, close = judged.start, voting.start, widening.start, start
+    near = desk.halves.near
+    while close < stop:
         # Half size: pooled evidence, what light leaves of it, the least of that around.
         # Two rows of pixels for each: no further ahead than the rings reach.
-        if pooled < min(pool_to, judge // 2 + _RING - 1):
-            plain = plains[pooled % _RING]
-            pooling.pool(sums, pooled, spare[0], plain)
-            _find_hot(plain, hot[pooled % _RING], least, wide)
-            pooled += 1
-        if lit < light_to and pooled > min(lit + _REACH, pool_to - 1):
-            row = near[lit % _RING]
-            _find_near(hot, row, max(lit - _REACH, pool_from), min(lit + _REACH, pool_to - 1))
-            first, end = _stretch(row, U0, wide)
-            while first < end:
-                pooling.explain(sums, lit, spare, low, high, price, lights[lit % _RING], first, end)
-                first, end = _stretch(row, end, wide)
-            lit += 1
-        if lowered < low_to and lit > min(lowered + 1, light_to - 1):
-            row = near[lowered % _RING]
-            above, below = max(lowered - 1, 0) % _RING, min(lowered + 1, half - 1) % _RING
-            first, end = _stretch(row, U0, wide)
-            while first < end:
-                pooling.lowest(
-                    lights[above],
-                    lights[lowered % _RING],
-                    lights[below],
-                    spare[0],
-                    lows[lowered % _RING],
-                    first,
-                    end,
-                    wide,
-                )
-                first, end = _stretch(row, end, wide)
-            lowered += 1
+        if pool < min(pooled.stop, judge // 2 + RING - 1):
+            _pool(evidence.sums, pool, judging.least, desk.halves)
+            pool += 1
+        if light < lighting.stop and pool > min(light + _REACH, pooled.stop - 1):
+            first, last = max(light - _REACH, pooled.start), min(light + _REACH, pooled.stop - 1)
+            _find_near(desk.halves.hot, near[light % RING], first, last)
+            _explain(evidence.sums, light, judging.gains, desk.halves)
+            light += 1
+        if low < lowering.stop and light > min(low + 1, lighting.stop - 1):
+            _lower(low, half, wide, desk.halves)
+            low += 1
 
         # Full size: what passes, what the majority says, what is closed.
-        if judge < judge_to and lowered > min(judge // 2 + 1, low_to - 1):
-            h = judge // 2
-            other = max(h - 1, 0) if judge % 2 == 0 else min(h + 1, half - 1)
-            out = judged[judge % judged.shape[0]]
-            _clear(out, n)
-            row = near[h % _RING]
-            first, end = _stretch(row, U0, wide)
-            while first < end:
-                pooling.between(
-                    plains[h % _RING], plains[other % _RING], spare[0], first, end, wide
-                )
-                pooling.widen(spare[0], wides[0], first, end, n)
-                pooling.between(lows[h % _RING], lows[other % _RING], spare[0], first, end, wide)
-                pooling.widen(spare[0], wides[1], first, end, n)
-                begin, stretch = U2 * first, min(U2 * end, n)
-                if sensitivity.size > 0:
-                    pooling.judge_row_by(
-                        evidence,
-                        wides[0],
-                        wides[1],
-                        own,
-                        fine,
-                        threshold,
-                        sensitivity,
-                        out,
-                        u(judge) * n,
-                        begin,
-                        stretch,
-                    )
-                else:
-                    pooling.judge_row(
-                        evidence,
-                        wides[0],
-                        wides[1],
-                        own,
-                        fine,
-                        threshold,
-                        out,
-                        u(judge) * n,
-                        begin,
-                        stretch,
-                    )
-                first, end = _stretch(row, end, wide)
-            some_judged[judge % judged.shape[0]] = tidying.any_of(out, n)
+        if judge < judged.stop and low > min(judge // 2 + 1, lowering.stop - 1):
+            _judge(evidence, judge, judging, sensitivity, desk)
             judge += 1
-        if vote < vote_to and judge > min(vote + radius, judge_to - 1):
-            place = vote % voted.shape[0]
-            some_voted[place] = tidying.vote_row(
-                judged, some_judged, vote, vote_from, radius, height, column, voted[place], n
+        if vote < voting.stop and judge > min(vote + radius, judged.stop - 1):
+            place = vote % desk.voted.some.size
+            out = desk.voted.rows[place]
+            desk.voted.some[place] = tidying.vote_row(
+                desk.judged, vote, voting.start, radius, height, desk.column, out, n
             )
             vote += 1
-        if widen < widen_to and vote > min(widen + reach, vote_to - 1):
-            place = widen % widened.shape[0]
-            some_widened[place] = tidying.widen_row(
-                voted, some_voted, widen, height, line, widths, 0, widened[place], n
+        if widen < widening.stop and vote > min(widen + reach, voting.stop - 1):
+            place = widen % desk.widened.some.size
+            out = desk.widened.rows[place]
+            desk.widened.some[place] = tidying.widen_row(
+                desk.voted, widen, height, desk.line, tidy.widths, 0, out, n
             )
             widen += 1
-        if close < close_to and widen > min(close + reach, widen_to - 1):
-            place = close % closed.shape[0]
-            out = closed[place]
-            some = tidying.widen_row(widened, some_widened, close, height, line, widths, 1, out, n)
-            if told.size > 0:
-                _obey(told, u(close) * n, out, n)
-                some = tidying.any_of(out, n)
-            some_closed[place] = some
-            if start <= close < stop:
-                _copy(out, foreground, u(close) * n, n)
-                if not frozen:
-                    _copy(out, mask, u(close) * n, n)
+        if widen > min(close + reach, widening.stop - 1):
+            out = foreground[close]
+            tidying.widen_row(desk.widened, close, height, desk.line, tidy.widths, 1, out, n)
             close += 1
 
-        if close > min(ask + aside, close_to - 1):
-            ring = closed.shape[0]
-            inside = aside <= ask < height - aside
-            if ask % 2 == 0 and inside and some_closed[ask % ring] and not frozen:
-                ghosts.vote_row(
-                    which,
-                    image,
-                    ground,
-                    closed[(ask - aside) % ring],
-                    closed[ask % ring],
-                    closed[(ask + aside) % ring],
-                    gain,
-                    votes[ask // 4],
-                    border,
-                    u(ask) * n,
-                    n,
-                )
-            ask += 1
+
+@part
+def _pool(sums, h, least, halves):
+    plain = halves.plains[h % RING]
+    pooling.pool(sums, h, halves.spare[0], plain)
+    _find_hot(plain, halves.hot[h % RING], least, u(sums.shape[2]))
+
+
+@part
+def _explain(sums, h, gains, halves):
+    wide = u(sums.shape[2])
+    row, light = halves.near[h % RING], halves.lights[h % RING]
+    first, end = _stretch(row, U0, wide)
+    while first < end:
+        pooling.explain(sums, h, halves.spare, gains, light, first, end)
+        first, end = _stretch(row, end, wide)
+
+
+@part
+def _lower(h, half, wide, halves):
+    lights, near = halves.lights, halves.near[h % RING]
+    above, here = lights[max(h - 1, 0) % RING], lights[h % RING]
+    below, out = lights[min(h + 1, half - 1) % RING], halves.lows[h % RING]
+    first, end = _stretch(near, U0, wide)
+    while first < end:
+        pooling.lowest(above, here, below, halves.spare[0], out, first, end, wide)
+        first, end = _stretch(near, end, wide)
+
+
+@part
+def _judge(evidence, y, judging, sensitivity, desk):
+    """Mark what passes the threshold in row y, where anything can."""
+    halves, line, wides = desk.halves, desk.halves.spare[0], desk.wides
+    half, wide = evidence.sums.shape[1], u(evidence.sums.shape[2])
+    n = u(wides.shape[1])
+    p = u(y) * n
+    h = y // 2
+    here = h % RING
+    other = (max(h - 1, 0) if y % 2 == 0 else min(h + 1, half - 1)) % RING
+    place = y % desk.judged.some.size
+    out = desk.judged.rows[place]
+    tidying.clear(out, n)
+    first, end = _stretch(halves.near[here], U0, wide)
+    while first < end:
+        pooling.between(halves.plains[here], halves.plains[other], line, first, end, wide)
+        pooling.widen(line, wides[0], first, end, n)
+        pooling.between(halves.lows[here], halves.lows[other], line, first, end, wide)
+        pooling.widen(line, wides[1], first, end, n)
+        a, b = U2 * first, min(U2 * end, n)
+        if sensitivity.size > 0:
+            pooling.judge_row_by(evidence.own, wides, judging, sensitivity, out, p, a, b)
+        else:
+            pooling.judge_row(evidence.own, wides, judging, out, p, a, b)
+        first, end = _stretch(halves.near[here], end, wide)
+    desk.judged.some[place] = tidying.any_of(out, n)
+
+
+@entry
+def obey(told, foreground):
+    """What is known, told (H * W,) uint8, stands in the mask (H * W,) as it was said."""
+    _obey(told, foreground, u(told.size))
 
 
 @loop
-def _clear(row, n):
+def _obey(told, out, n):
     for i in range(n):
-        row[i] = 0
-
-
-@loop
-def _copy(row, out, p, n):
-    for i in range(n):
-        out[p + i] = row[i]
-
-
-@loop
-def _obey(told, p, out, n):
-    """What is known stands in the mask as it was said."""
-    for i in range(n):
-        v = told[p + i]
+        v = told[i]
         out[i] = U0 if v > FOREGROUND else (U1 if v == FOREGROUND else out[i])
 
 
-@entry
+@part
 def _find_hot(plain, hot, least, wide):
     for b in range(hot.size):
         first = u(b) * _BLOCK
@@ -257,7 +208,7 @@ def _any_above(plain, least, first, end):
     return np.uint8(1) if most > least else np.uint8(0)
 
 
-@entry
+@part
 def _find_near(hot, near, first, last):
     """Mark the blocks with hot ones around, in the rows first to last."""
     size = near.size
@@ -265,12 +216,12 @@ def _find_near(hot, near, first, last):
         near[b] = 0
     for h in range(first, last + 1):
         for b in range(size):
-            if hot[h % _RING, b]:
+            if hot[h % RING, b]:
                 for side in range(max(b - 1, 0), min(b + 2, size)):
                     near[side] = 1
 
 
-@entry
+@part
 def _stretch(near, place, wide):
     """Return the next places that are to be looked at, from `place` on: begin and end."""
     b = (place + _BLOCK - U1) // _BLOCK

@@ -5,7 +5,10 @@ Rows of half the size hold the pooled evidence (`plain`) and what a common gain 
 places j have neighbours is (w + 2,) or (w + 4,), place j at j + 1 or j + 2.
 """
 
-from segment.background.posterior.kernels.compiling import (
+from typing import Any, NamedTuple
+
+from segment.background.compiling import entry, loop, part
+from segment.background.posterior.kernels.constants import (
     FOUR,
     MOST,
     ONE,
@@ -17,23 +20,38 @@ from segment.background.posterior.kernels.compiling import (
     U2,
     U3,
     U4,
-    entry,
     f,
-    loop,
     u,
 )
 
 
+class Level(NamedTuple):
+    """The evidence of every pixel, (H * W,), overwritten by `level_pixels`."""
+
+    explained: Any  # after the change of light that helps most
+    bare: Any  # as it is
+
+
+class LevelDesk(NamedTuple):
+    """Scratch of `level_pixels`."""
+
+    plain: Any  # (h2, w2)
+    light: Any  # (h2, w2)
+    halves: Any  # (4, w2 + 4)
+    wides: Any  # (2, W)
+
+
 @loop
-def smooth_down(sums, which, a, b, c, d, e, row, first, end):
-    """[1 4 6 4 1] over rows a to e of a plane, from place `first` less 2 to `end` plus 2."""
+def smooth_down(sums, plane, around, row, first, end):
+    """[1 4 6 4 1] over five rows of a plane, from place `first` less 2 to `end` plus 2."""
+    a, b, c, d, e = around
     n = u(sums.shape[2])
     begin = first - min(first, U2)
     stop = min(end + U2, n)
     for j in range(begin, stop):
-        outer = sums[which, a, j] + sums[which, e, j]
-        inner = sums[which, b, j] + sums[which, d, j]
-        row[j + U2] = outer + FOUR * inner + SIX * sums[which, c, j]
+        outer = sums[plane, a, j] + sums[plane, e, j]
+        inner = sums[plane, b, j] + sums[plane, d, j]
+        row[j + U2] = outer + FOUR * inner + SIX * sums[plane, c, j]
     if begin == U0:
         row[0] = row[2]
         row[1] = row[2]
@@ -53,8 +71,9 @@ def smooth_along(row, out, first, end):
 
 
 @loop
-def fit_gain(q_row, a_row, b_row, low, high, price, light, first, end):
-    """Least residual over a gain in [low, high] that all surroundings share, and its price."""
+def fit_gain(lines, gains, light, first, end):
+    """Least residual over the gains that all surroundings may share, and its price."""
+    q_row, a_row, b_row = lines
     share = f(1 / 256)
     for j in range(first, end):
         outer = q_row[j] + q_row[j + U4]
@@ -68,35 +87,37 @@ def fit_gain(q_row, a_row, b_row, low, high, price, light, first, end):
         b = (outer + FOUR * inner + SIX * b_row[j + U2]) * share
         floor = f(1e-3)
         g = a / (b if b > floor else floor)
-        g = g if g > low - ONE else low - ONE
-        g = g if g < high - ONE else high - ONE
-        light[j] = q - TWO * g * a + g * g * b + price
+        g = g if g > gains.low - ONE else gains.low - ONE
+        g = g if g < gains.high - ONE else gains.high - ONE
+        light[j] = q - TWO * g * a + g * g * b + gains.price
 
 
-@entry
-def explain(sums, h, lines, low, high, price, light, first, end):
+@part
+def _around(h, last):
+    """Five rows around row h, none beyond the first and the `last`."""
+    a, b = u(max(h - 2, 0)), u(max(h - 1, 0))
+    return a, b, u(h), u(min(h + 1, last)), u(min(h + 2, last))
+
+
+@part
+def explain(sums, h, lines, gains, light, first, end):
     """Fill places first to end of `light`, row h, from the sums of `follow_pixels`.
 
-    lines: 3 arrays (w + 4,) float32, scratch.
+    lines (3, w + 4) float32 at least: scratch.
     """
-    last = sums.shape[1] - 1
-    a, b = u(max(h - 2, 0)), u(max(h - 1, 0))
-    c, d, e = u(h), u(min(h + 1, last)), u(min(h + 2, last))
-    q_row, a_row, b_row = lines
-    smooth_down(sums, u(0), a, b, c, d, e, q_row, first, end)
-    smooth_down(sums, u(1), a, b, c, d, e, a_row, first, end)
-    smooth_down(sums, u(2), a, b, c, d, e, b_row, first, end)
-    fit_gain(q_row, a_row, b_row, low, high, price, light, first, end)
+    around = _around(h, sums.shape[1] - 1)
+    q_row, a_row, b_row = lines[0], lines[1], lines[2]
+    smooth_down(sums, U0, around, q_row, first, end)
+    smooth_down(sums, U1, around, a_row, first, end)
+    smooth_down(sums, U2, around, b_row, first, end)
+    fit_gain((q_row, a_row, b_row), gains, light, first, end)
 
 
-@entry
+@part
 def pool(sums, h, line, plain):
     """Fill `plain`, row h of the pooled evidence. line: (w + 4,) float32, scratch."""
-    last = sums.shape[1] - 1
-    a, b = u(max(h - 2, 0)), u(max(h - 1, 0))
-    c, d, e = u(h), u(min(h + 1, last)), u(min(h + 2, last))
     n = u(sums.shape[2])
-    smooth_down(sums, u(3), a, b, c, d, e, line, U0, n)
+    smooth_down(sums, U3, _around(h, sums.shape[1] - 1), line, U0, n)
     smooth_along(line, plain, U0, n)
 
 
@@ -145,84 +166,60 @@ def widen(row, wide, first, end, width):
 
 
 @loop
-def judge_row(evidence, plain, light, own, fine, threshold, out, p, first, end):
-    """Mark the pixels first to end of a row whose evidence passes the threshold."""
-    rest = ONE - own
-    step = own * fine
+def judge_row(own, wides, judging, out, p, first, end):
+    """Mark the pixels first to end of a row whose evidence passes the threshold.
+
+    wides (2, W): pooled evidence of the row, and what light leaves of it.
+    """
+    rest = ONE - judging.own
+    step = judging.own * judging.fine
     for i in range(first, end):
-        v = step * f(evidence[p + i]) + rest * plain[i]
-        v = v if v < light[i] else light[i]
-        out[i] = u(1) if v > threshold else u(0)
+        v = step * f(own[p + i]) + rest * wides[U0, i]
+        v = v if v < wides[U1, i] else wides[U1, i]
+        out[i] = u(1) if v > judging.threshold else u(0)
 
 
 @loop
-def judge_row_by(evidence, plain, light, own, fine, threshold, sensitivity, out, p, first, end):
+def judge_row_by(own, wides, judging, sensitivity, out, p, first, end):
     """Do as `judge_row`, with the threshold divided by a sensitivity of each pixel's own."""
-    rest = ONE - own
-    step = own * fine
+    rest = ONE - judging.own
+    step = judging.own * judging.fine
     for i in range(first, end):
-        v = step * f(evidence[p + i]) + rest * plain[i]
-        v = v if v < light[i] else light[i]
-        out[i] = u(1) if v * sensitivity[p + i] > threshold else u(0)
+        v = step * f(own[p + i]) + rest * wides[U0, i]
+        v = v if v < wides[U1, i] else wides[U1, i]
+        out[i] = u(1) if v * sensitivity[p + i] > judging.threshold else u(0)
 
 
 @loop
-def _level_row(evidence, plain, light, own, fine, level, bare, p, width):
-    rest = ONE - own
-    step = own * fine
+def _level_row(own, wides, judging, level, p, width):
+    rest = ONE - judging.own
+    step = judging.own * judging.fine
     for i in range(width):
-        v = step * f(evidence[p + i]) + rest * plain[i]
-        bare[p + i] = v
-        level[p + i] = v if v < light[i] else light[i]
+        v = step * f(own[p + i]) + rest * wides[U0, i]
+        level.bare[p + i] = v
+        level.explained[p + i] = v if v < wides[U1, i] else wides[U1, i]
 
 
 @entry
-def level_pixels(
-    evidence,
-    sums,
-    own,
-    fine,
-    low,
-    high,
-    price,
-    plain,
-    light,
-    halves,
-    wides,
-    level,
-    bare,
-    height,
-    width,
-):
-    """Find the evidence of every pixel, as it is and after the change of light that helps most.
-
-    evidence (H * W,) uint8 and sums (4, h, w) float32: see `follow_pixels`. `own` is the part of
-    the pixel itself, `fine` what a step of `evidence` means. bare, level (H * W,) float32,
-    overwritten. plain, light (h, w), halves: 4 arrays (w + 4,), wides: 2 arrays (W,), scratch.
-    """
-    half = sums.shape[1]
-    n = u(sums.shape[2])
+def level_pixels(evidence, judging, level, desk, height, width):
+    """Find the evidence of every pixel, as it is and after the change of light that helps most."""
+    plain, light, halves = desk.plain, desk.light, desk.halves
+    half = evidence.sums.shape[1]
+    n = u(evidence.sums.shape[2])
     for h in range(half):
-        pool(sums, h, halves[0], plain[h])
-        explain(sums, h, halves[:3], low, high, price, light[h], U0, n)
-    one, two, line, row = halves
-    wide_plain, wide_light = wides
+        pool(evidence.sums, h, halves[0], plain[h])
+        explain(evidence.sums, h, halves, judging.gains, light[h], U0, n)
+    one, two, line, row = halves[0], halves[1], halves[2], halves[3]
+    wide_plain, wide_light = desk.wides[0], desk.wides[1]
     for y in range(height):
         h = y // 2
         other = max(h - 1, 0) if y % 2 == 0 else min(h + 1, half - 1)
-        lowest(light[max(h - 1, 0)], light[h], light[min(h + 1, half - 1)], line, one, U0, n, n)
-        lowest(
-            light[max(other - 1, 0)],
-            light[other],
-            light[min(other + 1, half - 1)],
-            line,
-            two,
-            U0,
-            n,
-            n,
-        )
+        above, below = light[max(h - 1, 0)], light[min(h + 1, half - 1)]
+        lowest(above, light[h], below, line, one, U0, n, n)
+        above, below = light[max(other - 1, 0)], light[min(other + 1, half - 1)]
+        lowest(above, light[other], below, line, two, U0, n, n)
         between(one, two, row, U0, n, n)
         widen(row, wide_light, U0, n, u(width))
         between(plain[h], plain[other], row, U0, n, n)
         widen(row, wide_plain, U0, n, u(width))
-        _level_row(evidence, wide_plain, wide_light, own, fine, level, bare, u(y * width), u(width))
+        _level_row(evidence.own, desk.wides, judging, level, u(y * width), u(width))

@@ -1,23 +1,25 @@
 """What is measured of the whole frame on a grid of its pixels: light, noise, shifts.
 
-image (H * W * C,), the planes ground, before and other (C, H * W), avoid (H * W,) uint8. Pixels
-where `avoid` is not 0 are left out; it may be empty.
+The planes ground and before (C, H * W), avoid (H * W,) uint8. Pixels where `avoid` is not 0 are
+left out; it may be empty.
 """
 
-from segment.background.posterior.kernels.compiling import ONE, U1, ZERO, entry, f, loop, u
+from segment.background.compiling import entry, loop, part
+from segment.background.posterior.kernels.constants import ONE, U1, ZERO, f, u
 
 
 @entry
-def sample_light(which, image, ground, avoid, height, width, step, ratios):
+def sample_light(frame, ground, avoid, step, ratios):
     """Measure the gain from the frame to the background, at a grid of pixels.
 
     Pixels that are dark or glaring are left out. ratios float32, a place for every point of the
     grid: scratch. Returns the median of background / frame, the share of the grid of which it
     is, and the share of those that agree with it.
     """
+    which, image, width = frame.which, frame.image, frame.width
     found = 0
     tried = 0
-    for y in range(0, height, step):
+    for y in range(0, frame.height, step):
         for x in range(0, width, step):
             tried += 1
             p = u(y * width + x)
@@ -43,13 +45,15 @@ def sample_light(which, image, ground, avoid, height, width, step, ratios):
 
 
 @entry
-def sample_noise(which, image, before, avoid, gain, gain_before, height, width, step, squares):
+def sample_noise(frame, before, avoid, light, step, squares):
     """Return a quarter's largest squared change in time of the difference of two neighbours.
 
     squares float32, a place for every point of a grid: scratch. -1 where there is nothing.
     """
+    which, image, width = frame.which, frame.image, frame.width
+    gain, gain_before = light.gain, light.before
     found = 0
-    for y in range(0, height, step):
+    for y in range(0, frame.height, step):
         for x in range(0, width - 1, step):
             p = u(y * width + x)
             if avoid.size > 0 and (avoid[p] != 0 or avoid[p + U1] != 0):
@@ -66,7 +70,7 @@ def sample_noise(which, image, before, avoid, gain, gain_before, height, width, 
     return _select(squares, found, found // 4) if found > 0 else -ONE
 
 
-@entry
+@part
 def _select(values, size, place):
     """Return what stands at `place` when the first `size` values are sorted; mixes them up."""
     low, high = 0, size - 1

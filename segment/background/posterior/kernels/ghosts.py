@@ -2,18 +2,17 @@
 
 import numpy as np
 
-from segment.background.posterior.kernels.compiling import (
+from segment.background.compiling import entry, inline, loop, part
+from segment.background.posterior.kernels.constants import (
     ONE,
     QUARTER,
     TWO,
     U0,
     ZERO,
-    entry,
     f,
-    inline,
-    loop,
     u,
 )
+from segment.background.posterior.kernels.records import Row
 
 # Pixels from the border to either side, and grey levels: more than the one is a vote, the other
 # the largest that counts.
@@ -25,32 +24,55 @@ _RUN = u(16)
 
 
 @entry
-def vote_row(which, image, ground, above, here, below, gain, votes, border, p, n):
-    """Ask the foreground's border in a row whether an object stands there or left.
+def ask_border(frame, pictures, gain, votes, edge, start, stop):
+    """Ask the border of all foreground whether an object stands there or left.
 
-    An object brings contrast into the frame; a ghost has it in the background. image
-    (H * W * C,), ground (C, H * W) uint8; above, here, below (W,) uint8: the mask DISTANCE rows
-    above and below the row that begins at pixel p; votes (w4,) float32, added to: background
-    contrast less frame contrast, grey levels / 8, as only even rows are asked. border (W,)
-    uint8: scratch.
+    An object brings contrast into the frame; a ghost has it in the background. Rows start to
+    stop, `start` a multiple of 4, of `pictures.mask` and of the frame, whose light is brought to
+    the background's by `gain`. votes (h4, w4), overwritten: background contrast less frame
+    contrast, grey levels / 8, as only even rows are asked. edge (W,) uint8: scratch.
     """
+    n = u(frame.width)
+    for b in range(start // 4, (stop + 3) // 4):
+        _clear(votes[b], u(votes.shape[1]))
     if n <= _D + _D:
         return
-    _find_border(above, here, below, border, n)
-    for x in range(_D, n - _D, _RUN):
-        end = min(x + _RUN, n - _D)
-        if _any_between(border, x, end):
-            for i in range(x, end):
-                if border[i] != 0:
-                    t = _ask(which, image, ground, above, here, below, gain, p, i, n)
-                    votes[i // u(4)] += t * f(0.125)
+    first = max(start + start % 2, DISTANCE)
+    for y in range(first, min(stop, frame.height - DISTANCE), 2):
+        row = Row(frame.which, u(y) * n, n)
+        if _find_border(pictures.mask, row, edge):
+            _ask_row(row, frame.image, pictures, gain, votes[y // 4], edge)
 
 
 @loop
-def _find_border(above, here, below, border, n):
+def _clear(row, n):
+    for i in range(n):
+        row[i] = ZERO
+
+
+@loop
+def _find_border(mask, row, edge):
+    """Mark the foreground near background, and return whether there is any."""
+    p, n = row.p, row.n
+    found = np.uint8(0)
     for i in range(_D, n - _D):
-        inside = here[i - _D] & here[i + _D] & above[i] & below[i]
-        border[i] = here[i] & (inside ^ np.uint8(1))
+        beside = mask[p + i - _D] & mask[p + i + _D]
+        inside = beside & mask[p + i - _D * n] & mask[p + i + _D * n]
+        v = mask[p + i] & (inside ^ np.uint8(1))
+        edge[i] = v
+        found |= v
+    return found != 0
+
+
+@part
+def _ask_row(row, image, pictures, gain, votes, edge):
+    last = row.n - _D
+    for x in range(_D, last, _RUN):
+        end = min(x + _RUN, last)
+        if _any_between(edge, x, end):
+            for i in range(x, end):
+                if edge[i] != 0:
+                    votes[i // u(4)] += _ask(row, image, pictures, gain, i) * f(0.125)
 
 
 @loop
@@ -61,19 +83,17 @@ def _any_between(row, first, end):
     return found != 0
 
 
-@entry
-def _ask(which, image, ground, above, here, below, gain, p, i, n):
+@part
+def _ask(row, image, pictures, gain, i):
     """The vote of one pixel: contrast to what is not foreground, on all four sides."""
     t = ZERO
-    q = p + i
-    if above[i] == 0:
-        t += _contrast(which, image, ground, gain, q, q - _D * n)
-    if below[i] == 0:
-        t += _contrast(which, image, ground, gain, q, q + _D * n)
-    if here[i - _D] == 0:
-        t += _contrast(which, image, ground, gain, q, q - _D)
-    if here[i + _D] == 0:
-        t += _contrast(which, image, ground, gain, q, q + _D)
+    q = row.p + i
+    # Above, below, left, right, in this order: sums of float32 depend on it.
+    for side in range(4):
+        step = _D * row.n if side < 2 else _D
+        other = q + step if side % 2 == 1 else q - step
+        if pictures.mask[other] == 0:
+            t += _contrast(row.which, image, pictures.ground, gain, q, other)
     if t > _DEAD:
         return min(t - _DEAD, _MARGIN)
     if t < -_DEAD:
@@ -111,7 +131,7 @@ def _smooth_along(row, line, n):
         line[x] = QUARTER * (row[left] + TWO * row[x] + row[right])
 
 
-@entry
+@part
 def _smooth_row(values, y, row, line):
     """[1 2 1] / 4 along both axes, borders repeated: row y of values, into line."""
     height, width = values.shape
@@ -139,22 +159,23 @@ def _divide(unrest, changes, y, n):
 
 
 @entry
-def look_back(border, votes, temporal, motion, changes, unrest, factor, rate, calm, row, line):
+def look_back(ghosts, change, factor, rate, calm, lines):
     """Follow the votes of the last frames, and how things changed in time.
 
-    border, votes (h4, w4), temporal (3, h8, w8), motion (h8, w8) float32: its change in time,
-    smoothed, times `factor`; changes (2, h8, w8), unrest (h8, w8) float32: see
-    `average_change`, left as they are if `rate` is negative. row, line (w4,): scratch. Returns at
-    how many places `motion` is less than `calm`.
+    `change.motion` becomes the change in time, smoothed, times `factor`; the averages are left as
+    they are if `rate` is negative, see `average_change`. lines (2, w4): scratch. Returns at how
+    many places `motion` is less than `calm`.
     """
+    row, line = lines[0], lines[1]
+    votes, motion = ghosts.votes, change.motion
     for y in range(votes.shape[0]):
-        _smooth_row(border, y, row, line)
+        _smooth_row(ghosts.border, y, row, line)
         _follow(votes, u(y), line, f(0.2), u(votes.shape[1]))
     if rate >= ZERO:
-        average_change(temporal, changes, unrest, rate, row, line)
+        _average(change, rate, row, line)
     still = 0
     for y in range(motion.shape[0]):
-        _smooth_row(temporal[0], y, row, line)
+        _smooth_row(change.temporal[0], y, row, line)
         _scale(motion, u(y), line, factor, u(motion.shape[1]))
         for x in range(motion.shape[1]):
             still += motion[y, x] < calm
@@ -162,14 +183,20 @@ def look_back(border, votes, temporal, motion, changes, unrest, factor, rate, ca
 
 
 @entry
-def average_change(temporal, changes, unrest, rate, row, line):
+def average_change(change, rate, lines):
     """Follow the change of calm background, and how much of it there is; `unrest` is the ratio.
 
-    temporal (3, h8, w8), changes (2, h8, w8), unrest (h8, w8) float32.
+    lines (2, w8) at least: scratch.
     """
-    n = u(unrest.shape[1])
-    for y in range(unrest.shape[0]):
+    row, line = lines[0], lines[1]
+    _average(change, rate, row, line)
+
+
+@part
+def _average(change, rate, row, line):
+    n = u(change.unrest.shape[1])
+    for y in range(change.unrest.shape[0]):
         for k in range(2):
-            _smooth_row(temporal[k + 1], y, row, line)
-            _follow(changes[k], u(y), line, rate, n)
-        _divide(unrest, changes, u(y), n)
+            _smooth_row(change.temporal[k + 1], y, row, line)
+            _follow(change.changes[k], u(y), line, rate, n)
+        _divide(change.unrest, change.changes, u(y), n)

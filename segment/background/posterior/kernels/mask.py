@@ -1,12 +1,21 @@
 """A row of the mask is tidied: a vote in a square, and the closing by a disc.
 
-Rows are kept in rings: row y of the picture is row y % len(ring), (L, W) uint8 of 0 and 1;
-`some` (L,) uint8 says which have any foreground.
+Rows are kept in rings, see `Ring`.
 """
+
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from segment.background.posterior.kernels.compiling import U0, U1, entry, loop, u
+from segment.background.compiling import loop, part
+from segment.background.posterior.kernels.constants import U0, U1, u
+
+
+class Ring(NamedTuple):
+    """The last rows of a mask: row y of the picture is row y % L."""
+
+    rows: Any  # (L, W) uint8, 0 and 1
+    some: Any  # (L,) uint8, which of them have any foreground
 
 
 @loop
@@ -18,8 +27,8 @@ def any_of(row, n):
     return np.uint8(1) if found != 0 else np.uint8(0)
 
 
-@entry
-def vote_row(judged, some, y, first, radius, height, column, out, n):
+@part
+def vote_row(ring, y, first, radius, height, column, out, n):
     """Mark the pixels that have foreground in more than half their square.
 
     `column` (W + 2 * radius,) uint8 holds the sums of the square's columns for the row above,
@@ -27,25 +36,26 @@ def vote_row(judged, some, y, first, radius, height, column, out, n):
     whether there is any foreground.
     """
     r = u(radius)
-    ring = judged.shape[0]
+    judged, some = ring
+    length = judged.shape[0]
     if y == first:
         for i in range(column.size):
             column[i] = 0
         for dy in range(-radius, radius + 1):
-            place = min(max(y + dy, 0), height - 1) % ring
+            place = min(max(y + dy, 0), height - 1) % length
             _add_row(judged[place], column, r, n)
     else:
-        place = max(y - 1 - radius, 0) % ring
+        place = max(y - 1 - radius, 0) % length
         if some[place]:
             _subtract_row(judged[place], column, r, n)
-        place = min(y + radius, height - 1) % ring
+        place = min(y + radius, height - 1) % length
         if some[place]:
             _add_row(judged[place], column, r, n)
     near = False
     for dy in range(-radius, radius + 1):
-        near |= some[min(max(y + dy, 0), height - 1) % ring] != 0
+        near |= some[min(max(y + dy, 0), height - 1) % length] != 0
     if not near:
-        _clear(out, n)
+        clear(out, n)
         return np.uint8(0)
     for i in range(r):
         column[i] = column[r]
@@ -59,7 +69,8 @@ def vote_row(judged, some, y, first, radius, height, column, out, n):
 
 
 @loop
-def _clear(row, n):
+def clear(row, n):
+    """Begin a row without foreground."""
     for i in range(n):
         row[i] = 0
 
@@ -94,8 +105,8 @@ def _vote_any(column, out, size, enough, n):
         out[i] = U1 if s >= enough else U0
 
 
-@entry
-def widen_row(mask, some, y, height, line, widths, flip, out, n):
+@part
+def widen_row(ring, y, height, line, widths, flip, out, n):
     """Widen the foreground of row y by a symmetric shape, `flip` 1: the background.
 
     widths (2 R + 1,) int64: the shape reaches this far to both sides in its rows, R at most.
@@ -103,16 +114,17 @@ def widen_row(mask, some, y, height, line, widths, flip, out, n):
     whether there is any foreground.
     """
     reach = widths.size // 2
-    ring = mask.shape[0]
+    mask, some = ring
+    length = mask.shape[0]
     near = False
     if flip:
         # What the background is widened into was foreground.
-        near = some[y % ring] != 0
+        near = some[y % length] != 0
     else:
         for dy in range(max(-reach, -y), min(reach, height - 1 - y) + 1):
-            near |= some[(y + dy) % ring] != 0
+            near |= some[(y + dy) % length] != 0
     if not near:
-        _clear(out, n)
+        clear(out, n)
         return np.uint8(0)
     for i in range(n):
         out[i] = flip
@@ -120,8 +132,8 @@ def widen_row(mask, some, y, height, line, widths, flip, out, n):
         line[i] = 0
     for h in range(reach, -1, -1):
         for dy in range(max(-reach, -y), min(reach, height - 1 - y) + 1):
-            if widths[dy + reach] == h and (flip or some[(y + dy) % ring] != 0):
-                _join_row(mask[(y + dy) % ring], np.uint8(flip), line, u(reach), n)
+            if widths[dy + reach] == h and (flip or some[(y + dy) % length] != 0):
+                _join_row(mask[(y + dy) % length], np.uint8(flip), line, u(reach), n)
         _join_sides(line, out, u(reach - h), u(reach + h), np.uint8(flip), n)
     return any_of(out, n)
 

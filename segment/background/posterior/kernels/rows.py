@@ -5,10 +5,12 @@ instructions. Every number is computed by the same instructions wherever its ban
 Arrays of two rows are (2 W,), the odd row's pixels begin at `o` = W.
 """
 
+from typing import Any, NamedTuple
+
 import numpy as np
 
-from segment.background.posterior.kernels import settings as places
-from segment.background.posterior.kernels.compiling import (
+from segment.background.compiling import inline, loop
+from segment.background.posterior.kernels.constants import (
     HALF,
     ONE,
     QUARTER,
@@ -19,8 +21,6 @@ from segment.background.posterior.kernels.compiling import (
     U8,
     ZERO,
     f,
-    inline,
-    loop,
     u,
 )
 
@@ -28,28 +28,62 @@ from segment.background.posterior.kernels.compiling import (
 _RUN = u(64)
 
 
+class Totals(NamedTuple):
+    """Sums over the rows of a strip, (W,): of change, of that of calm background, its pixels."""
+
+    change: Any
+    quiet: Any
+    number: Any
+
+
+class Compared(NamedTuple):
+    """What comes of comparing a row with the heaviest modes."""
+
+    distance: Any  # (W,), squared
+    marks: Any  # (W,) uint8, 1 where it does not match
+    residual: Any  # (2 W,), in variances; this and the next two are 0 where it does not match
+    dot: Any  # (2 W,), product of the residual and the background
+    norm: Any  # (2 W,), of the background and itself
+    evidence: Any  # (H * W,) uint8
+
+
+class Taught(NamedTuple):
+    """What a row learns, (W,)."""
+
+    rates: Any
+    marks: Any  # uint8, 1 where the heaviest mode does not match
+    step: Any  # how far the heaviest mode goes
+
+
+class Beside(NamedTuple):
+    """A row of the background above or below: it begins at `place` of its planes (C, .)."""
+
+    planes: Any
+    place: Any
+
+
 @loop
-def gather(which, image, pixels, p, n):
+def gather(row, image, pixels):
     """Sort the values of a row by channel."""
-    for i in range(n):
-        for c in range(len(which)):
-            pixels[u(c), i] = image[u(len(which)) * (p + i) + u(c)]
+    for i in range(row.n):
+        for c in range(len(row.which)):
+            pixels[u(c), i] = image[u(len(row.which)) * (row.p + i) + u(c)]
 
 
 @loop
-def keep(which, pixels, before, p, n):
+def keep(row, pixels, before):
     """Put a row where the next frame finds it."""
-    for c in range(len(which)):
-        for i in range(n):
-            before[u(c), p + i] = pixels[u(c), i]
+    for c in range(len(row.which)):
+        for i in range(row.n):
+            before[u(c), row.p + i] = pixels[u(c), i]
 
 
 @loop
-def copy_row(which, planes, p, old, n):
+def copy_row(row, planes, old):
     """Keep a row of planes."""
-    for c in range(len(which)):
-        for i in range(n):
-            old[u(c), i] = planes[u(c), p + i]
+    for c in range(len(row.which)):
+        for i in range(row.n):
+            old[u(c), i] = planes[u(c), row.p + i]
 
 
 @loop
@@ -60,13 +94,13 @@ def clear(values, n):
 
 
 @loop
-def spread_unrest(unrest, row, settings, small, restless, n):
+def spread_unrest(unrest, strip, slack, small, restless, n):
     """Variance that the change in time of its place brings to each pixel of a row."""
-    strength = settings[places.UNREST]
-    floor = settings[places.NOISE]
+    strength = slack.unrest
+    floor = slack.noise
     blocks = (n + u(7)) // U8
     for b in range(blocks):
-        v = unrest[row, b] - floor
+        v = unrest[strip, b] - floor
         small[b] = strength * (v if v > ZERO else ZERO)
     for b in range(n // U8):
         for k in range(8):
@@ -76,18 +110,14 @@ def spread_unrest(unrest, row, settings, small, restless, n):
 
 
 @loop
-def spread_rates(votes, motion, row, block, settings, small, spared, n):
+def spread_rates(votes, motion, quarter, rates, small, spared, n):
     """What a foreground pixel learns, in frames: ghosts fast, still objects some, others little."""
     blocks = (n + u(3)) // U4
     for b in range(blocks):
-        m = motion[block, b // U2]
-        r = (
-            settings[places.STILL_RATE]
-            if m < settings[places.STILL]
-            else settings[places.OBJECT_RATE]
-        )
-        ghost = (m < settings[places.GHOST_STILL]) & (votes[row, b] > settings[places.GHOST])
-        small[b] = settings[places.GHOST_RATE] if ghost else r
+        m = motion[quarter // U2, b // U2]
+        r = rates.resting if m < rates.still else rates.moving
+        ghost = (m < rates.still) & (votes[quarter, b] > rates.vote)
+        small[b] = rates.ghost if ghost else r
     for b in range(n // U4):
         for k in range(4):
             spared[U4 * b + u(k)] = small[b]
@@ -96,23 +126,20 @@ def spread_rates(votes, motion, row, block, settings, small, spared, n):
 
 
 @loop
-def difference(which, pixels, before, mask, p, n, settings, total, quiet, number):
+def difference(row, pixels, before, mask, light, steps, totals):
     """Add up the change in time, that of calm background, and how many of those there are."""
-    gain = settings[places.GAIN]
-    gain_before = settings[places.GAIN_BEFORE]
-    scale = settings[places.DIFFERENCE_SCALE]
-    cap = settings[places.DIFFERENCE_CAP]
-    cut = settings[places.DIFFERENCE_CUT]
-    for i in range(n):
+    gain = light.gain
+    gain_before = light.before
+    for i in range(row.n):
         q = ZERO
-        for c in range(len(which)):
-            e = gain * f(pixels[u(c), i]) - gain_before * f(before[u(c), p + i])
+        for c in range(len(row.which)):
+            e = gain * f(pixels[u(c), i]) - gain_before * f(before[u(c), row.p + i])
             q += e * e
-        q *= scale
-        total[i] += q if q < cap else cap
-        calm = (mask[p + i] == 0) & (q < cut)
-        quiet[i] += q if calm else ZERO
-        number[i] += ONE if calm else ZERO
+        q *= steps.scale
+        totals.change[i] += q if q < steps.most else steps.most
+        calm = (mask[row.p + i] == 0) & (q < steps.calm)
+        totals.quiet[i] += q if calm else ZERO
+        totals.number[i] += ONE if calm else ZERO
 
 
 @inline
@@ -123,17 +150,17 @@ def _square(one, other):
 
 
 @loop
-def steepness(which, high, above, ground, p, low, below, n, settings, restless, extra):
-    """Variance that a small shift of the picture would bring, plus that of restless places.
-
-    The row above begins at `above` in the planes `high`, the one below at `below` in `low`.
-    """
-    strength = settings[places.EDGES] / f(4 * len(which))
-    last = n - U1
+def steepness(row, above, below, ground, slack, restless, extra):
+    """Variance that a small shift of the picture would bring, plus that of restless places."""
+    high, a = above
+    low, b = below
+    p = row.p
+    strength = slack.edges / f(4 * len(row.which))
+    last = row.n - U1
     for i in range(U1, last):
         s = np.int32(0)
-        for c in range(len(which)):
-            s = np.int32(s + _square(low[u(c), below + i], high[u(c), above + i]))
+        for c in range(len(row.which)):
+            s = np.int32(s + _square(low[u(c), b + i], high[u(c), a + i]))
             s = np.int32(s + _square(ground[u(c), p + i + U1], ground[u(c), p + i - U1]))
         extra[i] = strength * f(s) + restless[i]
     for side in range(2):
@@ -141,103 +168,85 @@ def steepness(which, high, above, ground, p, low, below, n, settings, restless, 
         left = x - U1 if x > U0 else x
         right = x + U1 if x < last else x
         s = np.int32(0)
-        for c in range(len(which)):
-            s = np.int32(s + _square(low[u(c), below + x], high[u(c), above + x]))
+        for c in range(len(row.which)):
+            s = np.int32(s + _square(low[u(c), b + x], high[u(c), a + x]))
             s = np.int32(s + _square(ground[u(c), p + right], ground[u(c), p + left]))
         extra[x] = strength * f(s) + restless[x]
 
 
 @loop
-def choose_rates(mask, spared, seen, given, p, n, settings, rates):
-    """Learning rates of a row, each that of EVERY frames, and how often its pixels were seen.
+def choose_rates(row, mask, spared, seen, given, rates, chosen):
+    """Learning rates of a row, each that of `every` frames, and how often its pixels were seen.
 
     given (H * W,) float32 may be empty: rates for each pixel, negative where they are chosen.
     """
-    history = settings[places.HISTORY]
-    frames = settings[places.EVERY]
-    every = settings[places.LEARNING_RATE]
+    p = row.p
+    history = rates.history
+    frames = f(rates.every)
+    every = rates.given
     if given.size > 0:
-        for i in range(n):
+        for i in range(row.n):
             r = frames * (spared[i] if mask[p + i] != 0 else ONE)
             told = seen[p + i] + r
             rate = given[p + i] * r
             rate = rate if rate < ONE else ONE
-            rates[i] = r / told if given[p + i] < ZERO else rate
+            chosen[i] = r / told if given[p + i] < ZERO else rate
             told = told if told < history else history
-            seen[p + i] = told if rates[i] > ZERO else seen[p + i]
+            seen[p + i] = told if chosen[i] > ZERO else seen[p + i]
         return
-    for i in range(n):
+    for i in range(row.n):
         r = frames * (spared[i] if mask[p + i] != 0 else ONE)
         told = seen[p + i] + r
         rate = every * r
         rate = rate if rate < ONE else ONE
-        rates[i] = rate if every >= ZERO else r / told
+        chosen[i] = rate if every >= ZERO else r / told
         told = told if told < history else history
-        seen[p + i] = told if rates[i] > ZERO else seen[p + i]
+        seen[p + i] = told if chosen[i] > ZERO else seen[p + i]
 
 
 @inline
-def off(value, mean, gain, glaring):
+def off(value, mean, light):
     """Distance of a pixel from a mean; where it is clipped, it may be anything brighter."""
-    e = gain * value - mean
-    return ZERO if (value >= glaring) & (e < ZERO) else e
+    e = light.gain * value - mean
+    return ZERO if (value >= light.glaring) & (e < ZERO) else e
 
 
 @loop
-def compare(
-    which,
-    pixels,
-    mean,
-    variance,
-    extra,
-    p,
-    o,
-    n,
-    settings,
-    distance,
-    marks,
-    residual,
-    dot,
-    norm,
-    evidence,
-):
+def compare(row, o, pixels, first, extra, light, matching, found):
     """Evidence against the heaviest mode, and what a change of light would explain of it.
 
-    Written: distance from it, squared; marks, 1 where it does not match; residual, its product
-    with the background and the background's with itself, in variances, and evidence, all 0 where
-    it does not match.
+    extra (W,): variance that is allowed to each pixel's place. found: see `Compared`.
     """
-    gain = settings[places.GAIN]
-    glaring = settings[places.GLARING]
-    match = settings[places.MATCH]
-    shake = settings[places.SHAKE]
-    cap = settings[places.LARGEST_EVIDENCE]
-    least = ONE / settings[places.LARGEST_RESIDUAL]
+    p = row.p
+    match = matching.match
+    shake = matching.shake
+    cap = matching.evidence
+    least = ONE / matching.residual
     fine = f(255) / cap
-    for i in range(n):
+    for i in range(row.n):
         d = ZERO
         a = ZERO
         b = ZERO
-        for c in range(len(which)):
-            v = mean[u(c), p + i]
-            e = off(f(pixels[u(c), i]), v, gain, glaring)
+        for c in range(len(row.which)):
+            v = first.mean[u(c), p + i]
+            e = off(f(pixels[u(c), i]), v, light)
             d += e * e
             a += e * v
             b += v * v
-        v = variance[p + i] + extra[i]
+        v = first.variance[p + i] + extra[i]
         share = d * least
         share = ONE / (v if v > share else share)
-        distance[i] = d
-        v = variance[p + i]
+        found.distance[i] = d
+        v = first.variance[p + i]
         hit = d < match * (v + shake * extra[i])
-        marks[i] = u(0) if hit else u(1)
+        found.marks[i] = u(0) if hit else u(1)
         share = share if hit else ZERO
         q = d * share
-        residual[o + i] = q
-        dot[o + i] = a * share
-        norm[o + i] = b * share
+        found.residual[o + i] = q
+        found.dot[o + i] = a * share
+        found.norm[o + i] = b * share
         q = q if q < cap else cap
-        evidence[p + i] = np.uint8(np.int32(q * fine + HALF))
+        found.evidence[p + i] = np.uint8(np.int32(q * fine + HALF))
 
 
 @inline
@@ -249,40 +258,39 @@ def _most(count, first, end):
 
 
 @inline
-def _step_run(weight, count, rates, marks, p, x, size, settings, step):
-    prior = settings[places.COMPLEXITY]
+def _step_run(p, x, size, weight, count, taught, prior):
     if _most(count, p + x, p + x + size) > U1:
         for j in range(x, x + size):
-            lr = ZERO if marks[j] != 0 else rates[j]
+            lr = ZERO if taught.marks[j] != 0 else taught.rates[j]
             w = weight[U0, p + j] * (ONE - lr) - lr * prior
             w = w if w > ZERO else ZERO
             k = lr / (w + lr)
-            step[j] = k if k < ONE else ONE
+            taught.step[j] = k if k < ONE else ONE
     else:
         for j in range(x, x + size):
-            lr = ZERO if marks[j] != 0 else rates[j]
+            lr = ZERO if taught.marks[j] != 0 else taught.rates[j]
             w = ONE - lr
             w = w - lr * prior
             w = w if w > ZERO else ZERO
             k = lr / (w + lr)
-            step[j] = k if k < ONE else ONE
+            taught.step[j] = k if k < ONE else ONE
 
 
 @loop
-def choose_steps(weight, count, rates, marks, p, n, settings, step):
+def choose_steps(row, weight, count, taught, prior):
     """How far the heaviest mode goes towards each pixel: 0 where it does not match."""
-    whole = n // _RUN * _RUN
-    for b in range(n // _RUN):
-        _step_run(weight, count, rates, marks, p, b * _RUN, _RUN, settings, step)
-    if whole < n:
-        _step_run(weight, count, rates, marks, p, whole, n - whole, settings, step)
+    whole = row.n // _RUN * _RUN
+    for b in range(row.n // _RUN):
+        _step_run(row.p, b * _RUN, _RUN, weight, count, taught, prior)
+    if whole < row.n:
+        _step_run(row.p, whole, row.n - whole, weight, count, taught, prior)
 
 
 @inline
-def _weigh_run(weight, count, rates, marks, p, x, size, modes, settings, total, left):
-    prior = settings[places.COMPLEXITY]
+def _weigh_run(run, modes, weight, count, taught, prior, total, left):
+    p, x, size = run
     for j in range(x, x + size):
-        lr = ZERO if marks[j] != 0 else rates[j]
+        lr = ZERO if taught.marks[j] != 0 else taught.rates[j]
         left[j] = lr
         w = weight[U0, p + j] * (ONE - lr) - lr * prior
         w = w if w > ZERO else ZERO
@@ -310,42 +318,41 @@ def _weigh_run(weight, count, rates, marks, p, x, size, modes, settings, total, 
 
 
 @loop
-def weigh_several(weight, count, rates, marks, p, n, settings, total, left):
+def weigh_several(row, weight, count, taught, prior, total, left):
     """Let the weights follow the match of the heaviest mode, where a pixel has several.
 
     Where the heaviest mode does not match, or nothing is to be learned, they stay as they are,
-    bit for bit.
+    bit for bit. total, left (W,): scratch.
     """
-    whole = n // _RUN * _RUN
-    for b in range(n // _RUN):
+    p = row.p
+    whole = row.n // _RUN * _RUN
+    for b in range(row.n // _RUN):
         x = b * _RUN
         modes = _most(count, p + x, p + x + _RUN)
         if modes > U1:
-            _weigh_run(weight, count, rates, marks, p, x, _RUN, modes, settings, total, left)
-    modes = _most(count, p + whole, p + n)
+            _weigh_run((p, x, _RUN), modes, weight, count, taught, prior, total, left)
+    modes = _most(count, p + whole, p + row.n)
     if modes > U1:
-        _weigh_run(weight, count, rates, marks, p, whole, n - whole, modes, settings, total, left)
+        run = (p, whole, row.n - whole)
+        _weigh_run(run, modes, weight, count, taught, prior, total, left)
 
 
 @loop
-def follow_first(which, pixels, mean, variance, distance, step, ground, p, n, settings):
+def follow_first(row, pixels, first, distance, step, ground, light, learning):
     """M-step of the heaviest mode, and the background picture of it."""
-    gain = settings[places.GAIN]
-    glaring = settings[places.GLARING]
-    smallest = settings[places.SMALLEST_VARIANCE]
-    largest = settings[places.LARGEST_VARIANCE]
-    for j in range(n):
-        v = variance[p + j]
+    p = row.p
+    for j in range(row.n):
+        v = first.variance[p + j]
         moved = v + step[j] * (distance[j] - v)
-        moved = moved if moved > smallest else smallest
-        moved = moved if moved < largest else largest
+        moved = moved if moved > learning.smallest else learning.smallest
+        moved = moved if moved < learning.largest else learning.largest
         # Where no step is made, the bounds may have moved all the same.
-        variance[p + j] = moved if step[j] > ZERO else v
-    for c in range(len(which)):
-        for j in range(n):
-            v = mean[u(c), p + j]
-            v += step[j] * off(f(pixels[u(c), j]), v, gain, glaring)
-            mean[u(c), p + j] = v
+        first.variance[p + j] = moved if step[j] > ZERO else v
+    for c in range(len(row.which)):
+        for j in range(row.n):
+            v = first.mean[u(c), p + j]
+            v += step[j] * off(f(pixels[u(c), j]), v, light)
+            first.mean[u(c), p + j] = v
             v += HALF
             v = v if v < f(255) else f(255)
             ground[u(c), p + j] = np.uint8(np.int32(v))

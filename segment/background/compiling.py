@@ -1,14 +1,22 @@
-"""How the loops are compiled, and the constants they share.
+# mypy: disable-error-code="no-untyped-def"
+"""How the loops of this room are compiled: the decorators of every kernel, and what they promise.
 
-Offsets are unsigned: a signed one might be negative, and numba's test for that keeps a loop
-from becoming vector instructions. A whole number beside a float32 makes a float64, so
-constants are float32. `which` is everywhere a tuple of C zeros: its length is known to the
-compiler, which unrolls the loops over the channels.
+No fastmath: every run of pixels rounds alike, whatever its length and the processor. No
+counting of references: the loops allocate nothing. All release the interpreter's lock.
+
+- `entry`: called from Python.
+- `entry_apart`: the same, where no two arrays of a call share memory.
+- `loop`: called from kernels only; no two arrays of a call share memory, so that it becomes
+  vector instructions.
+- `part`: called from kernels only; what joins loops, and may be given the same memory twice.
+- `inline`: a few operations of a loop; it becomes one with its caller.
+
+What only kernels call gets no entrance from Python, which would take as long to compile as a
+small loop itself.
 """
 
 from typing import Any
 
-import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba import config, types
 from numba.core import cgutils
@@ -17,11 +25,10 @@ from numba.extending import intrinsic
 
 from segment.kernels import kept
 
-f = np.float32
-ZERO, QUARTER, HALF, MOST, ONE, TWO, FOUR, SIX = map(f, (0, 0.25, 0.5, 0.75, 1, 2, 4, 6))
-FAR = f(1e9)
-u = np.uint64
-U0, U1, U2, U3, U4, U8 = map(u, (0, 1, 2, 3, 4, 8))
+__all__ = ["ask_for", "entry", "entry_apart", "inline", "loop", "part"]
+
+_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
+_INNER: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
 class _Apart(Compiler):
@@ -35,12 +42,11 @@ class _Apart(Compiler):
         self.state.flags.noalias = True
 
 
-# No fastmath: every run of pixels rounds alike. _nrt: the loops allocate nothing.
-_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
-
 entry = kept.compiled(**_OPTIONS)
-loop = kept.compiled(**_OPTIONS, pipeline_class=_Apart)
-inline = kept.compiled(**_OPTIONS, forceinline=True)
+entry_apart = kept.compiled(**_OPTIONS, pipeline_class=_Apart)
+loop = kept.compiled(**_OPTIONS, **_INNER, pipeline_class=_Apart)
+part = kept.compiled(**_OPTIONS, **_INNER)
+inline = kept.compiled(**_OPTIONS, **_INNER, forceinline=True)
 
 
 @intrinsic

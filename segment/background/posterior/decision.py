@@ -1,0 +1,195 @@
+"""The second step of a frame: what is foreground, by what the mixtures say.
+
+A decision is an object with the two methods of `Decision`; `PooledEvidence` is the one in use.
+It gets the statistics of a frame and says what is foreground; what is known, or not looked at,
+is none of its business, nor what is learned of it.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from segment.arrays import Mask
+from segment.background.posterior import kernels
+from segment.background.posterior.kernels.decide import BLOCK, RING, Desk, Halves
+from segment.background.posterior.kernels.evidence import Level, LevelDesk
+from segment.background.posterior.kernels.mask import Ring
+from segment.background.posterior.kernels.records import (
+    Bytes,
+    Evidence,
+    Floats,
+    Gains,
+    Judging,
+    Tidying,
+)
+from segment.background.posterior.parameters import Parameters
+from segment.background.posterior.sharing import Workspace
+from segment.background.posterior.statistics import Statistics
+
+__all__ = ["Decision", "PooledEvidence", "Soft"]
+
+_NO_NUMBERS = np.empty(0, np.float32)
+
+
+class Soft(NamedTuple):
+    """The last decision before it was made and tidied.
+
+    probability (H, W) float32 of foreground, 0.5 where it was made. shaded (H, W) bool: what
+    would have been foreground, were it not explained by less light.
+    """
+
+    probability: NDArray[np.float32]
+    shaded: Mask
+
+
+class Decision(Protocol):
+    """What is foreground.
+
+    A dataclass, of which fields that are arrays and numbers are saved with the subtractor; what
+    it keeps of the last frame must suffice for `soften`.
+    """
+
+    def decide(
+        self,
+        statistics: Statistics,
+        asked: Parameters,
+        sensitivity: Floats | None,
+        workspace: Workspace,
+    ) -> Bytes:
+        """Return what is foreground, (H, W) uint8, 0 and 1; the caller's own.
+
+        sensitivity (H, W), by which thresholds are divided; `workspace` shares rows out
+        among threads, of which nothing may depend.
+        """
+        ...
+
+    def soften(
+        self, evidence: Evidence, size: tuple[int, int], sensitivity: Floats | None
+    ) -> Soft | None:
+        """Return what `decide` last found before its threshold; None before it was called."""
+        ...
+
+
+@dataclass
+class PooledEvidence:
+    """Foreground is where the evidence, pooled and not explained by light, passes a threshold.
+
+    The equations stand in `PosteriorSubtractor`, `kernels.evidence` and `kernels.decide`.
+
+    Attributes
+    ----------
+    judged : parameters of the last frame; own part of a pixel, largest evidence, threshold,
+        lowest and highest gain, its price. None before it.
+    """
+
+    judged: tuple[float, ...] | None = None
+
+    def decide(
+        self,
+        statistics: Statistics,
+        asked: Parameters,
+        sensitivity: Floats | None,
+        workspace: Workspace,
+    ) -> Bytes:
+        """Return what is foreground, (H, W) uint8; see `Decision`."""
+        frame, evidence = statistics.frame, statistics.evidence
+        height, width = frame.height, frame.width
+        low = asked.darkest_light
+        if low is None:
+            low = 0.8 if len(frame.which) == 1 else 0.4
+        self.judged = (
+            asked.own_evidence,
+            asked.largest_evidence,
+            asked.threshold,
+            low,
+            asked.brightest_light,
+            asked.light_price,
+        )
+        lowest = 1.0 if sensitivity is None else 1 / float(sensitivity.max())
+        judging = workspace.desk(_judging, 0, lowest, *self.judged)
+        tidy = workspace.desk(_tidying, 0, asked.majority // 2, asked.closing // 2)
+        by_pixel = _NO_NUMBERS if sensitivity is None else sensitivity.reshape(-1)
+        foreground = np.empty((height, width), np.uint8)
+
+        def work(band: int, start: int, stop: int) -> None:
+            desk = workspace.desk(_deciding, band, width, tidy.radius, tidy.widths.size // 2)
+            kernels.decide(evidence, judging, tidy, by_pixel, foreground, desk, start, stop)
+
+        workspace.share("decide", height, width, asked.threads).over(work)
+        return foreground
+
+    def soften(
+        self, evidence: Evidence, size: tuple[int, int], sensitivity: Floats | None
+    ) -> Soft | None:
+        """Return the last frame's evidence as a probability; see `Decision`.
+
+        The logistic of evidence less threshold, half as steep as for one independent pixel,
+        since what is pooled is not independent.
+        """
+        if self.judged is None:
+            return None
+        height, width = size
+        own, largest, threshold, *gains = map(np.float32, self.judged)
+        judging = Judging(own, largest / np.float32(255), threshold, threshold, Gains(*gains))
+        _, half, wide = evidence.sums.shape
+        explained, bare = np.empty((2, height * width), np.float32)
+        desk = LevelDesk(
+            np.empty((half, wide), np.float32),
+            np.empty((half, wide), np.float32),
+            np.empty((4, wide + 4), np.float32),
+            np.empty((2, width), np.float32),
+        )
+        kernels.level_pixels(evidence, judging, Level(explained, bare), desk, height, width)
+        level, bare = explained.reshape(size), bare.reshape(size)
+        passed = threshold if sensitivity is None else threshold / sensitivity
+        odds = np.exp(np.minimum((passed - level) * np.float32(0.25), np.float32(80)))
+        # The background's product with what is left of the frame: below 0 where that is darker.
+        taps = np.array([1, 4, 6, 4, 1], np.float32) / 16
+        dot = cv2.sepFilter2D(evidence.sums[1], -1, taps, taps, borderType=cv2.BORDER_REPLICATE)
+        darker = cv2.resize(dot, (2 * wide, 2 * half))[:height, :width] < 0
+        shaded = (bare > passed) & (level <= passed) & darker
+        return Soft(np.float32(1) / (np.float32(1) + odds), shaded)
+
+
+def _judging(lowest: float, own: float, largest: float, threshold: float, *gains: float) -> Judging:
+    """Return how `decide` judges; thresholds are at least `lowest` of the threshold."""
+    # Where the surroundings have less, not even the largest evidence of a pixel's own
+    # passes, nor would a change of light explain any of it.
+    least = -np.inf
+    if own < 1:
+        least = (min(threshold * lowest, gains[2]) - own * largest) / (1 - own) * 0.999
+    f = np.float32
+    return Judging(f(own), f(largest / 255), f(threshold), f(least), Gains(*map(f, gains)))
+
+
+def _tidying(radius: int, reach: int) -> Tidying:
+    """Return how a mask is tidied: the vote's radius, and how far a disc reaches in its rows."""
+    across = np.arange(-reach, reach + 1)
+    return Tidying(radius, np.rint(np.sqrt(reach**2 - across**2)).astype(np.int64))
+
+
+def _deciding(width: int, radius: int, reach: int) -> Desk:
+    """Return the scratch of `decide`."""
+    wide = -(-width // 2)
+
+    def ring(length: int) -> Ring:
+        return Ring(np.empty((length, width), np.uint8), np.empty(length, np.uint8))
+
+    def half(length: int) -> Floats:
+        return np.empty((length, wide + 4), np.float32)
+
+    def blocks() -> Bytes:
+        return np.empty((RING, -(-wide // BLOCK)), np.uint8)
+
+    return Desk(
+        Halves(half(RING), half(RING), half(RING), half(3), blocks(), blocks()),
+        np.empty((2, width), np.float32),
+        ring(2 * radius + 3),
+        ring(2 * reach + 3),
+        ring(2 * reach + 3),
+        np.empty(width + 2 * radius, np.uint8),
+        np.empty(width + 2 * reach, np.uint8),
+    )
