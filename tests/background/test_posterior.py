@@ -195,7 +195,9 @@ def test_a_frame_does_what_the_equations_say(
                 found = reference.vote(found, majority // 2)
             np.testing.assert_array_equal(mask, reference.close(found, closing))
         np.testing.assert_array_equal(new.mask, mask)
-        votes = reference.vote_ghosts(planes, new.ground, mask, np.float32(subtractor._state.camera.gain))
+        votes = reference.vote_ghosts(
+            planes, new.ground, mask, np.float32(subtractor._state.camera.gain)
+        )
         votes = old.votes + 0.2 * (reference.smooth(votes) - old.votes)
         np.testing.assert_allclose(new.votes, votes, rtol=1e-3, atol=1e-3)
 
@@ -238,7 +240,9 @@ def test_masks_and_state_do_not_depend_on_threads(shape, seed):
 def test_bands_of_several_threads_are_really_bands(monkeypatch):
     monkeypatch.setattr(sharing, "_PIXELS_WORTH_A_THREAD", 1)
     bands = []
-    sharing.Workspace().share("test", 50, 9, 3).over(lambda band, start, stop: bands.append((band, start, stop)))
+    sharing.Workspace().share("test", 50, 9, 3).over(
+        lambda band, start, stop: bands.append((band, start, stop))
+    )
     assert sorted(bands) == [(0, 0, 16), (1, 16, 32), (2, 32, 50)]
 
 
