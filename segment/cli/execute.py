@@ -2,16 +2,19 @@
 
 import contextlib
 import logging
+import shlex
 import signal
 import threading
 from collections.abc import Generator, Iterator
+from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from segment import pipeline
 from segment.absurd import Watch
 from segment.cli import owned, record
 from segment.cli.chain import close
+from segment.cli.exporting import ExportLink
 from segment.cli.plan import Job, Plan
 from segment.cli.progress import Reporter
 from segment.cli.report import RunReport, SequenceReport
@@ -19,6 +22,9 @@ from segment.cli.reserved import Reserved, lock_of
 from segment.errors import InputError, NoFrames
 from segment.frame import Frame
 from segment.protocols import Damage, FrameSource
+
+if TYPE_CHECKING:
+    from segment.export import Origin
 
 _AHEAD = 2  # frames that wait between two stages: memory for time to even out
 
@@ -126,9 +132,22 @@ def chained(
             if watch is not None and link.command == "clean":
                 ahead = watch.before_clean(ahead)
                 begun.callback(close, ahead)
-            frames = link.run(ahead)
+            frames = (
+                link.write(ahead, _origin(job, source))
+                if isinstance(link, ExportLink)
+                else link.run(ahead)
+            )
             begun.callback(close, frames)
         yield from frames
+
+
+def _origin(job: Job, source: FrameSource) -> "Origin":
+    """What sinks may tell of where their frames come from."""
+    from segment.export import Origin
+
+    path = Path(job.input)
+    chain = (f"read {shlex.quote(job.input)}", *(link.line for link in job.links))
+    return Origin(path if path.is_file() else None, chain, source.damage)
 
 
 def _describe_damage(name: str, damage: Damage) -> str:

@@ -1,23 +1,28 @@
 """`export`: the last stages of a chain, and what they write where."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from segment.cli.chain import Link, Stage, typed, with_first
 
 if TYPE_CHECKING:
+    from segment.export import Origin
     from segment.frame import Frame
 
 FORMATS = (
     "masks", "video", "labels", "coco", "overlay", "tracks", "mot", "events", "edl", "counts",
+    "report",
 )  # fmt: skip
 
 # What one name stands for: a file for people and one for machines, say.
-BRINGS = {"events": ("events", "events-json")}
+BRINGS = {
+    "events": ("events", "events-json"),
+    "report": ("report", "events", "events-json", "counts"),  # the page links to them
+}
 Mode = Literal["new", "overwrite", "resume"]
 
 
@@ -28,6 +33,7 @@ class ExportLink(Link):
     out: Path
     formats: tuple[str, ...]
     mode: Mode
+    settings: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "run", self.write)
@@ -40,7 +46,11 @@ class ExportLink(Link):
         """The files and folders themselves."""
         from segment import export
 
-        return [self.folder(name) / export.FORMATS[kind].output for kind in self.formats]
+        folder = self.folder(name)
+        found = [folder / export.FORMATS[kind].output for kind in self.formats]
+        # What stands beside them only now and then, when it does.
+        more = [folder / other for kind in self.formats for other in export.outputs_of(kind)[1:]]
+        return found + [path for path in more if path.exists()]
 
     def check(self, name: str) -> None:
         """Raise OutputError when they cannot be written, or would write over something.
@@ -68,10 +78,10 @@ class ExportLink(Link):
     def _names(self) -> list[str]:
         from segment import export
 
-        return [export.FORMATS[kind].output for kind in self.formats]
+        return [name for kind in self.formats for name in export.outputs_of(kind)]
 
-    def write(self, frames: "Iterator[Frame]") -> "Iterator[Frame]":
-        """Write every frame to all formats and pass it on."""
+    def write(self, frames: "Iterator[Frame]", origin: "Origin | None" = None) -> "Iterator[Frame]":
+        """Write every frame to all formats and pass it on; `origin` is where they come from."""
         from segment import export, pipeline
         from segment.cli import owned
 
@@ -83,7 +93,10 @@ class ExportLink(Link):
         for kind in self.formats:
             if self.mode == "overwrite":
                 owned.clear(folder, export.FORMATS[kind].output)
-            frames = pipeline.export(frames, export.FORMATS[kind](folder, mode=self.mode))
+            sink: Any = export.FORMATS[kind]
+            known = {"origin": origin, **self.settings}
+            wanted = {name: known[name] for name in getattr(sink, "settings", ()) if name in known}
+            frames = pipeline.export(frames, sink(folder, mode=self.mode, **wanted))
         return frames
 
 
@@ -114,6 +127,7 @@ def export(out: Path, formats: tuple[str, ...], overwrite: bool, resume: bool) -
     events   events.csv, events.json   what happened (needs the stage events)
     edl      events.edl          a cut for each event, for video editors
     counts   counts.csv          a minute, a zone, a line: who came, left and crossed
+    report   report.html         one page that shows it all (with events.csv and counts.csv)
     """
     if overwrite and resume:
         raise click.UsageError("--overwrite and --resume exclude each other; choose one")

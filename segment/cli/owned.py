@@ -233,7 +233,11 @@ def _places(folder: Path) -> list[Path]:
 
 
 def _is_output(name: str) -> bool:
-    from segment.export import FORMATS
+    from segment.export import FORMATS, outputs_of
     from segment.export.images import is_numbered
 
-    return name == NAME or is_numbered(name) or name in {k.output for k in FORMATS.values()}
+    return (
+        name == NAME
+        or is_numbered(name)
+        or name in {output for kind in FORMATS for output in outputs_of(kind)}
+    )

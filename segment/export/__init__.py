@@ -11,7 +11,9 @@ from segment.export.events import CountsTable, CutList, EventsJson, EventsTable
 from segment.export.files import Mode, Needs, refuse_link
 from segment.export.images import LabelImages, MaskImages, numbered
 from segment.export.mot import MotText
+from segment.export.origin import Origin
 from segment.export.overlay import draw_overlay
+from segment.export.report import ReportPage
 from segment.export.tracks import TracksTable
 from segment.export.video import MaskVideo, OverlayVideo
 from segment.protocols import Sink
@@ -29,10 +31,13 @@ __all__ = [
     "MaskVideo",
     "Mode",
     "MotText",
+    "Origin",
     "OverlayVideo",
+    "ReportPage",
     "TracksTable",
     "check_output",
     "draw_overlay",
+    "outputs_of",
 ]
 
 
@@ -57,7 +62,14 @@ FORMATS: dict[str, Format] = {
     "events-json": EventsJson,
     "edl": CutList,
     "counts": CountsTable,
+    "report": ReportPage,
 }
+
+
+def outputs_of(kind: str) -> tuple[str, ...]:
+    """What a format writes, by name: its output, and what it may write beside it."""
+    sink = FORMATS[kind]
+    return (sink.output, *getattr(sink, "beside", ()))
 
 
 def check_output(folder: Path, formats: Iterable[str], mode: Mode) -> None:
@@ -66,8 +78,8 @@ def check_output(folder: Path, formats: Iterable[str], mode: Mode) -> None:
     OutputExists when one of them is there and `mode` is "new"; OutputError when the
     folder cannot be made or written. Nothing is changed.
     """
-    for name in formats:
-        target = folder / FORMATS[name].output
+    targets = [folder / output for name in formats for output in outputs_of(name)]
+    for target in targets:
         refuse_link(target)
         if mode == "new" and target.exists():
             count = len(numbered(target)) if target.is_dir() else None
