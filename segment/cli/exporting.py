@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from segment.frame import Frame
 
 FORMATS = (
-    "masks", "video", "labels", "coco", "overlay", "tracks", "mot", "events", "edl", "counts",
-    "report",
+    "masks", "video", "labels", "coco", "overlay", "tracks", "mot", "events", "events-json",
+    "edl", "counts", "report",
 )  # fmt: skip
 
 # What one name stands for: a file for people and one for machines, say.

@@ -14,7 +14,7 @@ from segment.export.origin import Origin
 from segment.export.report import charts
 from segment.export.report.words import Words, escape, length, many, share, stretch
 
-# With these, boxes of 40 kB, and everything else a page has, it stays below 200 kB without pictures.
+# With these, 40 kB of boxes and all else, a page stays below 200 kB without its pictures.
 MOST_ROWS = 150
 MOST_THINGS = 40
 _MOST_TIMES = 48  # columns of a chart over time
