@@ -1,6 +1,7 @@
 """Mixtures and EM in all its variants, on (n_samples, n_features)."""
 
 from segment.mixture.bayesian import BayesianGaussianMixture
+from segment.mixture.blocks import Blocks
 from segment.mixture.chains import HiddenMarkovModel
 from segment.mixture.conditional import Conditional
 from segment.mixture.counts import BernoulliMixture, BinomialMixture, PoissonMixture
@@ -18,6 +19,7 @@ __all__ = [
     "BernoulliMixture",
     "BetaPrior",
     "BinomialMixture",
+    "Blocks",
     "Bound",
     "Conditional",
     "FactorAnalysis",

@@ -1,7 +1,6 @@
 """Variants of EM: a weaker M-step, a drawn E-step, a few samples at a time."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -122,8 +121,8 @@ def stochastic_approximation(problem: Problem, start: Point) -> Iterator[tuple[P
 def online(problem: Problem, start: Point) -> Iterator[tuple[Point, bool]]:
     """Stepwise EM: after each mini-batch the sums forget a little and the M-step follows.
 
-    One pass is all samples once, in random order. Source: Cappé and Moulines, JRSS B 71,
-    2009; Liang and Klein, 2009.
+    One pass is all samples once, in random order (blocks in theirs).
+    Source: Cappé and Moulines, JRSS B 71, 2009; Liang and Klein, 2009.
     """
     family, samples = problem.family, problem.samples
     size = min(_BATCH, max(1, len(samples) // 4), len(samples))
@@ -132,14 +131,10 @@ def online(problem: Problem, start: Point) -> Iterator[tuple[Point, bool]]:
     share = 1.0 / samples.total
     sums = family.blend(sums, sums, share, 0.0)
     while True:
-        order = problem.rng.permutation(len(samples))
-        for begin in range(0, len(order) - size + 1, size):
-            rows = np.sort(order[begin : begin + size])
-            weight = samples.weight[rows] if samples.weight.size else samples.weight
-            total = float(weight.sum()) if weight.size else float(size)
+        for some in samples.batches(problem.rng, size):
+            total = some.total
             if total == 0.0:
                 continue
-            some = replace(samples, X=samples.X[rows], weight=weight, total=total)
             fresh, _ = family.sweep(some, parameters)
             step = (number + _DELAY) ** -_FORGET
             number += 1

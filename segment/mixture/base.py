@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
+from segment.mixture.blocks import Blocks, Streamed
 from segment.mixture.em import Fit
 from segment.mixture.estimator import Estimator, generator
 from segment.mixture.family import Family
@@ -66,17 +67,11 @@ class Mixture(Estimator):
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Fit to X (n_samples, n_features), float64, float32 or uint8; weights (n_samples,).
 
+        X may be memory-mapped, or `Blocks` of samples that are never in memory together.
         Raises ValueError for samples or settings that cannot be used.
         """
         self._check_settings()
-        samples = Samples.check(
-            self._prepare(X),
-            sample_weight,
-            missing=self._takes_missing,
-            least=self.n_components,
-            threads=self.threads,
-        )
-        self._check_samples(samples.X)
+        samples = self._take(X, sample_weight)
         self._note_names(X)
         family = self._family(samples)
 
@@ -158,6 +153,28 @@ class Mixture(Estimator):
         return self.bic(X, sample_weight) + 2 * total
 
     # Helpers.
+
+    def _take(self, X: Any, sample_weight: Any) -> Samples:
+        """The samples of a fit, checked."""
+        if isinstance(X, Blocks):
+            if sample_weight is not None:
+                raise ValueError("sample_weight is for one array X; Blocks take none")
+            return Streamed.of(
+                X.mapped(self._prepare),
+                missing=self._takes_missing,
+                least=self.n_components,
+                threads=self.threads,
+                check=self._check_samples,
+            )
+        samples = Samples.check(
+            self._prepare(X),
+            sample_weight,
+            missing=self._takes_missing,
+            least=self.n_components,
+            threads=self.threads,
+        )
+        self._check_samples(samples.X)
+        return samples
 
     def _collapsed(self, family: Family, fit: Fit, samples: Samples) -> NDArray[np.bool_]:
         collapsed: NDArray[np.bool_] = fit.point.parameters[0] * samples.total < 1e-3

@@ -12,7 +12,7 @@ from segment.mixture.base import Mixture, Propose
 from segment.mixture.em import Fit, Step
 from segment.mixture.family import Assign, Collapse, Family, Pass
 from segment.mixture.fused import Form, Moments, Precision
-from segment.mixture.gaussian import given
+from segment.mixture.gaussian import given, in_memory
 from segment.mixture.gaussian_family import GaussianFamily
 from segment.mixture.samples import Floats, Samples
 from segment.mixture.start import Start
@@ -268,6 +268,7 @@ class BayesianGaussianMixture(Mixture):
         if self.responsibilities_init is None:
             X, shares = propose()
         else:
+            in_memory(samples, "responsibilities_init")
             size = (len(samples), self.n_components)
             given_shares: Any = given(self.responsibilities_init, "responsibilities_init", size)
             X, shares = samples.X.astype(np.float64), given_shares

@@ -61,8 +61,6 @@ def sweep(samples: Samples, form: Form, precision: Precision = "auto") -> tuple[
     Besides what is given, this needs less than 8 MB, however many samples there are.
     The result is the same for any number of threads.
     """
-    from segment.mixture import kernels
-
     kind = choose_type(samples, precision)
     components, features = form.means.shape
     full = form.factors.ndim == 3
@@ -72,10 +70,33 @@ def sweep(samples: Samples, form: Form, precision: Precision = "auto") -> tuple[
     form = form._replace(constants=form.constants - shared)
     means, factors, constants = _typed(form, samples.centre, kind)
 
+    sums, total = np.zeros((components, length)), shared * samples.total
+    for X, weight in samples.parts():
+        some, logs = _sweep_part(X, weight, samples, (means, factors, constants), kind, length)
+        sums, total = sums + some, total + logs
+    # The rounded means are what distances were taken from.
+    used = samples.centre + means.astype(np.float64)
+    return _moments(sums, used, full), total
+
+
+def _sweep_part(
+    X: NDArray[Any],
+    weight: Floats,
+    samples: Samples,
+    typed: Any,
+    kind: type[np.floating[Any]],
+    length: int,
+) -> tuple[Floats, float]:
+    """Sums (K, length) over what is in memory together, and its log-likelihood."""
+    from segment.mixture import kernels
+
+    means, factors, constants = typed
+    components, features = means.shape
+    full = factors.ndim == 3
     block = _block(components, features, kind)
     most = max(1, min(128, 4_000_000 // (8 * components * length)))
-    chunk = max(8 * block, -(-len(samples) // (most * block)) * block)
-    count = -(-len(samples) // chunk)
+    chunk = max(8 * block, -(-len(X) // (most * block)) * block)
+    count = -(-len(X) // chunk)
     sums = np.zeros((count, components, length))
     totals = np.zeros(count)
 
@@ -84,8 +105,8 @@ def sweep(samples: Samples, form: Form, precision: Precision = "auto") -> tuple[
 
     def work(begin: int, end: int, scratch: NDArray[Any]) -> None:
         kernels.sweep(
-            samples.X,
-            samples.weight,
+            X,
+            weight,
             middle,
             means,
             factors,
@@ -103,12 +124,9 @@ def sweep(samples: Samples, form: Form, precision: Precision = "auto") -> tuple[
         return aligned(kernels.scratch_shape(components, features, block), kind)
 
     each = 15 + 2 * features + (features**2 / 2 if full else 0)
-    cost = 0.02 * len(samples) * components * each
+    cost = 0.02 * len(X) * components * each
     over_chunks(work, count, samples.threads if cost > _WORTH else 1, scratch)
-    # The rounded means are what distances were taken from.
-    used = samples.centre + means.astype(np.float64)
-    total = float(totals.sum()) + shared * samples.total
-    return _moments(sums.sum(axis=0), used, full), total
+    return sums.sum(axis=0), float(totals.sum())
 
 
 def judge(X: NDArray[Any], centre: Floats, form: Form, start: int, stop: int) -> Floats:

@@ -135,6 +135,7 @@ class GaussianMixture(Mixture):
         covariances = self._given_covariances(components, features)
         if weights is None or means is None or covariances is None:
             if self.responsibilities_init is not None:
+                in_memory(samples, "responsibilities_init")
                 size = (len(samples), components)
                 shares: Any = given(self.responsibilities_init, "responsibilities_init", size)
                 X = samples.X.astype(np.float64)
@@ -221,6 +222,12 @@ class GaussianMixture(Mixture):
             )
         if not self.reg_covar >= 0:
             raise ValueError(f"reg_covar is {self.reg_covar}, wanted at least 0")
+
+
+def in_memory(samples: Samples, what: str) -> None:
+    """ValueError where samples come in blocks."""
+    if len(samples.X) != len(samples):
+        raise ValueError(f"{what} is for one array X; give means_init with Blocks")
 
 
 def given(value: Any, name: str, shape: tuple[int, ...]) -> Floats | None:

@@ -10,7 +10,16 @@ from numpy.typing import NDArray
 
 from segment.threads import count_threads, over_rows
 
-__all__ = ["Floats", "Samples", "check_matrix", "check_weights", "over_chunks"]
+__all__ = [
+    "Floats",
+    "Samples",
+    "add_sums",
+    "check_matrix",
+    "check_weights",
+    "finish_moments",
+    "middle_of",
+    "over_chunks",
+]
 
 Floats = NDArray[Any]
 """An array of float64, or of float32 where that is said."""
@@ -70,7 +79,9 @@ class Samples:
             )
         weight = check_weights(sample_weight, len(X))
         total = float(weight.sum()) if weight.size else float(len(X))
-        centre, scale, complete = _moments(X, weight, missing, empty)
+        near = middle_of(X)
+        sums, complete = add_sums(X, weight, near, missing)
+        centre, scale = finish_moments(sums, near, empty)
         return cls(X, weight, total, centre, scale, complete, count_threads(threads))
 
     def __len__(self) -> int:
@@ -81,6 +92,22 @@ class Samples:
         for start in range(0, len(self.X), size):
             some = slice(start, start + size)
             yield self.X[some].astype(np.float64), self.weight[some] if self.weight.size else None
+
+    def parts(self) -> Iterator[tuple[NDArray[Any], Floats]]:
+        """Yield X (n, D) and weights (n,), or empty ones, of what is in memory together."""
+        yield self.X, self.weight
+
+    def batches(self, rng: np.random.Generator, size: int) -> Iterator["Samples"]:
+        """Yield `size` samples at a time, all once, in random order; what is left over is left."""
+        order = rng.permutation(len(self))
+        for begin in range(0, len(order) - size + 1, size):
+            rows = np.sort(order[begin : begin + size])
+            yield self.of_rows(self.X[rows], self.weight[rows] if self.weight.size else self.weight)
+
+    def of_rows(self, X: NDArray[Any], weight: Floats) -> "Samples":
+        """A few of these samples, with the moments of all."""
+        total = float(weight.sum()) if weight.size else float(len(X))
+        return Samples(X, weight, total, self.centre, self.scale, self.complete, self.threads)
 
     def some(self, rng: np.random.Generator, most: int) -> tuple[Floats, Floats]:
         """At most `most` samples drawn without return, (n, D) float64, and their weights (n,)."""
@@ -140,17 +167,25 @@ def check_weights(weight: Any, n_samples: int) -> Floats:
     return np.ascontiguousarray(weight)
 
 
-def _moments(
-    X: NDArray[Any], weight: Floats, missing: bool, empty: bool
-) -> tuple[Floats, Floats, bool]:
-    """Mean and standard deviation of each feature, about a first sample: no large sums."""
+def middle_of(X: NDArray[Any]) -> Floats:
+    """A point (D,) near the first samples: sums are taken about it."""
     some = X[: min(len(X), 64)].astype(np.float64)
-    near = np.where(np.abs(some) < 1e300, some, 0.0).mean(axis=0)
+    middle: Floats = np.where(np.abs(some) < 1e300, some, 0.0).mean(axis=0)
+    return middle
+
+
+def add_sums(X: NDArray[Any], weight: Floats, near: Floats, missing: bool) -> tuple[Floats, bool]:
+    """Sums (3, D) of weights, differences and squares of what is known; whether that is all."""
     many = X.size >= _MANY and not weight.size
     sums, complete = _sums(X, near) if many else np.full((3, 1), np.nan), True
     # What is not finite has made the sums so, and so may squares near the largest number.
     if not np.isfinite(sums).all():
         sums, complete = _sums_of_known(X, weight, near, missing)
+    return sums, complete
+
+
+def finish_moments(sums: Floats, near: Floats, empty: bool = False) -> tuple[Floats, Floats]:
+    """Mean and standard deviation (D,) of each feature; `empty` lets features be unknown."""
     total, first, second = sums
     if empty:
         total = np.maximum(total, 1.0)
@@ -163,7 +198,7 @@ def _moments(
     variance = np.maximum(second / total - mean**2, 0.0)
     # What is left of rounding is no variance.
     flat = variance <= 1e-14 * (mean**2 + np.finfo(np.float64).eps * near**2)
-    return near + mean, np.where(flat, 1.0, np.sqrt(variance)), complete
+    return near + mean, np.where(flat, 1.0, np.sqrt(variance))
 
 
 def _sums(X: NDArray[Any], near: Floats) -> Floats:
