@@ -124,9 +124,10 @@ class Streamed(Samples):
 
     def some(self, rng: np.random.Generator, most: int) -> tuple[Floats, Floats]:
         """At most `most` samples drawn without return, (n, D) float64, and weights of 1."""
-        which = np.arange(self.length)
         if self.length > most:
             which = np.sort(rng.choice(self.length, most, replace=False))
+        else:
+            which = np.arange(self.length)
         found, begin = [], 0
         for X, _ in self.parts():
             own = which[np.searchsorted(which, begin) : np.searchsorted(which, begin + len(X))]

@@ -59,10 +59,10 @@ def test_single_precision_is_chosen_by_all_samples(threads):
 
 
 def test_a_file_is_never_in_memory(tmp_path, monkeypatch):
-    path, size = tmp_path / "samples.npy", 800_000
+    path, size = tmp_path / "samples.npy", 1_200_000
     stored = np.lib.format.open_memmap(path, "w+", np.float64, (size, 5))
     for start in range(0, size, 50_000):
-        stored[start : start + 50_000] = RNG.normal(start // 400_000, 1, (50_000, 5))
+        stored[start : start + 50_000] = RNG.normal(start // 600_000, 1, (50_000, 5))
     stored.flush()
     mapped = np.load(path, mmap_mode="r")
     GaussianMixture(2, random_state=0, max_iter=1).fit(mapped[:1000])
@@ -85,7 +85,7 @@ def test_a_file_is_never_in_memory(tmp_path, monkeypatch):
         model.fit(samples)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        # The file has 32 MB, the posteriors of its steps and 2 states would have 12.8.
+        # The file has 48 MB, the posteriors of its steps and 2 states would have 19.2.
         assert peak < 8e6
 
 
