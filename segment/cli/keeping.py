@@ -98,7 +98,6 @@ def _is_folder(given: str) -> bool:
 
 def _where(first: "Frame", region: str | None, ignore: str | None) -> "Mask | None":
     from segment.video import select
-    from segment.video.decode import read_pixels
 
     where = first.region
     if region is not None:
@@ -106,8 +105,14 @@ def _where(first: "Frame", region: str | None, ignore: str | None) -> "Mask | No
         _check_size(first, looked, f"region {region}")
         where = looked if where is None else where & looked
     if ignore is not None:
-        ignored: Mask = read_pixels(Path(ignore)).any(axis=2)  # type: ignore[assignment]
+        ignored = select.read_mask(Path(ignore), "ignored region")
         _check_size(first, ignored, f"ignored region {ignore}")
+        if not ignored.any():
+            log.warning(
+                "the ignored region %s is black all over (as is what is transparent): nothing is "
+                "ignored",
+                ignore,
+            )
         where = ~ignored if where is None else where & ~ignored
     if where is not None and not where.any():
         raise UnreadableInput(

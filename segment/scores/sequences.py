@@ -159,8 +159,11 @@ def _read_pictures(folder: Path, places: Places) -> Generator[tuple[int, Grey], 
         if picture.dtype != np.uint8:
             raise UnreadableInput(f"{path} is {picture.dtype}, wanted 8 bits a pixel")
         if picture.ndim == 3:
-            # Alpha is dropped; of three equal channels each is the grey value.
+            # Of three equal channels each is the grey value; what is transparent is black.
+            alpha = picture[:, :, 3] if picture.shape[2] == 4 else None
             picture = cv2.cvtColor(picture[:, :, :3], cv2.COLOR_BGR2GRAY)
+            if alpha is not None:
+                picture[alpha < 128] = 0
         yield number, np.asarray(picture, np.uint8)
 
 

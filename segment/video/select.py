@@ -1,5 +1,6 @@
 """Which frames, how large, and where to look: generators between a source and the stages."""
 
+import logging
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -13,8 +14,10 @@ from numpy.typing import NDArray
 from segment.arrays import Mask, check_mask
 from segment.errors import UnreadableInput
 from segment.frame import Frame, SequenceInfo
-from segment.video.decode import read_pixels, rescale
+from segment.video.decode import is_lossy, read_painted, rescale
 from segment.video.source import Position, reaches
+
+log = logging.getLogger("segment.video")
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
@@ -134,17 +137,45 @@ def _within(frames: Iterable[Frame], region: Mask) -> Iterator[Frame]:
 def read_region(path: str | Path, name: str = "region") -> Mask:
     """Return a mask picture as (H, W) bool, True (look here) where it is not black.
 
-    Raises `UnreadableInput` when it cannot be read, or is black all over; `name` is what
-    the message calls it.
+    See `read_mask`. Raises `UnreadableInput` also when it is black all over.
+    """
+    mask = read_mask(path, name)
+    if not mask.any():
+        raise UnreadableInput(
+            f"{name} {path}: is black all over (as is what is transparent), so there is nowhere "
+            "to look"
+        )
+    return mask
+
+
+def read_mask(path: str | Path, name: str = "mask") -> Mask:
+    """Return a mask picture as (H, W) bool, True where it is painted.
+
+    Painted is what is neither black nor more than half transparent. Formats that change levels
+    (JPEG and the like) ring around edges, so there black ends at half of white, which the log is
+    told. Raises `UnreadableInput` when it cannot be read; `name` is what the message calls it.
     """
     try:
-        image = read_pixels(Path(path))
+        values, alpha, *_ = read_painted(Path(path))
     except UnreadableInput as error:
         raise UnreadableInput(f"{name} {error}") from None
-    mask: Mask = np.asarray(image.any(axis=2))
-    if not mask.any():
-        raise UnreadableInput(f"{name} {path}: is black all over, so there is nowhere to look")
-    return mask
+    if values.dtype.kind == "f":
+        values = np.nan_to_num(values)
+    if values.dtype == np.uint8 and is_lossy(Path(path)):
+        painted = values.max(axis=2) >= 128
+        if (painted != values.any(axis=2)).any():
+            log.warning(
+                "%s %s: its format changes levels, so what is darker than half of white counts "
+                "as black; PNG keeps masks exact",
+                name,
+                path,
+            )
+    else:
+        painted = values.any(axis=2)
+    if alpha is not None:
+        whole = 1 if alpha.dtype.kind == "f" else np.iinfo(alpha.dtype).max
+        painted = painted & (alpha > whole / 2)
+    return np.asarray(painted, np.bool_)
 
 
 def _length_between(info: SequenceInfo, start: Position, stop: Position) -> int | None:

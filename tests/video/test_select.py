@@ -1,16 +1,19 @@
 """Ranges, steps, sizes and regions."""
 
+import logging
 from dataclasses import replace
 from fractions import Fraction
 
 import cv2
 import numpy as np
 import pytest
+import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from segment.errors import UnreadableInput
-from segment.video.select import between, every, read_region, resize, within
+from segment.video.select import between, every, read_mask, read_region, resize, within
 from tests.conftest import as_frames
 from tests.video.makers import scenes
 
@@ -206,3 +209,51 @@ def test_broken_regions(tmp_path):
     assert "no picture" in line(tmp_path / "text.png")
     cv2.imwrite(str(tmp_path / "black.png"), np.zeros((4, 5), np.uint8))
     assert "black all over" in line(tmp_path / "black.png")
+
+
+MASK = np.zeros((20, 30), np.uint8)
+MASK[:, 17:] = 255
+
+
+def painted(kind, path):
+    """A mask whose right part is painted in white, as editors keep it."""
+    white = np.full_like(MASK, 255)
+    if kind == "la":
+        Image.fromarray(np.dstack([white, MASK]), "LA").save(path)
+    elif kind == "palette":
+        picture = Image.fromarray((MASK > 0).astype(np.uint8), "P")
+        picture.putpalette([255, 255, 255, 255, 255, 255])
+        picture.save(path, transparency=0)
+    elif kind == "deep":
+        cv2.imwrite(str(path), np.dstack([white] * 3 + [MASK]).astype(np.uint16) * 257)
+    elif kind == "tiff":
+        data = np.dstack([white, white, white, MASK])
+        tifffile.imwrite(path, data, photometric="rgb", extrasamples=[2])
+    elif kind == "soft":  # a soft brush: half of it counts
+        alpha = np.tile(np.linspace(0, 255, 30).round().astype(np.uint8), (20, 1))
+        Image.fromarray(np.dstack([white, white, white, alpha])).save(path)
+    elif kind == "webp":
+        Image.fromarray(np.dstack([white, white, white, MASK])).save(path, lossless=True)
+    else:
+        Image.fromarray(np.dstack([white, white, white, MASK])).save(path)
+    return path
+
+
+@pytest.mark.filterwarnings("ignore:'mode' parameter is deprecated:DeprecationWarning")
+@pytest.mark.parametrize("kind", ["rgba", "la", "palette", "deep", "tiff", "webp", "soft"])
+def test_what_is_transparent_in_a_mask_is_black(tmp_path, kind):
+    suffix = {"tiff": "tif", "webp": "webp"}.get(kind, "png")
+    mask = read_mask(painted(kind, tmp_path / f"mask.{suffix}"))
+    expected = np.tile(np.arange(30) >= 15, (20, 1)) if kind == "soft" else MASK > 0
+    np.testing.assert_array_equal(mask, expected)
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "webp", "avif"])
+def test_a_mask_whose_format_rings_is_cut_at_half_and_that_is_told(tmp_path, suffix, caplog):
+    disc = np.zeros((64, 80, 3), np.uint8)
+    cv2.circle(disc, (40, 30), 19, (255, 255, 255), -1)
+    Image.fromarray(disc).save(tmp_path / f"m.{suffix}", quality=5)
+    with caplog.at_level(logging.WARNING, "segment.video"):
+        mask = read_mask(tmp_path / f"m.{suffix}")
+    assert (mask != (disc[..., 0] > 0)).mean() < 0.1
+    assert "half of white" in caplog.text
