@@ -40,8 +40,8 @@ LEANS_ON = {
         {"numpy", "numba", "cv2", "skimage", "scipy"},
     ),
     "video": (
-        {"arrays", "errors", "frame", "protocols"},
-        {"numpy", "av", "cv2", "tifffile", "PIL", "simplejpeg"},
+        {"arrays", "errors", "frame", "kernels", "protocols"},
+        {"numpy", "numba", "av", "cv2", "tifffile", "PIL", "simplejpeg"},
     ),
     "samples": ({"errors"}, set()),
     "export": (

@@ -4,6 +4,8 @@ import zlib
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+
 _HEAD = 1 << 16
 _PLAYLISTS = frozenset([".m3u8", ".m3u", ".sdp", ".mpd", ".ffconcat"])  # text, and yet videos
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
@@ -78,25 +80,67 @@ def _has_index(path: Path) -> bool:
 
 
 class Protected:
-    """Compares FFV1's checksums, which its decoder does, but tells nobody.
+    """Finds what a packet's own bytes give away, and its decoder tells nobody.
 
     FFV1 version 3 ends every slice with its length (3 bytes), a status byte and a CRC-32.
-    Older streams have none; the first packet tells. Other codecs hold always.
+    Older streams have none: the lengths in the first packet tell. GIF's codes must make as many
+    pixels as its picture has. Other codecs hold always.
 
     Source: RFC 9043, sections 4.9 and 4.8.
     """
 
     def __init__(self, codec: str) -> None:
-        self._checks: bool | None = None if codec == "ffv1" else False
+        self._codec = codec
+        self._checks: bool | None = None if codec == "ffv1" else codec == "gif"
 
     def holds(self, packet: _Packet) -> bool:
         if self._checks is False:
             return True
-        sound = _slices_hold(bytes(packet))
+        if self._codec == "gif":
+            return _codes_hold(bytes(packet))
+        data = bytes(packet)
         if self._checks is None:
-            self._checks = sound
-            return True
-        return sound
+            self._checks = _has_sums(data)
+        return not self._checks or _slices_hold(data)
+
+
+def _codes_hold(data: bytes) -> bool:
+    """Say whether a GIF's codes make all of its picture. Source: GIF89a, sections 20 to 22."""
+    at = 0
+    if data[:3] == b"GIF":  # the first packet may have the file's head before it
+        at = 13 + (3 << (data[10] & 7) + 1 if data[10] & 128 else 0)
+    while data[at : at + 1] == b"!":
+        at += 2
+        while at < len(data) and data[at]:
+            at += 1 + data[at]
+        at += 1
+    if data[at : at + 1] != b"," or at + 11 > len(data):
+        return False
+    width, height = (int.from_bytes(data[at + k : at + k + 2], "little") for k in (5, 7))
+    flags = data[at + 9]
+    at += 10 + (3 << (flags & 7) + 1 if flags & 128 else 0)
+    if at >= len(data) or not 1 <= data[at] <= 8:
+        return False
+    bits, codes = data[at], bytearray()
+    at += 1
+    while at < len(data) and data[at]:
+        if at + 1 + data[at] > len(data):
+            return False
+        codes += data[at + 1 : at + 1 + data[at]]
+        at += 1 + data[at]
+    from segment.video.kernels import count_gif_lzw
+
+    pixels, ending = count_gif_lzw(np.frombuffer(codes, np.uint8), bits, np.zeros(4096, np.int64))
+    # Some writers leave the end code out; none draws more or fewer pixels.
+    return bool(ending >= 0 and pixels == width * height)
+
+
+def _has_sums(data: bytes) -> bool:
+    """Say whether slices with a length, a status and a sum behind each make up all of `data`."""
+    end = len(data)
+    while end >= 8:
+        end -= int.from_bytes(data[end - 8 : end - 5], "big") + 8
+    return end == 0
 
 
 def _slices_hold(data: bytes) -> bool:

@@ -117,6 +117,10 @@ class VideoFile(Source):
                 urlsplit(str(self._path)).scheme.lower() in LIVE or self.container.duration is None
             )
         )
+        if self.stream.codec_context is None:
+            raise UnreadableInput(
+                f"{self.told}: its video track is of a kind that no decoder here knows, or damaged"
+            )
         # Threads over frames decode fastest and flag all that one thread does (measured on
         # damaged H.264, HEVC, MPEG-4 and FFV1); threads over slices flag nothing in H.264.
         # In a live stream each thread is a frame of delay, so there are but two.

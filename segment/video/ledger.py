@@ -23,6 +23,9 @@ _ONE_TO_ONE = frozenset(["h264", "hevc", "av1", *_INTRA.split()])
 _DECLARING = frozenset(["matroska", "webm", "avi", "mov", "mp4", "flv", "asf"])
 
 
+_JOINT = 4  # packets between a mark of MPEG-TS's counters and the clock that begins anew
+
+
 class Ledger:
     """Keeps count of packets, frames and failures while a film is read.
 
@@ -59,6 +62,11 @@ class Ledger:
         self._waiting: Counter[int] = Counter()  # time stamps of packets without their frame
         self._late: list[int] = []
         self._damaged: set[int] = set()
+        self._sent: int | None = None  # time stamp of the latest packet
+        self._suspects: list[tuple[int, int]] = []  # stamp and number of marked packets
+        self._too_late: list[int] = []
+        self._headless: set[int] = set()  # time stamps of packets before the first key frame
+        self._pace = _Pace() if self._formats & {"matroska"} else None
 
     # -- while reading ------------------------------------------------------------------------
 
@@ -79,16 +87,42 @@ class Ledger:
         self._packets += 1
         if packet.pts is None:
             return
-        if self._origin is None and packet.is_keyframe:
-            self._origin = packet.pts
+        if self._origin is None:
+            if packet.is_keyframe:
+                self._origin = packet.pts
+            else:
+                self._headless.add(packet.pts)
         if self._one_to_one and not packet.is_discard:
             self._waiting[packet.pts] += 1
             if len(self._waiting) > 512:  # no decoder holds that many back: it is lost
                 stamp = min(self._waiting)
                 del self._waiting[stamp]
                 self._late.append(stamp)
+        self._follow_counters(packet.pts, packet.is_corrupt)
         if not self._protected.holds(packet):
             self._damaged.add(packet.pts)
+
+    def _follow_counters(self, stamp: int, wrong: bool) -> None:
+        """Take what MPEG-TS's continuity counters say of a packet.
+
+        They break where something is missing, and where recordings were joined: there the clock
+        begins anew, some packets behind or before the one that is marked, and nothing is missing.
+        """
+        before, self._sent = self._sent, stamp
+        second = 1 / self._stream.time_base if self._stream.time_base else 0
+        if before is not None and stamp < before - second:
+            self._suspects.clear()
+            return
+        if wrong:
+            self._suspects.append((stamp, self._packets))
+        while self._suspects and self._packets - self._suspects[0][1] >= _JOINT:
+            self._mark(self._suspects.pop(0)[0])
+
+    def _mark(self, stamp: int) -> None:
+        if self.last is not None and stamp <= self.last:
+            self._too_late.append(stamp)  # its frame has been delivered
+        else:
+            self._damaged.add(stamp)
 
     def receive(self, frame: av.VideoFrame) -> None:
         """Take the next decoded frame."""
@@ -98,6 +132,9 @@ class Ledger:
             return
         self.first = stamp if self.first is None else self.first
         self.last = stamp
+        self._headless.discard(stamp)
+        if self._pace is not None:
+            self._pace.show(stamp)
         if self._holes is not None:
             self._holes.show(stamp)
         self._waiting[stamp] -= 1
@@ -162,11 +199,23 @@ class Ledger:
         for stamp in missing:
             damage.note(f"{self._name}: the frame at {self.told_time(stamp)} did not decode")
         damage.lost += max(len(missing), self.errors)
-        for before, skipped in self._skipped(missing):
+        for stamp, _ in self._suspects if ended else ():
+            self._mark(stamp)
+        for stamp in self._too_late:
+            damage.flagged += 1
+            damage.note(f"{self._name}: the frame at {self.told_time(stamp)} is damaged")
+        for before, skipped, why in self._skipped(missing):
             damage.lost += skipped
             damage.note(
                 f"{self._name}: about {skipped} frames after {self.told_time(before)} "
-                "are missing, the file is unreadable there"
+                f"are missing, {why}"
+            )
+        headless = self._headless & set(missing) ^ self._headless
+        if headless and "mpegts" in self._formats:
+            damage.lost += len(headless)
+            damage.note(
+                f"{self._name}: begins in mid-picture, {len(headless)} frames before its first key "
+                "frame cannot be decoded"
             )
         absent = self._absent(clock) if ended else 0
         if absent > 0:
@@ -189,15 +238,23 @@ class Ledger:
         stamps = (*self._late, *self._waiting.elements())
         return sorted(stamp for stamp in stamps if stamp >= first and (ended or stamp < last))
 
-    def _skipped(self, missing: list[int]) -> list[tuple[int, int]]:
-        """Return (time stamp before, frames) of each piece the container skipped."""
+    def _skipped(self, missing: list[int]) -> list[tuple[int, int, str]]:
+        """Return (time stamp before, frames, why) of each piece that was skipped."""
         found = []
         if self._holes is not None:
             for before, after in self._holes.leaps:
                 frames = round((after - before) / self._holes.duration) - 1
                 frames -= sum(before < stamp < after for stamp in missing)
                 if frames > 0:
-                    found.append((before, frames))
+                    found.append((before, frames, "the file is unreadable there"))
+        known = {before for before, _, _ in found}
+        if self._pace is None:
+            return found
+        for before, after in self._pace.leaps():
+            frames = round((after - before) / self._pace.usual) - 1
+            frames -= sum(before < stamp < after for stamp in missing)
+            if before not in known and frames > 0:
+                found.append((before, frames, "by the times of those around them"))
         return found
 
     def _absent(self, clock: Clock) -> int:
@@ -264,6 +321,53 @@ class _Holes:
             return
         if any(low < stamp and before < high for low, high in self._near):
             self.leaps.append((before, stamp))
+
+
+class _Pace:
+    """Looks for frames that are missing by the times of those around them, in an even film.
+
+    Where nearly all frames follow each other at one distance, and a few at a multiple of it, some
+    are missing: a recorder's loss. A rate that varies has many distances, and a film in which
+    repeated frames are left out has many leaps; neither counts.
+    """
+
+    _MOST = 50  # even steps for every leap, at least
+    _KINDS = 200  # distances; a film of so many is not even
+
+    def __init__(self) -> None:
+        self._before: int | None = None
+        self._steps: Counter[int] = Counter()
+        self._wide: list[tuple[int, int]] = []
+        self.usual = 0
+        """Ticks from one frame to the next, most times."""
+
+    def show(self, stamp: int) -> None:
+        """Take the next frame's time stamp, in the order of showing."""
+        before, self._before = self._before, stamp
+        if before is None:
+            return
+        step = stamp - before
+        if len(self._steps) < self._KINDS:
+            self._steps[step] += 1
+        if self._steps[step] > self._steps[self.usual]:
+            self.usual = step
+        if step > 1.75 * self.usual and len(self._wide) < 1000:
+            self._wide.append((before, stamp))
+
+    def leaps(self) -> list[tuple[int, int]]:
+        """Return the time stamps on both sides of every stretch in which frames are missing."""
+        if len(self._steps) >= self._KINDS:
+            return []
+        usual, total = self.usual, sum(self._steps.values())
+        # A clock of milliseconds rounds: 33 and 34.
+        even = sum(count for step, count in self._steps.items() if abs(step - usual) <= 1)
+        wide = [(a, b) for a, b in self._wide if b - a > 1.75 * usual]
+        odd = [(b - a) / usual for a, b in wide]
+        if usual < 8 or even + len(wide) < total or len(wide) * self._MOST > even:
+            return []
+        if any(abs(times - round(times)) > 0.1 for times in odd):
+            return []
+        return wide
 
 
 def _tag_seconds(tag: str | None) -> float | None:

@@ -209,3 +209,92 @@ def test_stopping_early_tells_the_damage_up_to_there(tmp_path):
                 break
     assert source.damage.lost == whole.lost > 0
     assert source.damage.reasons == whole.reasons
+
+
+def test_a_transport_stream_that_begins_in_mid_picture_tells_how_many_frames_cannot_be_decoded(
+    tmp_path,
+):
+    settings = {"g": "30", "bf": "0", "sc_threshold": "0"}
+    path = write(tmp_path / "a.ts", scenes(74), options=settings)
+    assert not read(path)[0]
+    data = path.read_bytes()
+    with av.open(str(path)) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.size]
+    # Behind the tables and the first 16 pictures: 14 are left before the next key frame.
+    path.write_bytes(data[: 3 * 188] + data[packets[16].pos // 188 * 188 :])
+
+    damage, frames = read(path)
+
+    assert len(frames) == 44
+    assert damage.lost == 14
+    assert any("begins in mid-picture, 14 frames" in reason for reason in damage.reasons)
+
+
+def test_packets_that_are_missing_from_a_transport_stream_are_noticed_by_their_counters(tmp_path):
+    path = write(tmp_path / "a.ts", scenes(80), codec="mpeg2video")
+    data = path.read_bytes()
+    whole = read(path)
+    assert not whole[0]
+    with av.open(str(path)) as container:
+        at = [packet.pos for packet in container.demux(video=0) if packet.size][40]
+    path.write_bytes(data[:at] + data[at + 188 :])
+
+    damage, frames = read(path)
+
+    assert damage.flagged or damage.lost
+    assert len(frames) < len(whole[1])
+
+
+@pytest.mark.parametrize("harm", ["overwritten", "cut"])
+def test_a_gif_whose_codes_make_no_picture_is_flagged(tmp_path, harm):
+    path = write(tmp_path / "a.gif", scenes(20), codec="gif", pixels="rgb8")
+    assert not read(path)[0]
+    data = bytearray(path.read_bytes())
+    if harm == "cut":
+        del data[len(data) * 2 // 3 :]
+    else:
+        data[len(data) // 2 : len(data) // 2 + 60] = np.random.default_rng(0).bytes(60)
+    path.write_bytes(data)
+
+    damage, _ = read(path)
+
+    assert damage.flagged or damage.lost
+    assert all(str(path) in reason for reason in damage.reasons)
+
+
+def test_frames_that_are_missing_from_an_even_matroska_are_counted_by_their_times(tmp_path):
+    stamps = 40 * np.arange(200)
+    kept = [n for n in range(200) if n not in (90, 91, 92, 150)]
+    path = write(tmp_path / "a.mkv", scenes(196), codec="ffv1", pixels="bgr0", stamps=stamps[kept])
+
+    damage, frames = read(path)
+
+    assert len(frames) == 196
+    assert damage.lost == 4
+    assert "about 3 frames after 3.560 s are missing, by the times" in damage.reasons[0]
+
+
+@pytest.mark.parametrize(
+    "stamps",
+    [
+        np.cumsum(np.arange(200) % 5 * 30 + 20),  # the rate varies
+        40 * np.flatnonzero(np.arange(400) % 9 != 0)[:200],  # repeated frames are left out
+        np.round(np.arange(200) * 1000 / 30),  # a clock of milliseconds
+        np.round(np.arange(200) * 1001 / 24),
+    ],
+)
+def test_a_matroska_of_another_rhythm_misses_nothing(tmp_path, stamps):
+    path = write(tmp_path / "a.mkv", scenes(200), codec="ffv1", pixels="bgr0", stamps=stamps)
+    assert not read(path)[0]
+
+
+def test_a_first_packet_that_is_damaged_does_not_switch_off_the_sums(tmp_path):
+    path = write(tmp_path / "a.mkv", scenes(20), codec="ffv1", pixels="bgr0")
+    with av.open(str(path)) as container:
+        first = next(container.demux(video=0))
+        at = first.pos + first.size // 2
+    data = bytearray(path.read_bytes())
+    data[at] ^= 4
+    path.write_bytes(data)
+
+    assert read(path)[0].flagged == 1
