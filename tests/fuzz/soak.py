@@ -1,0 +1,184 @@
+"""Hours with a camera that stalls, dies and comes back: memory stays flat, the state stays right.
+
+    python -m tests.fuzz.soak --seconds 3600 --deaths 20 --out FILE
+
+A server of its own streams a drawn scene over HTTP on this machine, stops in the middle of frames,
+closes its connections and is away for a while. One run of `segment` follows it; where that ends
+with a lost stream, it is begun again with the state it left, as a service would. What was seen is
+written to FILE as JSON.
+"""
+
+import argparse
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import av
+import numpy as np
+import psutil
+
+SIZE = (120, 160)
+RATE = 10  # frames a second
+
+
+def background():
+    """The scene without anything in it, (H, W, 3) uint8."""
+    rows, columns = np.mgrid[: SIZE[0], : SIZE[1]]
+    return np.stack([60 + rows, 40 + columns, 80 + (rows + columns) // 2], axis=2).astype(np.uint8)
+
+
+def picture(count):
+    """Frame `count` since the server began: a thing crosses, and the sensor is noisy."""
+    rng = np.random.default_rng(count)
+    image = background() + rng.normal(0, 2, (*SIZE, 3))
+    x = 4 * count % (SIZE[1] + 60) - 20
+    image[50:74, max(0, x) : max(0, x + 16)] = (230, 40, 40)
+    return image.clip(0, 255).astype(np.uint8)
+
+
+class Camera:
+    """Streams MPEG-TS to whoever connects, but not all the time."""
+
+    def __init__(self, seconds, deaths):
+        self.began = time.monotonic()
+        self.seconds = seconds
+        every = seconds / (deaths + 1)
+        self.away = [(k * every, k * every + 2 + k % 7) for k in range(1, deaths + 1)]
+        self.stalls = [((k + 0.5) * every, (k + 0.5) * every + 1 + k % 4) for k in range(deaths)]
+        self.deaths = 0
+        self.connections = 0
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def now(self):
+        return time.monotonic() - self.began
+
+    def is_away(self):
+        return any(begin <= self.now() < end for begin, end in self.away)
+
+    def _serve(self):
+        while True:
+            connection, _ = self.listener.accept()
+            if self.is_away():
+                connection.close()
+                continue
+            self.connections += 1
+            threading.Thread(target=self._stream, args=(connection,), daemon=True).start()
+
+    def _stream(self, connection):
+        try:
+            connection.recv(65536)
+            connection.sendall(b"HTTP/1.0 200 OK\r\nContent-Type: video/mp2t\r\n\r\n")
+            with connection, connection.makefile("wb") as raw, av.open(raw, "w", "mpegts") as out:
+                stream = out.add_stream("mpeg2video", rate=25, options={"g": "12"})
+                stream.height, stream.width, stream.pix_fmt = *SIZE, "yuv420p"
+                stream.bit_rate = 2_000_000
+                while self.now() < self.seconds + 60:
+                    if self.is_away():
+                        self.deaths += 1
+                        return
+                    if any(begin <= self.now() < end for begin, end in self.stalls):
+                        time.sleep(0.2)
+                        continue
+                    frame = av.VideoFrame.from_ndarray(picture(int(self.now() * RATE)))
+                    out.mux(stream.encode(frame))
+                    raw.flush()
+                    time.sleep(1 / RATE)
+        except OSError:
+            return
+
+
+def soak(seconds, deaths, tell=lambda found: None):
+    camera = Camera(seconds, deaths)
+    runs, memory = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        state = Path(folder) / "state.safetensors"
+        while camera.now() < seconds:
+            out = Path(folder) / f"out{len(runs)}"
+            line = ["read", f"http://127.0.0.1:{camera.port}/cam.ts", "subtract", "--state", state]
+            line += ["clean", "group-components", "export", out, "--as", "tracks"]
+            words = Path(folder) / "words"
+            with words.open("wb") as said:
+                run = subprocess.Popen(
+                    [sys.executable, "-m", "segment", *map(str, line)], stdout=said, stderr=said
+                )
+            while run.poll() is None and camera.now() < seconds:
+                time.sleep(1)
+                memory.append((round(camera.now()), _megabytes(run.pid)))
+                if len(memory) % 60 == 0 and state.exists():
+                    tell(_report(camera, runs, memory, state))
+            asked = run.poll() is None
+            if asked:
+                run.send_signal(signal.SIGINT)
+                began = time.monotonic()
+                try:
+                    run.wait(60)
+                except subprocess.TimeoutExpired:
+                    run.kill()
+                    run.wait()
+                memory.append((round(camera.now()), 0))
+            runs.append(
+                {
+                    "exit": run.returncode,
+                    "asked to end": asked,
+                    "seconds to end": round(time.monotonic() - began, 2) if asked else None,
+                    "state": state.exists(),
+                    "rows": sum(len(p.read_text().splitlines()) - 1 for p in out.rglob("*.csv")),
+                    "parts": len(list(out.rglob("*.part"))),
+                    "words": words.read_text(errors="replace").splitlines()[-8:],
+                }
+            )
+            if not asked:
+                time.sleep(1)
+        return _report(camera, runs, memory, state)
+
+
+def _report(camera, runs, memory, state):
+    from segment.background import PosteriorSubtractor
+
+    learned = PosteriorSubtractor.load(state).background().astype(int)
+    wrong = np.abs(learned - background()).max(axis=2)
+    alive = [(at, size) for at, size in memory if size and at > 60]
+    third = max(1, len(alive) // 3)
+    return {
+        "seconds": round(camera.now()),
+        "deaths": camera.deaths,
+        "stalls": len(camera.stalls),
+        "connections": camera.connections,
+        "runs": runs,
+        "memory, MB, first third": max((size for _, size in alive[:third]), default=None),
+        "memory, MB, last third": max((size for _, size in alive[-third:]), default=None),
+        "background, grey levels off, median and 99 %": [
+            float(np.median(wrong)),
+            float(np.quantile(wrong, 0.99)),
+        ],
+    }
+
+
+def _megabytes(pid):
+    try:
+        return round(psutil.Process(pid).memory_info().rss / 1e6)
+    except psutil.Error:
+        return 0
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=3600)
+    parser.add_argument("--deaths", type=int, default=20)
+    parser.add_argument("--out", type=Path, default=Path("soak.json"))
+    given = parser.parse_args()
+    os.nice(10)
+
+    def write(found):
+        given.out.write_text(json.dumps(found, indent=1) + "\n")
+
+    write(soak(given.seconds, given.deaths, write))
