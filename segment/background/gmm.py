@@ -20,7 +20,7 @@ from segment.background.inputs import (
     find_invalid,
     grey_levels,
 )
-from segment.background.state import Saved
+from segment.background.saved import Saved
 from segment.turns import one_at_a_time
 
 __all__ = ["GaussianMixtureSubtractor"]

@@ -13,7 +13,7 @@ from segment.errors import BadState, ChainError, OutputError, UnreadableInput
 
 if TYPE_CHECKING:
     from segment.arrays import Image, Mask
-    from segment.background.state import Saved
+    from segment.background.saved import Saved
     from segment.frame import Frame
 
 log = logging.getLogger("segment.cli")

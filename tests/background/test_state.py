@@ -13,7 +13,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from segment import background
-from segment.background import GaussianMixtureSubtractor, PosteriorSubtractor, state
+from segment.background import GaussianMixtureSubtractor, PosteriorSubtractor, saved, statefile
 from segment.errors import BadState, OutputError
 from tests.conftest import moving_square
 
@@ -54,7 +54,7 @@ def arrays_of(subtractor):
     values = {}
     for name, value in vars(subtractor).items():
         if name not in type(subtractor)._SCRATCH:
-            state._flatten(name, value, values)
+            saved._flatten(name, value, values)
     return {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
 
 
@@ -327,7 +327,7 @@ def rewritten(path, *, sign=True, metadata=(), arrays=()):
             else:
                 kept[name] = changed
         if sign:
-            told["checksum"] = state._checksum(told, kept)
+            told["checksum"] = statefile._checksum(told, kept)
         save_file(kept, path, told)
 
 
@@ -539,4 +539,4 @@ def test_another_size_is_refused_by_the_first_frame(cls, tmp_path):
 
 def test_all_that_learns_by_our_own_loops_can_be_kept():
     ours = [getattr(background, name) for name in background.__all__]
-    assert {cls for cls in ours if issubclass(cls, state.Saved)} == set(CLASSES)
+    assert {cls for cls in ours if issubclass(cls, saved.Saved)} == set(CLASSES)

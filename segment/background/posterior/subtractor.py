@@ -34,7 +34,7 @@ from segment.background.posterior.parameters import Parameters, values_of
 from segment.background.posterior.sharing import Workspace
 from segment.background.posterior.state import State, begin
 from segment.background.posterior.statistics import collect
-from segment.background.state import Saved
+from segment.background.saved import Saved
 from segment.turns import one_at_a_time
 
 __all__ = ["PosteriorSubtractor"]
