@@ -7,6 +7,7 @@ import os
 import re
 import secrets
 import stat
+import tomllib
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,7 +20,9 @@ __all__ = [
     "is_link",
     "make_folder",
     "orphans",
+    "parse_json",
     "partial",
+    "read_toml",
     "settle",
     "sweep",
     "sync_folder",
@@ -31,6 +34,10 @@ __all__ = [
 ]
 
 SUFFIX = ".part"
+
+LONGEST_TABLE = 1 << 14
+"""Bytes of a table that is read: the longest of ours has 2,000. Reading a key of many dots takes
+time by their square: 1 s for this many, minutes for a megabyte."""
 
 LONGEST_NAME = 255
 """Bytes of a file's name, on every file system in use but a few that encrypt names."""
@@ -112,6 +119,26 @@ def write_text(target: Path, text: str) -> None:
 def write_json(target: Path, document: Any) -> None:
     """Write a small document as JSON, as `write_whole` does."""
     write_text(target, json.dumps(document, indent=1) + "\n")
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a table that people wrote. Raises OSError, and ValueError that says what is odd."""
+    with path.open("rb") as file:
+        content = file.read(LONGEST_TABLE + 1)
+    if len(content) > LONGEST_TABLE:
+        raise ValueError(f"it has more than {LONGEST_TABLE} bytes")
+    try:
+        return tomllib.loads(content.decode("utf-8"))
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Like json.loads, with ValueError also where brackets are nested too deep."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
 
 
 def settle(temporary: Path, target: Path) -> None:

@@ -30,7 +30,9 @@ _AHEAD = 200_000_000
 @click.command(cls=Tool)
 @click.argument("video", required=False, metavar="[VIDEO]", type=click.Path())
 @click.option("--size", type=Size(), help="Scale frames to WIDTHxHEIGHT, for example 1920x1080.")
-@click.option("--threads", type=click.IntRange(1), help="Threads of each.  [default: one per core]")
+@click.option(
+    "--threads", type=click.IntRange(1, 1024), help="Threads of each.  [default: one per core]"
+)
 @click.option(
     "--frames",
     type=click.IntRange(2),

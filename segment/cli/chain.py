@@ -4,7 +4,6 @@ import contextlib
 import difflib
 import math
 import shlex
-import tomllib
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -103,8 +102,6 @@ def close(frames: "Iterator[Frame]") -> None:
         if closing is not None:
             closing()
 
-
-_LONGEST_PRESET = 1 << 20  # bytes; a chain of all stages with all their options has 2,000
 
 LARGEST = 2**31 - 1
 """Of whole numbers on the line: compiled loops, OpenCV and FFmpeg count with 32 bits."""
@@ -251,23 +248,14 @@ class Chain(click.Group):
 
 def read_preset(path: Path) -> list[list[str]]:
     """Read a preset: TOML with `chain`, one string per stage. Raises click.UsageError."""
+    from segment.files import read_toml
+
     try:
-        with path.open("rb") as file:
-            content = file.read(_LONGEST_PRESET + 1)
-        if len(content) > _LONGEST_PRESET:
-            raise click.UsageError(
-                f"the preset {path} is no preset: it has more than {_LONGEST_PRESET} bytes"
-            )
-        table = tomllib.loads(content.decode("utf-8"))
-    except (OSError, ValueError) as error:
-        # ValueError: no TOML, no UTF-8, a number of thousands of digits, a NUL in the name
-        if isinstance(error, OSError):
-            what = f"cannot be read: {error.strerror}"
-        else:
-            what = f"is not TOML: {error}"
-        raise click.UsageError(f"the preset {path} {what}") from None
-    except RecursionError:
-        raise click.UsageError(f"the preset {path} is no preset: it is nested too deep") from None
+        table = read_toml(path)
+    except OSError as error:
+        raise click.UsageError(f"the preset {path} cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise click.UsageError(f"the preset {path} is not TOML: {error}") from None
     chain = table.get("chain")
     if isinstance(chain, str):
         chain = [chain]

@@ -3,7 +3,6 @@
 Nothing else is ever overwritten or removed, whatever the options, and nothing through a link.
 """
 
-import json
 import os
 import stat
 from collections.abc import Iterable, Sequence
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from segment.errors import OutputError
-from segment.files import checksum, is_link, orphans, sweep, told
+from segment.files import checksum, is_link, orphans, parse_json, sweep, told
 
 NAME = "run.json"
 LOCK = ".run.lock"
@@ -36,7 +35,7 @@ def read(folder: Path) -> dict[str, Any]:
     with told(path):
         content = path.read_bytes()
     try:
-        document = json.loads(content)
+        document = parse_json(content)
     except (ValueError, RecursionError):
         document = None
         if not content.strip(b"\0") or content.startswith(_BEGINS):

@@ -39,8 +39,12 @@ def _components(default: int) -> Decorator:
 
 
 _threads: Decorator = click.option(
-    "--threads", type=click.IntRange(1), help="Threads.  [default: one per core]"
+    "--threads", type=click.IntRange(1, 1024), help="Threads.  [default: one per core]"
 )
+
+
+_WIDEST = 999
+"""Pixels across a disc on the line: a wider one takes minutes a frame, or all the memory."""
 
 
 _smallest: Decorator = click.option(
@@ -204,14 +208,14 @@ def subtract_opencv(frames: "Iterator[Frame]", shadows: bool, **options: Any) ->
 )
 @click.option(
     "--opening",
-    type=click.IntRange(0),
+    type=click.IntRange(0, _WIDEST),
     default=0,
     show_default=True,
     help="Diameter, in pixels, of the disc that must fit into what stays.",
 )
 @click.option(
     "--closing",
-    type=click.IntRange(0),
+    type=click.IntRange(0, _WIDEST),
     default=7,
     show_default=True,
     help="Diameter, in pixels, of the disc that must fit into a gap that stays.",

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 @click.option("--every", type=click.FloatRange(0), default=60.0, show_default=True,
               help="Seconds between two checkpoints.")  # fmt: skip
 @click.option("--compile", "compiled", is_flag=True, help="Compile first; needs a C++ compiler.")
-@click.option("--threads", type=click.IntRange(1), help="Processors that torch may use.")
+@click.option("--threads", type=click.IntRange(1, 1024), help="Processors that torch may use.")
 @click.option("--count", type=click.IntRange(0, 1000000), default=1000, show_default=True,
               help="Unseen scenes that the finished model is scored on; 0 for none.")  # fmt: skip
 @click.option("--against", metavar="MODEL",

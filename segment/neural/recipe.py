@@ -1,12 +1,12 @@
 """A recipe: everything that training a model depends on, read from TOML; light, without torch."""
 
 import dataclasses
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from segment.errors import SegmentError
+from segment.files import read_toml
 from segment.neural.config import NeuralEMConfig
 from segment.neural.seeded.config import SeededConfig
 
@@ -118,13 +118,12 @@ def read_recipe(source: str | Path | dict[str, Any]) -> Recipe:
         return _recipe(source, "the recipe")
     path = Path(source)
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise RecipeError(f"the recipe {path} cannot be read: {reason}") from None
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        table = read_toml(Path(path))
+    except OSError as error:
+        raise RecipeError(f"the recipe {path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise RecipeError(f"the recipe {path} cannot be read: it is no text") from None
+    except ValueError as error:
         raise RecipeError(f"the recipe {path} is not TOML: {error}") from None
     return _recipe(table, str(path))
 

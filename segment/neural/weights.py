@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from segment.errors import SegmentError
-from segment.files import whole
+from segment.files import parse_json, whole
 from segment.neural.config import NeuralEMConfig
 from segment.neural.model import NeuralEM
 from segment.neural.recipe import RecipeError, read_config
@@ -114,7 +114,7 @@ def checksum(metadata: Mapping[str, str], tensors: Mapping[str, torch.Tensor]) -
 
 def _config(text: str, path: Path) -> NeuralEMConfig | SeededConfig:
     try:
-        table: Any = json.loads(text)
+        table: Any = parse_json(text)
         return read_config(table, "the configuration")
     except (ValueError, RecipeError) as error:
         raise ModelError(f"the weights {path} have no configuration: {error}") from None

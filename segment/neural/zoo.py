@@ -1,9 +1,9 @@
 """The trained models that come with the package, in models/, beside this file in a wheel."""
 
-import json
 from pathlib import Path
 from typing import Any
 
+from segment.files import parse_json
 from segment.neural.recipe import Recipe, read_recipe
 from segment.neural.weights import WEIGHTS, ModelError, load_weights
 
@@ -75,7 +75,7 @@ def read_score(folder: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        document: dict[str, Any] = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ModelError(f"{path} cannot be read: {error}") from None
     return document

@@ -44,7 +44,7 @@ def places_of(masks: Path) -> Places:
         listed = isinstance(content.get("pictures"), list)
         names = pictures_of(content, numbers) if listed else None
         first = int(content["first"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return Places()
     pictures = {Path(name).stem: number for name, number in zip(names or (), numbers, strict=False)}
     return Places(numbers, first, pictures)

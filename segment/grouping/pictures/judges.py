@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.errors import SegmentError
-from segment.files import write_text
+from segment.files import parse_json, write_text
 
 Floats = NDArray[np.float64]
 
@@ -103,7 +103,7 @@ def load(name: str | Path = "learned") -> Judges:
     if path is None:
         raise JudgesError(f"there are no learned numbers {str(name)!r} in models/picture-groups")
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = parse_json(path.read_text(encoding="utf-8"))
         if document["format"] != "segment-picture-groups" or document["version"] != 1:
             raise ValueError("another format or version")
         return Judges(

@@ -1,0 +1,269 @@
+"""Runs are killed at random moments and resumed: the end must be that of a run nobody disturbed.
+
+    python -m tests.fuzz.kills --count 200 --load 2
+
+Each trial kills one line with every export one to three times, by INT, TERM, HUP or KILL, at a
+moment drawn at random; in every other trial a second run wants the same folder meanwhile. After
+each kill all files must be whole, and after the last resume equal to those of an undisturbed run.
+"""
+
+import argparse
+import contextlib
+import importlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+from segment.cli import main
+from segment.export import png
+from segment.files import checksum
+from tests.conftest import moving_square, write_video
+
+SIGNALS = ("INT", "TERM", "HUP", "KILL")
+TIDY = {"INT": 130, "TERM": 143, "HUP": 129}  # these leave nothing behind, and say so
+FILES = ["masks", "labels", "video", "coco", "overlay", "tracks", "mot"]
+CHAIN = ["subtract", "clean", "group-components", "export", "out"]
+LINE = ["read", "clip.mkv", "second.mkv", *CHAIN]
+LINE += [word for name in FILES for word in ("--as", name)]
+READ_BEFORE = ["video", "pipeline", "export", "background", "grouping", "cli.execute", "masks"]
+SEQUENCES = ("clip", "second")
+
+
+class Run:
+    """One run of the command, in a process of its own: a new one, or a fork of this.
+
+    A fork has read its libraries already: most of a short run is reading them.
+    """
+
+    def __init__(self, line: list[str], folder: Path, forks: bool) -> None:
+        self.code: int | None = None
+        self._said = tempfile.TemporaryFile("w+")  # noqa: SIM115  # closed with its run
+        sys.stdout.flush()
+        if not forks:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "segment", *line],
+                cwd=folder,
+                stderr=self._said,
+                stdout=self._said,
+                preexec_fn=_listen,
+            )
+            process.returncode = 0  # it is waited for here
+            self.pid = process.pid
+            return
+        self.pid = os.fork()
+        if self.pid:
+            return
+        try:
+            _listen()
+            signal.signal(signal.SIGINT, signal.default_int_handler)  # as Python begins
+            os.chdir(folder)
+            for number in (1, 2):
+                os.dup2(self._said.fileno(), number)
+            main.main(line, prog_name="segment")
+        except SystemExit as end:
+            sys.stderr.flush()
+            os._exit(end.code if isinstance(end.code, int) else 1)
+        finally:
+            os._exit(99)
+
+    def poll(self) -> int | None:
+        """The exit code, or the negative of the signal that ended it; None while it runs."""
+        if self.code is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self.code = os.waitstatus_to_exitcode(status)
+        return self.code
+
+    def send(self, name: str) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, getattr(signal, f"SIG{name}"))
+
+    def end(self) -> str:
+        """Wait for its end, and return what it said."""
+        if self.code is None:
+            self.code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        self._said.seek(0)
+        said = self._said.read()
+        self._said.close()
+        return said
+
+
+class Study:
+    """Kills and resumes in a folder; `counts` say what happened, `wrong` what should not have."""
+
+    def __init__(self, folder: Path, seed: int, length: int = 60, forks: bool = False) -> None:
+        self.forks = forks
+        self.folder = folder
+        self.random = random.Random(seed)
+        self.counts: Counter[str] = Counter()
+        self.wrong: list[str] = []
+        for number, name in enumerate(SEQUENCES):
+            images, _ = moving_square(length, (92, 124), seed=number)
+            write_video(folder / f"{name}.mkv", images)
+        process = self.start()
+        while process.poll() is None and not (folder / "out").is_dir():
+            time.sleep(0.002)
+        began = time.monotonic()
+        process.end()
+        self.seconds = time.monotonic() - began
+        self.whole = contents(folder / "out")
+        assert self.whole, "the undisturbed run made nothing"
+        (folder / "out").rename(folder / "whole")
+
+    def start(self, *more: str) -> "Run":
+        return Run([*LINE, *more], self.folder, self.forks)
+
+    def trial(self, number: int, sent: str) -> None:
+        """Kill, look, and resume until the run is through."""
+        out = self.folder / "out"
+        _remove(out)
+        two = number % 2 == 1
+        for _ in range(self.random.choice((1, 1, 2, 3))):
+            self._disturb(sent, two)
+        process = self.start("--resume")
+        said = process.end()
+        if process.code != 0:
+            self._note(number, sent, f"the resumed run ends with {process.code}: {said}")
+        found = contents(out)
+        self.counts[f"{sent} resumed"] += 1
+        if found != self.whole:
+            names = {
+                n for n in found.keys() | self.whole.keys() if found.get(n) != self.whole.get(n)
+            }
+            self._note(number, sent, f"differs in {sorted(names)[:5]}")
+        else:
+            self.counts[f"{sent} equal"] += 1
+
+    def _disturb(self, sent: str, two: bool) -> None:
+        out = self.folder / "out"
+        first = self.start("--resume")
+        if self.random.random() < 0.8:  # most of a short run is its start: wait for its work
+            while not out.is_dir() and first.poll() is None:
+                time.sleep(0.002)
+            time.sleep(self.random.uniform(0, self.seconds * 0.8))
+        else:
+            time.sleep(self.random.uniform(0, self.seconds))
+        second = self.start("--resume") if two else None
+        if second is not None:
+            time.sleep(self.random.uniform(0, self.seconds * 0.8))
+        alive = first.poll() is None
+        first.send(sent)
+        code, said = self._ended(first)
+        self.counts[f"{sent} killed" if alive and code else f"{sent} too late"] += 1
+        if second is not None:
+            code_of_second, said_of_second = self._ended(second)
+            refused = code_of_second == 1 and f"process {first.pid} on" in said_of_second
+            self.counts["second runs refused" if refused else "second runs in turn"] += 1
+            if not refused and code_of_second != 0:
+                self._note(-1, sent, f"the second run: {code_of_second} {said_of_second}")
+        fault = half_written(out, self.whole)
+        if fault:
+            self._note(-1, sent, f"half written: {fault}")
+        hidden = [path.name for path in out.rglob(".*")]
+        if hidden and sent in TIDY and code == TIDY[sent]:
+            self._note(-1, sent, f"left {hidden}")
+        if sent in TIDY and code not in (0, TIDY[sent], -getattr(signal, f"SIG{sent}")):
+            self._note(-1, sent, f"ends with {code}: {said}")
+        self.counts[f"{sent} left hidden"] += bool(hidden)
+
+    def _ended(self, process: "Run") -> tuple[int, str]:
+        said = process.end()
+        if "Traceback" in said or "should not have happened" in said:
+            self._note(-1, "", said)
+        assert process.code is not None
+        return process.code, said
+
+    def _note(self, number: int, sent: str, what: str) -> None:
+        self.wrong.append(f"trial {number}, {sent}: {what}")
+        print(self.wrong[-1], flush=True)
+
+
+def _listen() -> None:
+    for name in SIGNALS[:3]:
+        signal.signal(getattr(signal, f"SIG{name}"), signal.SIG_DFL)
+
+
+def contents(folder: Path) -> dict[str, list[int]]:
+    """Size and checksum of every file below `folder`, hidden ones, too."""
+    return {
+        str(path.relative_to(folder)): checksum(path)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def half_written(out: Path, whole: dict[str, list[int]]) -> str | None:
+    """The first file under its final name that is not whole, or None."""
+    for path in sorted(out.rglob("*")):
+        if path.is_dir() or path.name.startswith("."):
+            continue
+        name = str(path.relative_to(out))
+        if path.name == "run.json":
+            with contextlib.suppress(ValueError):
+                json.loads(path.read_text(encoding="utf-8"))
+                continue
+            return name
+        if path.suffix == ".png" and png.fault(path):
+            return name
+        if checksum(path) != whole.get(name):
+            return name
+    return None
+
+
+def _remove(folder: Path) -> None:
+    for path in sorted(folder.rglob("*"), reverse=True):
+        path.rmdir() if path.is_dir() else path.unlink()
+    with contextlib.suppress(FileNotFoundError):
+        folder.rmdir()
+
+
+@contextlib.contextmanager
+def load(processes: int):
+    """Keep that many processors busy."""
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(processes)]
+    try:
+        yield
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
+
+
+def study(folder: Path, count: int, seed: int, busy: int = 0, forks: bool = False) -> Study:
+    """Carry out `count` trials."""
+    found = Study(folder, seed, forks=forks)
+    with load(busy):
+        for number in range(count):
+            found.trial(number, SIGNALS[number // 2 % len(SIGNALS)])
+            if number % 10 == 9:
+                print(number + 1, dict(found.counts), len(found.wrong), "wrong", flush=True)
+    return found
+
+
+def go() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--count", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--load", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--processes", action="store_true", help="New ones instead of forks.")
+    options = parser.parse_args()
+    if not options.processes:
+        for name in READ_BEFORE:
+            importlib.import_module(f"segment.{name}")
+    with tempfile.TemporaryDirectory() as name:
+        found = study(Path(name), options.count, options.seed, options.load, not options.processes)
+    for what, count in sorted(found.counts.items()):
+        print(f"{count:6} {what}")
+    print(f"{len(found.wrong):6} wrong")
+    return 1 if found.wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(go())

@@ -1,0 +1,21 @@
+"""A few runs of the kill study in the suite, and all of it on demand."""
+
+import pytest
+
+from tests.fuzz.kills import SIGNALS, Study, study
+
+
+@pytest.mark.parametrize("number", [0])
+def test_killed_runs_come_to_the_same_end(tmp_path, number):
+    found = Study(tmp_path, seed=number, length=20)
+    found.trial(0, "KILL")
+    found.trial(1, "TERM")
+    assert not found.wrong
+    assert found.counts["KILL equal"] == found.counts["TERM equal"] == 1
+
+
+@pytest.mark.long
+def test_two_hundred_kills_under_load(tmp_path):
+    found = study(tmp_path, 200, seed=1, busy=2)
+    assert not found.wrong
+    assert sum(found.counts[f"{sent} equal"] for sent in SIGNALS) == 200
