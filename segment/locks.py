@@ -76,25 +76,31 @@ class Lock:
         if is_link(self.path):
             raise OutputError(f"{self.path} is a link; remove it, or choose another folder")
         with told(self.path):
-            descriptor = self._open()
+            self._descriptor = self._open()
         try:
             with told(self.path):
-                os.ftruncate(descriptor, 0)
-                os.lseek(descriptor, 0, os.SEEK_SET)
-                os.write(descriptor, json.dumps(_myself()).encode())
-                os.fsync(descriptor)
+                os.ftruncate(self._descriptor, 0)
+                os.lseek(self._descriptor, 0, os.SEEK_SET)
+                os.write(self._descriptor, json.dumps(_myself()).encode())
+                os.fsync(self._descriptor)
         except BaseException:
-            os.close(descriptor)
+            self.release()
             raise
-        self._descriptor = descriptor
         self._released.clear()
         _held.add(self)
         threading.Thread(target=self._beat, name="segment-lock", daemon=True).start()
 
     def release(self) -> None:
         """Give the lock back; nothing happens when it is not held."""
-        descriptor, self._descriptor = self._descriptor, None
+        try:
+            self._let_go()
+        except BaseException:  # a signal's, in the middle of it
+            self._let_go()
+            raise
+
+    def _let_go(self) -> None:
         self._released.set()
+        descriptor = self._descriptor
         if descriptor is None:
             return
         # Removed before it is unlocked: who opened it in between finds another file, or none,
@@ -102,6 +108,7 @@ class Lock:
         with contextlib.suppress(OSError):
             if _same_file(descriptor, self.path):
                 self.path.unlink()
+        self._descriptor = None
         os.close(descriptor)
 
     def check(self) -> None:
@@ -130,6 +137,9 @@ class Lock:
                 if _same_file(descriptor, self.path):
                     return descriptor
             except BaseException:
+                if made:
+                    with contextlib.suppress(OSError):
+                        self.path.unlink()
                 os.close(descriptor)
                 raise
             os.close(descriptor)  # its holder has just removed it

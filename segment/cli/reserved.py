@@ -59,7 +59,9 @@ class Reserved:
     def _take(self, job: Job) -> None:
         for folder in job.folders():
             if folder not in self._locks:
-                self._locks[folder] = _lock(folder)
+                # What undoes a step is there before the step: a signal may come in between.
+                undone = self._locks[folder] = contextlib.ExitStack()
+                _lock(folder, undone)
 
     def _give_back(self) -> None:
         while self._locks:
@@ -71,23 +73,23 @@ def lock_of(folder: Path) -> Lock:
     return Lock(folder / LOCK, folder)
 
 
-def _lock(folder: Path) -> contextlib.ExitStack:
-    with contextlib.ExitStack() as stack:
-        for made in _make(folder):
-            stack.callback(_remove_if_empty, made)
-        stack.enter_context(lock_of(folder))
-        return stack.pop_all()
+def _lock(folder: Path, undone: contextlib.ExitStack) -> None:
+    for missing in _missing(folder):
+        undone.callback(_remove_if_empty, missing)
+    with told(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    lock = lock_of(folder)
+    undone.callback(lock.release)
+    lock.acquire()
 
 
-def _make(folder: Path) -> list[Path]:
-    """Make a folder and all above it; those that were not there, from the top."""
+def _missing(folder: Path) -> list[Path]:
+    """Those of a folder and all above it that are not there, from the top."""
     missing = []
     place = folder
     while not place.exists() and place != place.parent:
         missing.append(place)
         place = place.parent
-    with told(folder):
-        folder.mkdir(parents=True, exist_ok=True)
     return missing[::-1]
 
 
