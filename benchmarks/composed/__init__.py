@@ -9,6 +9,7 @@ values: 0 still, 50 shadow, 255 moving; 170, at edges and where nobody can know,
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 
@@ -18,7 +19,16 @@ from .scene import Scene, Sources
 from .shared import SharedSources
 from .staging import Draft
 
-__all__ = ["KINDS", "FreeSources", "Scene", "SharedSources", "Sources", "compose", "draft"]
+__all__ = [
+    "KINDS",
+    "FreeSources",
+    "Scene",
+    "SharedSources",
+    "Sources",
+    "compose",
+    "draft",
+    "judged",
+]
 
 SIZES = ((240, 320), (240, 320), (240, 320), (240, 320), (120, 160), (480, 640))
 """Mostly 320 x 240."""
@@ -63,3 +73,8 @@ def compose(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield (image (H, W, C) uint8, C 3 RGB or 1 grey; truth (H, W) uint8) of a sequence."""
     return draft(kind, seed, sources, size, length).frames()
+
+
+def judged(data: Path | None, seed: int) -> Sources:
+    """The sources of a judged sequence: even seeds take the clips of fold 0, odd ones of fold 1."""
+    return FreeSources(seed % 2) if data is None else SharedSources(data, seed % 2)

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import av
 
-from . import KINDS, FreeSources, SharedSources, draft
-from .scene import Scene, Sources
+from . import KINDS, draft, judged
+from .scene import Scene
 
 EACH = 5  # sequences of a kind
 
@@ -40,11 +40,6 @@ def main() -> None:
             print(folder, scene.length, "frames", flush=True)
             text = json.dumps(manifest, indent=1, default=int)
             (options.out / "manifest.json").write_text(text + "\n")
-
-
-def judged(data: Path | None, seed: int) -> Sources:
-    """The sources of a judged sequence: even seeds take the clips of fold 0, odd ones of fold 1."""
-    return FreeSources(seed % 2) if data is None else SharedSources(data, seed % 2)
 
 
 def write(scene: Scene, folder: Path) -> None:

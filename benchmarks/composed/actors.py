@@ -10,7 +10,7 @@ from .cutouts import FAINT, SOLID, Cutout
 NOT_SCORED, MOVING = 170, 255
 SPEED = {"person": 0.03, "car": 0.16, "animal": 0.04, "thing": 0.02, "hot": 0.03}
 """Heights a frame at 25 a second: a walk, a car in town."""
-LARGEST = 1.6  # times a cut-out may be blown up
+LARGEST = 1.3  # times a cut-out may be blown up
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,8 @@ def walk(
         if stay and number == len(targets) - 1:
             x[max(t, 0) :] = place
             still[max(t, 0) :] = True
-            stands.append((max(t, 0), length))
+            if t < length:
+                stands.append((max(t, 0), length))
             break
         steps = max(1, int(np.ceil(abs(target - place) / speed)))
         if abs(target - place) < 1e-6:
@@ -230,20 +231,19 @@ def replay(
     tall: float,
     *,
     begin: int,
-    shift: tuple[float, float] | None = None,
+    middle: tuple[float, float],
+    ground: float = 0.42,
 ) -> Actor:
-    """Let a cut-out go the way it went, from a place at random, and on out of the picture."""
+    """Let a cut-out go the way it went, half of it by the time it is at `middle` (x, y)."""
     height, width = size
     scale = tall / cutout.height
     flipped = bool(rng.random() < 0.5)
     feet = cutout.feet * scale
     if flipped:
         feet = feet * (-1, 1)
-    middle = feet[len(feet) // 2]
-    wanted = shift or (rng.uniform(0.25, 0.75) * width, rng.uniform(0.5, 0.9) * height)
-    feet = feet + (np.array(wanted) - middle)
+    feet = feet + (np.array(middle) - feet[len(feet) // 2])
     # Nothing rides through the sky: the way is laid lower where it began too high.
-    feet[:, 1] += max(0.0, 0.42 * height - float(feet[:, 1].min()))
+    feet[:, 1] += max(0.0, ground * height - float(feet[:, 1].min()))
     count = len(feet)
     x, y = np.full(length, np.nan), np.full(length, np.nan)
     frame = np.zeros(length, int)

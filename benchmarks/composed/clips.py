@@ -96,6 +96,8 @@ def tracks(pairs: Iterator[tuple[np.ndarray, np.ndarray]], **about) -> list[Cuto
 def _whole(stat: np.ndarray, shape: tuple[int, int], cut: bool) -> bool:
     left, top, width, height = stat[:4]
     low = top + height >= shape[0] - 1
+    if width > 4.5 * height or stat[cv2.CC_STAT_AREA] < 0.15 * width * height:
+        return False  # a streak or a ring: a border that flickers, a reflection
     return left > 1 and left + width < shape[1] - 1 and top > 1 and (cut or not low)
 
 

@@ -119,7 +119,9 @@ def patch_of(image: np.ndarray, mask: np.ndarray, margin: int = 3):
     colour = image[top:bottom, left:right].copy()
     # A wide mask loses its outermost ring: it is mixed with what was behind.
     thin = cv2.erode(inside, np.ones((3, 3), np.uint8))
-    core = thin if thin.sum() > 0.6 * inside.sum() else inside
+    # Limbs of a pixel or three would be gone with it: they stay as they are.
+    limbs = inside & ~cv2.morphologyEx(inside, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
+    core = thin | limbs
     alpha = cv2.GaussianBlur(core * np.float32(255), (0, 0), 0.8)
     beyond = (core == 0).astype(np.uint8)
     if beyond.any():

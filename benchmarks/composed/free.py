@@ -224,7 +224,8 @@ def _plate(name: str) -> Plate:
     else:
         makers = {"street": _street, "wall": _wall, "patches": _patches}
         still = makers[what](np.random.default_rng([16, len(what), int(which)]))
-    return Plate(f"free_{name}", f"free_{name}", still, frozenset({"still"}))
+    ground = {"street": 0.55, "wall": 0.7}.get(what, 0.5)
+    return Plate(f"free_{name}", f"free_{name}", still, frozenset({"still"}), ground=ground)
 
 
 def _picture(name: str) -> np.ndarray:

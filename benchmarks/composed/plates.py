@@ -21,6 +21,7 @@ class Plate:
     residuals : (H, W, 3) int8, what single pictures differ by from the still, or none.
     sorts : of "still", "stretch", "trees", "water", "thermal".
     grey : without colours.
+    ground : where it begins, as a share of the height from above; feet stand below.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Plate:
     frames: list[np.ndarray] = field(default_factory=list)
     residuals: list[np.ndarray] = field(default_factory=list)
     grey: bool = False
+    ground: float = 0.5
 
     def cropped(self, rng: np.random.Generator, size: Size, least: float = 0.6) -> "Plate":
         """Return a piece of it, at random, of the wanted size, turned over now and then."""
@@ -57,6 +59,7 @@ class Plate:
             [piece(frame) for frame in self.frames],
             [piece(less.astype(np.float32)).astype(np.int8) for less in self.residuals],
             self.grey,
+            float(np.clip((self.ground * height - top) / high, 0, 1.3)),
         )
 
 

@@ -19,62 +19,67 @@ NOISES = 16  # residuals kept of a still
 
 # Clip: fold, what is cut out of it, how.
 _TRUTHS: dict[str, tuple[int, str, dict]] = {
-    "background2/cdnet_office": (0, "person", {"start": 580, "stop": 1500, "step": 2}),
+    "background2/cdnet_office": (0, "person", {"start": 580, "stop": 1500, "step": 2, "cut": True}),
     "background/sbi_HallAndMonitor": (0, "person", {}),
     "background/sbi_HighwayI": (0, "car", {}),
     "background/ucsd_birds": (0, "animal", {"grey": True}),
     "background/ucsd_bottle": (0, "thing", {"grey": True}),
-    "background/ucsd_hockey": (0, "person", {"grey": True, "cut": True}),
     "background/cdnet_highway": (1, "car", {"start": 470}),
-    "background/sbi_CaVignal": (1, "person", {}),
+    "background/sbi_CaVignal": (1, "person", {"cut": True}),
     "background/sbi_Board": (1, "person", {"cut": True}),
-    "background/sbi_CAVIAR2": (1, "person", {"area": 60}),
+    "background/sbi_CAVIAR2": (1, "person", {"area": 150, "most": 6}),
     "background/ucsd_boats": (1, "thing", {"grey": True}),
     "background/ucsd_cyclists": (1, "animal", {"grey": True}),
     "background/ucsd_chopper": (0, "thing", {"grey": True}),
     "background/ucsd_jump": (1, "person", {"grey": True, "cut": True}),
-    "background2/cdnet_traffic": (1, "car", {}),
 }
 # Clip: fold, sort, height it is read at, frames, and which side of the still its things are.
 _DIFFERENCES: dict[str, tuple[int, str, dict]] = {
     "video/dlc_openfield.mp4": (0, "animal", {"height": 480, "stop": 700, "step": 2, "side": -1,
-                                             "area": 900}),
+                                             "area": 900, "weak": 45}),
     "tracks/tracktor_mouse/input.mp4": (
-        1, "animal", {"height": 480, "stop": 700, "step": 2, "side": -1, "area": 300}),
+        1, "animal", {"height": 480, "stop": 700, "step": 2, "side": -1, "area": 300, "most": 2}),
     "video/thermo_thermal.mp4": (0, "hot", {"height": 240, "side": 1, "area": 30}),
     "tracks/sleap_flies/input.mp4": (
         1, "hot", {"height": 512, "stop": 500, "step": 2, "side": 1}),
     "video/vtest.avi": (
-        1, "person", {"height": 576, "side": 0, "boxes": "tracks/vtest.gt.txt", "area": 250}),
+        0, "person", {"height": 576, "side": 0, "boxes": "tracks/vtest.gt.txt", "area": 250}),
+    "tracks/tud_campus/input.mkv": (
+        1, "person", {"height": 480, "side": 0, "boxes": "tracks/tud_campus/gt.txt", "area": 2500}),
+    "video/dvrscan_traffic.mp4": (
+        0, "car", {"height": 720, "side": 0, "area": 500, "stop": 160,
+                   "tallest": 90}),
 }  # fmt: skip
 
 # Clip: fold, sorts, how its empty scene is found.
 _PLATES: dict[str, tuple[int, str, dict]] = {
-    "background2/cdnet_office": (0, "still stretch", {"stop": 560}),
-    "background2/wallflower_wavingtrees": (0, "trees", {"stop": 236}),
-    "background/sbi_HallAndMonitor": (0, "still stretch", {"truth": True}),
-    "background/sbi_HighwayI": (0, "still", {"truth": True}),
-    "background/ucsd_birds": (0, "water", {"truth": True, "grey": True}),
-    "background/ucsd_bottle": (0, "water", {"truth": True, "grey": True}),
-    "video/dvrscan_traffic.mp4": (0, "still", {"height": 480, "step": 4}),
-    "tracks/tud_campus/input.mkv": (0, "still", {"height": 480}),
-    "video/thermo_thermal.mp4": (0, "thermal still", {"height": 240, "step": 2, "grey": True}),
+    "background2/cdnet_office": (0, "still stretch", {"stop": 560, "ground": 0.85}),
+    "background2/wallflower_wavingtrees": (0, "trees", {"stop": 236, "ground": 0.97}),
+    "background/sbi_HallAndMonitor": (0, "still stretch", {"truth": True, "ground": 0.6}),
+    "background/sbi_HighwayI": (0, "still", {"truth": True, "ground": 0.25}),
+    "background/ucsd_birds": (0, "water", {"truth": True, "ground": 0.25, "grey": True}),
+    "background/ucsd_bottle": (0, "water", {"truth": True, "ground": 0.25, "grey": True}),
+    "video/dvrscan_traffic.mp4": (0, "still", {"height": 480, "ground": 0.5, "step": 4}),
+    "tracks/tud_campus/input.mkv": (1, "still", {"height": 480, "ground": 0.78}),
+    "video/thermo_thermal.mp4": (
+        0, "thermal still", {"height": 240, "ground": 0.5, "step": 2, "grey": True}),
     "video/dlc_openfield.mp4": (
-        0, "still", {"height": 480, "stop": 900, "step": 9, "grey": True}),
-    "background/cdnet_highway": (1, "still stretch trees", {"truth": True, "start": 470}),
-    "background/sbi_CAVIAR2": (1, "still stretch", {"truth": True}),
-    "background/sbi_CaVignal": (1, "still", {"truth": True}),
-    "background/sbi_Board": (1, "still", {"truth": True}),
-    "background/sbi_Foliage": (1, "still", {"truth": True}),
-    "background/ucsd_boats": (1, "water", {"truth": True, "grey": True}),
-    "background2/cdnet_traffic": (1, "still", {"truth": True}),
+        0, "still", {"height": 480, "ground": 0.25, "stop": 900, "step": 9, "grey": True}),
+    "background/cdnet_highway": (
+        1, "still stretch trees", {"truth": True, "ground": 0.35, "start": 470}),
+    "background/sbi_CAVIAR2": (1, "still stretch", {"truth": True, "ground": 0.6}),
+    "background/sbi_CaVignal": (1, "still", {"truth": True, "ground": 0.6}),
+    "background/sbi_Board": (1, "still", {"truth": True, "ground": 1.0}),
+    "background/sbi_Foliage": (1, "still", {"truth": True, "ground": 0.85}),
+    "background/ucsd_boats": (1, "water", {"truth": True, "ground": 0.25, "grey": True}),
+    "background2/cdnet_traffic": (1, "still", {"truth": True, "ground": 0.25}),
     "video/rpi_walkers.mp4": (
-        1, "trees", {"height": 540, "band": (0.45, 0.72), "start": 1}),
-    "video/vtest.avi": (1, "still", {"height": 576, "step": 6}),
-    "video/dvrscan_brightness.avi": (0, "stretch", {"height": 480}),
-    "video/intel_cars.mp4": (1, "still", {"height": 432, "step": 4}),
+        1, "trees", {"height": 540, "band": (0.45, 0.72), "start": 1, "ground": 0.62}),
+    "video/vtest.avi": (0, "still", {"height": 576, "step": 6, "ground": 0.2}),
+    "video/dvrscan_brightness.avi": (0, "stretch", {"height": 480, "ground": 0.6}),
+    "video/intel_cars.mp4": (1, "still", {"height": 432, "ground": 0.25, "step": 4}),
     "tracks/tracktor_mouse/input.mp4": (
-        1, "still thermal", {"height": 480, "stop": 900, "step": 9, "grey": True}),
+        1, "still thermal", {"height": 480, "ground": 0.25, "stop": 900, "step": 9, "grey": True}),
 }  # fmt: skip
 
 
@@ -148,15 +153,16 @@ def _with_truth(data: Path, clip: str) -> list[Cutout]:
 def _by_difference(data: Path, clip: str) -> list[Cutout]:
     _, sort, how = _DIFFERENCES[clip]
     how = dict(how)
-    side, height = how.pop("side"), how.pop("height")
+    side, height, weak = how.pop("side"), how.pop("height"), how.pop("weak", 20)
+    tallest = how.pop("tallest", 10**6)
     span = {key: how.pop(key) for key in ("start", "stop", "step") if key in how}
     path = data / clip
     boxes = _boxes(data / how.pop("boxes")) if "boxes" in how else None
-    behind = still([image for _, image in decode(path, step=9, stop=900, height=height)])
+    behind = still([image for _, image in decode(path, step=9, stop=600, height=height)])
 
     def pairs() -> Iterator[tuple[np.ndarray, np.ndarray]]:
         for i, image in decode(path, height=height, **span):
-            mask = _different(image, behind, side)
+            mask = _different(image, behind, side, weak)
             if boxes is not None:
                 near = np.zeros_like(mask)
                 for left, top, wide, high in boxes.get(i + 1, ()):
@@ -166,7 +172,8 @@ def _by_difference(data: Path, clip: str) -> list[Cutout]:
                 mask &= near
             yield image, mask
 
-    return tracks(pairs(), name=short(clip), sort=sort, most=16, **how)
+    found = tracks(pairs(), name=short(clip), sort=sort, **{"most": 16, **how})
+    return [cutout for cutout in found if cutout.height <= tallest]
 
 
 def _boxes(path: Path) -> dict[int, list[tuple[int, int, int, int]]]:
@@ -178,12 +185,12 @@ def _boxes(path: Path) -> dict[int, list[tuple[int, int, int, int]]]:
     return found
 
 
-def _different(image: np.ndarray, behind: np.ndarray, side: int) -> np.ndarray:
+def _different(image: np.ndarray, behind: np.ndarray, side: int, weak: int) -> np.ndarray:
     """Where a picture is plainly brighter (side 1), darker (-1) or other (0) than its still."""
     less = cv2.GaussianBlur(image, (3, 3), 0).astype(np.int16) - behind
     size = side * less.mean(2) if side else np.abs(less).max(2)
-    strong, weak = size > 34, size > 20
-    count, pieces = cv2.connectedComponents(weak.astype(np.uint8))
+    strong = size > max(34, weak)
+    count, pieces = cv2.connectedComponents((size > weak).astype(np.uint8))
     keep = np.zeros(count, bool)
     keep[np.unique(pieces[strong])] = True
     keep[0] = False
@@ -220,7 +227,7 @@ def _plate(data: Path, clip: str) -> Plate:
     residuals = [] if real else [_residual(images[i], hidden[i], behind) for i in few]
     return Plate(
         short(clip), short(clip), behind, frozenset(sorts.split()), frames, residuals,
-        how.get("grey", False),
+        how.get("grey", False), how.get("ground", 0.5),
     )  # fmt: skip
 
 

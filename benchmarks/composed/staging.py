@@ -53,6 +53,7 @@ class Stage:
 
     rng: np.random.Generator
     size: Size
+    ground: float = 0.5
 
     def __post_init__(self) -> None:
         height = self.size[0]
@@ -67,8 +68,13 @@ class Stage:
             tall = float(self.rng.uniform(0.5, 0.85)) * height
             return float(height + 1), min(tall, LARGEST * cutout.height)
         share = self.rng.uniform() if share is None else share
-        row = height * (0.55 + 0.42 * float(share))
-        relative = {"car": 0.85, "animal": 0.5, "thing": 0.5}.get(cutout.sort, 1.0)
+        if self.ground > 0.93:  # a wall, or the sky: who passes stands below the picture, near
+            row = height * (1.0 + 0.15 * float(share))
+            tall = height * (0.45 + 0.3 * float(share))
+            return row, min(tall, LARGEST * cutout.height)
+        top = max(self.ground, 0.3)
+        row = height * (top + 0.02 + (0.95 - top) * float(share))
+        relative = {"car": 0.85, "animal": 0.3, "thing": 0.5}.get(cutout.sort, 1.0)
         tall = max(0.07 * height, (row - self.horizon) * self.ratio * relative)
         return row, min(tall, LARGEST * cutout.height)
 
@@ -105,7 +111,18 @@ def _one(
     row, tall = stage.place(cutout)
     if cutout.sort == "car" or (cutout.facing == 0 and len(cutout) > 25 and rng.random() < 0.5):
         place = (rng.uniform(0.25, 0.75) * draft.size[1], row)
-        return [replay(rng, cutout, draft.size, draft.length, tall, begin=begin, shift=place)]
+        return [
+            replay(
+                rng,
+                cutout,
+                draft.size,
+                draft.length,
+                tall,
+                begin=begin,
+                middle=place,
+                ground=stage.ground,
+            )
+        ]
     story = str(rng.choice(["walk", "stop", "turn", "run", "meet"], p=[0.4, 0.2, 0.15, 0.1, 0.15]))
     where = float(rng.uniform(0.2, 0.8))
     stops, back, pace = [], False, fast * float(rng.uniform(0.8, 1.4))
@@ -164,7 +181,7 @@ def _backdrop(draft: Draft, plate: Plate) -> Backdrop:
 def plain(draft: Draft, *sorts: str, cast=("person", "car", "animal"), every=110.0, room=0, **how):
     """A scene as most are; kinds change what is special about them."""
     plate = draft.plate(*(sorts or ("still", "stretch")), room=room)
-    stage = Stage(draft.dice(6), draft.size)
+    stage = Stage(draft.dice(6), draft.size, plate.ground)
     everybody = _one_or_more_sorts(draft, cast)
     actors = _several(draft, stage, everybody, every, **how)
     camera = _usual_camera(draft, plate, room)
