@@ -25,7 +25,7 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -206,6 +206,7 @@ def _process(python: Path, name: str) -> Callable:
 
         def close() -> None:
             into.close()
+            out.close()
             child.wait()
 
         return apply, close
@@ -286,9 +287,9 @@ def tell(rows: list[dict[str, Any]]) -> None:
             if not np.isnan(line).all():
                 print(f"| {kind} | " + " | ".join(_short(v) for v in line) + " |")
         ours = [line for kind, line in zip(kinds, table, strict=True) if kind in composed.KINDS]
-        if len(ours) > 1:
-            print("| **mean of the composed kinds** | "
-                  + " | ".join(_short(v) for v in np.nanmean(ours, axis=0)) + " |")  # fmt: skip
+        if len(ours) > 1 and not np.isnan(ours).all():
+            means = [_short(_mean(column)) for column in zip(*ours, strict=True)]
+            print("| **mean of the composed kinds** | " + " | ".join(means) + " |")
     standing = [row for row in rows if row.get("standing")]
     if standing:
         edges = [f"{a} to {b}" for a, b in zip(SINCE, (*SINCE[1:], "the end"), strict=True)]
@@ -296,7 +297,7 @@ def tell(rows: list[dict[str, Any]]) -> None:
               + "---|" * len(edges))  # fmt: skip
         for name in names:
             parts = np.array([r["standing"] for r in standing if r["method"] == name], float)
-            print(f"| {name} | " + " | ".join(_short(v) for v in np.nanmean(parts, axis=0)) + " |")
+            print(f"| {name} | " + " | ".join(_short(_mean(v)) for v in parts.T) + " |")
     pairs = [(name, f"{name}, left out") for name in names if f"{name}, left out" in names]
     if pairs:
         print("\n| F | tuned | left out | difference |\n|---|---|---|---|")
@@ -304,6 +305,12 @@ def tell(rows: list[dict[str, Any]]) -> None:
             for kind in kinds:
                 one, two = mean(kind, name, "f"), mean(kind, other, "f")
                 print(f"| {name}, {kind} | {one:.3f} | {two:.3f} | {two - one:+.3f} |")
+
+
+def _mean(values: Iterable[float]) -> float:
+    """Of those that are numbers; NaN when none is."""
+    known = [value for value in values if not np.isnan(value)]
+    return float(np.mean(known)) if known else float("nan")
 
 
 def _short(value: float) -> str:

@@ -25,10 +25,16 @@ DRAWN = 24  # plates of every drawn sort
 
 
 class FreeSources:
-    """Drawn cut-outs and plates, and free pictures; `half` 0 or 1 takes half of them."""
+    """Drawn cut-outs and plates, and free pictures.
 
-    def __init__(self, half: int | None = None) -> None:
-        self.half = half
+    Parameters
+    ----------
+    half : 0 or 1 takes one half of everything, which shares nothing with the other; None all.
+    few : so many cut-outs of a sort at most; all take a quarter of a minute to draw, once.
+    """
+
+    def __init__(self, half: int | None = None, few: int | None = None) -> None:
+        self.half, self.few = half, few
         self.name = f"free{'' if half is None else half}"
 
     def _mine(self, count: int) -> range:
@@ -44,7 +50,7 @@ class FreeSources:
             "hot": (_hot, HOT),
         }
         maker, count = makers[sort]
-        return [maker(number) for number in self._mine(count)]
+        return [maker(number) for number in list(self._mine(count))[: self.few]]
 
     def plates(self, sort: str) -> list[str]:
         """Names of empty scenes of a sort; waves are drawn over stills."""
