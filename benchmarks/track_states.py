@@ -1,0 +1,158 @@
+"""Who stands and who moves: a hidden Markov model of steps beside thresholds on speed.
+
+`python benchmarks/track_states.py DATA` with DATA/{tracktor_mouse,sleap_flies,vtest.gt.txt}.
+
+Nobody has written down who stands in these. The truth is taken from the clean tracks: smoothed
+speed, over half a second each way, above a tenth of the body's size a second, pieces shorter than
+half a second joined to what is around them. Then boxes flicker (3 % and 8 % of the size) and a
+fifteenth of the frames is missing, in gaps; both methods see only that. The thresholds, on speed
+smoothed over a window, are the best in hindsight: of each video ("own"), or one for all three.
+The chain is fitted to each video without labels.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from scipy.ndimage import uniform_filter1d
+
+from segment.mixture import GaussianMixture, HiddenMarkovModel
+
+WINDOWS = (0.12, 0.25, 0.5, 1.0, 2.0)
+TRIED = ((0.4, 2), (0.8, 2), (0.4, 3), (0.8, 3), (0.8, 4))  # seconds of a step, states
+LEVELS = np.geomspace(0.01, 3, 60)
+
+
+def read_boxes(path, rate):
+    """Tracks of at least two seconds: places (n, 2) in body sizes, one a frame."""
+    rows = np.loadtxt(path, delimiter=",")
+    for name in np.unique(rows[:, 1]):
+        own = rows[rows[:, 1] == name]
+        own = own[own[:, 0].argsort()]
+        frames = np.arange(own[0, 0], own[-1, 0] + 1)
+        if len(own) < 12 or len(frames) < 2 * rate:
+            continue
+        size = np.median(np.sqrt(own[:, 4] * own[:, 5]))
+        middle = own[:, 2:4] + own[:, 4:6] / 2
+        yield np.stack([np.interp(frames, own[:, 0], c) for c in middle.T], axis=1) / size
+
+
+def read_mouse(folder):
+    rows = np.genfromtxt(folder / "tracked.csv", delimiter=",", skip_header=1)
+    places = rows[:, 2:4]
+    known = np.isfinite(places).all(axis=1)
+    frames = np.arange(len(places))
+    full = np.stack([np.interp(frames, frames[known], c[known]) for c in places.T], axis=1)
+    yield full / 40.0  # pixels of a mouse's body, about
+
+
+def runs(state):
+    edges = np.flatnonzero(np.diff(state)) + 1
+    return list(zip(np.r_[0, edges], np.r_[edges, len(state)], strict=True))
+
+
+def truth_of(places, rate):
+    smooth = uniform_filter1d(places, max(3, round(rate)), axis=0, mode="nearest")
+    speed = np.linalg.norm(np.gradient(smooth, axis=0), axis=1) * rate
+    state = speed > 0.1
+    for a, b in sorted(runs(state), key=lambda ab: ab[1] - ab[0]):
+        if b - a < rate / 2 and a > 0 and b < len(state):
+            state[a:b] = ~state[a]
+    return state
+
+
+def spoil(places, noise, rng):
+    seen = places + rng.normal(0, noise, places.shape)
+    hidden = np.zeros(len(seen), bool)
+    for start in rng.choice(len(seen), max(1, len(seen) // 150)):
+        hidden[start : start + 10] = True
+    seen[hidden] = np.nan
+    return seen
+
+
+def filled(seen):
+    frames, known = np.arange(len(seen)), np.isfinite(seen[:, 0])
+    return np.stack([np.interp(frames, frames[known], c[known]) for c in seen.T], axis=1)
+
+
+def speeds(tracks, rate, window):
+    """Sizes a second, smoothed over the window, of all tracks in a row."""
+    found = []
+    for seen in tracks:
+        smooth = uniform_filter1d(filled(seen), max(1, round(window * rate)), axis=0)
+        found.append(np.linalg.norm(np.gradient(smooth, axis=0), axis=1) * rate)
+    return np.concatenate(found)
+
+
+def by_chain(tracks, rate, lag=0.4, states=2):
+    """Steps over `lag` seconds: standing is a small cloud about nothing, moving a wide one."""
+    step = max(1, round(lag * rate))
+    parts, lengths = [], []
+    for seen in tracks:
+        # One step in `step` is new: the others would tell the chain the same noise again.
+        ahead = seen[::step]
+        parts.append(np.diff(ahead, axis=0, prepend=np.full((1, 2), np.nan)))
+        lengths.append(len(ahead))
+    X = np.concatenate(parts)
+    emission = GaussianMixture(
+        covariance_type="spherical",
+        means_init=np.zeros((states, 2)),
+        weights_init=np.full(states, 1 / states),
+        # From the least steps, which should be nothing but flicker, to the longest.
+        covariances_init=np.nanquantile(X**2, np.linspace(0.05, 0.9, states)) + 1e-9,
+    )
+    stay = 0.9 * np.eye(states) + 0.1 / states
+    chain = HiddenMarkovModel(states, emission, transitions_init=stay, tol=1e-5, max_iter=200).fit(
+        X, lengths
+    )
+    path = chain.predict(X, lengths) != int(chain.emission_.covariances_.argmin())
+    found = []
+    for seen, some in zip(tracks, np.split(path, np.cumsum(lengths)[:-1]), strict=True):
+        # A step says what happened before it.
+        found.append(np.repeat(np.r_[some[1:], some[-1:]], step)[: len(seen)])
+    return found
+
+
+def score(found, truth):
+    """Mean of the shares of moving and of standing frames that are called so."""
+    f, t = np.concatenate(found), np.concatenate(truth)
+    return 0.5 * (f[t].mean() + (~f)[~t].mean()) if t.any() and (~t).any() else np.mean(f == t)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path)
+    data = parser.parse_args().data
+    videos = {
+        "mouse": (list(read_mouse(data / "tracktor_mouse")), 30),
+        "flies": (list(read_boxes(data / "sleap_flies" / "gt.txt", 30)), 30),
+        "vtest": (list(read_boxes(data / "vtest.gt.txt", 10)), 10),
+    }
+    for noise in (0.03, 0.08):
+        rng = np.random.default_rng(0)
+        grid = np.zeros((len(videos), len(WINDOWS), len(LEVELS)))
+        chains = []
+        for v, (tracks, rate) in enumerate(videos.values()):
+            truth = [truth_of(places, rate) for places in tracks]
+            seen = [spoil(places, noise, rng) for places in tracks]
+            for w, window in enumerate(WINDOWS):
+                speed = speeds(seen, rate, window)
+                for n, level in enumerate(LEVELS):
+                    grid[v, w, n] = score([speed > level], truth)
+            chains.append(
+                [score(by_chain(seen, rate, lag, states), truth) for lag, states in TRIED]
+            )
+        w, n = np.unravel_index(grid.mean(axis=0).argmax(), grid.shape[1:])
+        best = f"{LEVELS[n]:.3f} sizes/s over {WINDOWS[w]} s"
+        print(f"noise {noise:.0%} of the size; one threshold: {best}")
+        for v, name in enumerate(videos):
+            truth = np.concatenate([truth_of(p, videos[name][1]) for p in videos[name][0]])
+            print(
+                f"  {name:6s} {len(truth):6d} frames, {1 - truth.mean():.2f} standing: own "
+                f"threshold {grid[v].max():.3f}, one for all {grid[v, w, n]:.3f}, chain "
+                + " ".join(f"{value:.3f}" for value in chains[v])
+            )
+
+
+if __name__ == "__main__":
+    main()
