@@ -195,9 +195,10 @@ def finish_moments(sums: Floats, near: Floats, empty: bool = False) -> tuple[Flo
             "leave that feature out"
         )
     mean = first / total
-    variance = np.maximum(second / total - mean**2, 0.0)
-    # What is left of rounding is no variance.
-    flat = variance <= 1e-14 * (mean**2 + np.finfo(np.float64).eps * near**2)
+    with np.errstate(over="ignore", invalid="ignore"):
+        variance = np.maximum(second / total - mean**2, 0.0)
+        # What is left of rounding is no variance.
+        flat = variance <= 1e-14 * (mean**2 + np.finfo(np.float64).eps * near**2)
     return near + mean, np.where(flat, 1.0, np.sqrt(variance))
 
 

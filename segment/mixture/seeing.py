@@ -106,13 +106,15 @@ def select(
     models: dict[int, Any] = {}
     for number in components:
         fitted = type(model)(**model.get_params()).set_params(**{parameter: number})
-        fitted.fit(X, sample_weight=weight if weight.size else None)
+        # Chains take no weights, and are asked for none.
+        more = {"sample_weight": weight} if weight.size else {}
+        fitted.fit(X, **more)
         models[number] = fitted
         if criterion == "heldout":
             scores[number] = _held_out(fitted, X, weight, folds)
         else:
             judge = getattr(fitted, criterion)
-            scores[number] = judge(X, sample_weight=weight if weight.size else None)
+            scores[number] = judge(X, **more)
     if not scores:
         raise ValueError("components is empty, wanted numbers to choose from")
     best = min(scores, key=lambda number: scores[number])

@@ -11,12 +11,14 @@ from hypothesis import strategies as st
 from segment.mixture import (
     BernoulliMixture,
     BinomialMixture,
+    Blocks,
     GaussianMixture,
     GaussianPrior,
     HiddenMarkovModel,
     KMeans,
     PoissonMixture,
     StudentMixture,
+    select,
 )
 from segment.mixture.chains import kernels, sequences, smoothing
 from segment.mixture.chains.smoothing import Chain
@@ -587,3 +589,11 @@ def test_a_block_of_one_state_in_one_step():
     )
     assert got == pytest.approx(np.log(0.25))
     assert alpha[0, 0] == 1
+
+
+def test_the_number_of_states_is_chosen():
+    assert select(HiddenMarkovModel(random_state=0), X, [1, 2, 3, 4], "bic").n_components == 3
+    with pytest.raises(TypeError, match="mapped perhaps"):
+        HiddenMarkovModel(2).fit(Blocks([X]))
+    with pytest.raises(ValueError, match="weights_fixed"):
+        HiddenMarkovModel(2, BinomialMixture(1, n_trials=40, weights_fixed=True)).fit(COUNTS)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.mixture.base import Mixture
+from segment.mixture.blocks import Blocks
 from segment.mixture.chains.beginning import begin, first_shares, topology
 from segment.mixture.chains.emission import Emission
 from segment.mixture.chains.family import ChainFamily, ChainParameters
@@ -226,6 +227,8 @@ class HiddenMarkovModel(Estimator):
                 "density of its own for each component"
             )
         states = type(emission)(**emission.get_params())
+        if getattr(states, "weights_fixed", False):
+            raise ValueError("weights_fixed is for a mixture; the weights of states are moves")
         states.set_params(n_components=self.n_components * emission.n_components)
         states._check_settings()
         return states
@@ -303,6 +306,10 @@ class HiddenMarkovModel(Estimator):
     def _check_sequences(
         self, X: Any, lengths: Any, states: Mixture, least: int | None = None, empty: bool = False
     ) -> Sequences:
+        if isinstance(X, Blocks):
+            raise TypeError(
+                "Blocks have no order to follow; give a chain one array, mapped perhaps"
+            )
         least = states.n_components if least is None else least
         samples = Samples.check(
             states._prepare(X),
