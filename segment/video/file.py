@@ -20,6 +20,7 @@ from segment.video.decode import rescale
 from segment.video.ledger import Ledger
 from segment.video.levels import Levels
 from segment.video.pixels import Painter
+from segment.video.places import Places
 from segment.video.soundness import FILMS
 from segment.video.source import Source, check_rate
 
@@ -317,11 +318,20 @@ class VideoFile(Source):
                 self.tracks,
                 self._track,
             )
-        index = 0
+        stream = self.stream
+        places = Places(
+            self.container.format.name,
+            (stream.base_rate, stream.guessed_rate, stream.average_rate),
+            stream.time_base,
+        )
+        ahead: float | None = None
         picture = self._first
         self._first = None  # holds on to no frame
         while picture is not None:
-            time = self._clock.time(picture, index)
+            index = places.place(picture, self._ledger.lost_before(picture))
+            # Frames that are lost before the first one that came have their time, too.
+            ahead = float(index / self._clock.rate) if ahead is None else ahead
+            time = ahead + self._clock.time(picture, index)
             if self._ledger.is_damaged(picture):
                 self.damage.flagged += 1
                 self.damage.note(f"{self.told}: frame {index} ({time:.3f} s) is damaged")
@@ -329,7 +339,6 @@ class VideoFile(Source):
                 yield Frame(self._image(picture), index, time, self.info)
             elif self._stopped:
                 return
-            index += 1
             picture = next(self._decoded, None)
         self._settle(ended=not self.live)
 

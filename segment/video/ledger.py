@@ -67,6 +67,7 @@ class Ledger:
         self._too_late: list[int] = []
         self._headless: set[int] = set()  # time stamps of packets before the first key frame
         self._pace = _Pace() if self._formats & {"matroska"} else None
+        self._placed: int | None = None  # time stamp of the frame that was given a number last
 
     # -- while reading ------------------------------------------------------------------------
 
@@ -140,6 +141,18 @@ class Ledger:
         self._waiting[stamp] -= 1
         if self._waiting[stamp] <= 0:
             del self._waiting[stamp]
+
+    def lost_before(self, frame: av.VideoFrame) -> int:
+        """Return how many packets since the frame asked for last had frames that never came."""
+        stamp = frame.pts
+        if stamp is None:
+            return 0
+        after = self._placed
+        if after is None:  # packets before the first key frame are missed by nobody
+            after = stamp - 1 if self._origin is None else self._origin - 1
+        self._placed = stamp
+        lost = sum(after < one < stamp for one in self._waiting)
+        return lost + sum(after < one < stamp for one in self._late[-512:])
 
     def fail(self, packet: "Packet", reason: str, damage: Damage) -> None:
         """Take a packet that did not decode."""
