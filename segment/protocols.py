@@ -19,6 +19,8 @@ class Damage:
     lost : frames that did not decode and are missing from the sequence.
     flagged : frames that were delivered, though the decoder calls them corrupt.
     reasons : one line each, what happened where; at most `MOST_REASONS` are kept.
+    gaps : where a stream was lost and came back: (number of the last frame before, its time and
+        how long nothing came, both in seconds).
     """
 
     MOST_REASONS: ClassVar[int] = 20
@@ -26,6 +28,7 @@ class Damage:
     lost: int = 0
     flagged: int = 0
     reasons: list[str] = field(default_factory=list)
+    gaps: list[tuple[int, float, float]] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         return bool(self.lost or self.flagged or self.reasons)

@@ -3,12 +3,9 @@
 import contextlib
 import logging
 import shlex
-import signal
-import threading
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from segment import pipeline
 from segment.absurd import Watch
@@ -19,6 +16,7 @@ from segment.cli.plan import Job, Plan
 from segment.cli.progress import Reporter
 from segment.cli.report import RunReport, SequenceReport
 from segment.cli.reserved import Reserved, lock_of
+from segment.cli.signals import Ending
 from segment.errors import InputError, NoFrames
 from segment.frame import Frame
 from segment.protocols import Damage, FrameSource
@@ -76,13 +74,13 @@ def _run_job(job: Job, reporter: Reporter) -> SequenceReport:
             for folder in job.folders():
                 owned.sweep_away(folder)
             record.begin(job)
-            stop = _stop_when_interrupted(source)
+            ending = Ending(source)
             try:
-                with stop:
+                with ending:
                     _drain(job, source, report, reporter)
             finally:
                 report.damage = source.damage
-            report.interrupted = stop.interrupted
+            report.interrupted = ending.code
         record.finish(job, report)
     except InputError as error:
         report.error = error
@@ -158,33 +156,6 @@ def _describe_damage(name: str, damage: Damage) -> str:
         counts.append(f"{damage.flagged} frames are damaged but were used")
     reasons = f" ({'; '.join(damage.reasons[:3])})" if damage.reasons else ""
     return f"{name}: {' and '.join(counts) or 'the input is damaged'}{reasons}"
-
-
-class _stop_when_interrupted(contextlib.AbstractContextManager["_stop_when_interrupted"]):
-    """Ctrl-C ends a live source after its current frame, so that its files are finished.
-
-    A camera has no end of its own: Ctrl-C is how it ends. A second one interrupts.
-    """
-
-    def __init__(self, source: FrameSource) -> None:
-        self.interrupted = False
-        self._source = source
-        self._active = source.live and threading.current_thread() is threading.main_thread()
-        self._previous: Any = None
-
-    def __enter__(self) -> "_stop_when_interrupted":
-        if self._active:
-            self._previous = signal.signal(signal.SIGINT, self._stop)
-        return self
-
-    def _stop(self, number: int, frame: FrameType | None) -> None:
-        self.interrupted = True
-        signal.signal(signal.SIGINT, self._previous)
-        self._source.stop()
-
-    def __exit__(self, *_: object) -> None:
-        if self._active:
-            signal.signal(signal.SIGINT, self._previous)
 
 
 class _Forward(logging.Handler):

@@ -1,14 +1,10 @@
 """The command `segment`: its general options, its exit codes, and what one line becomes."""
 
-import contextlib
 import os
 import shlex
-import signal
 import sys
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,7 +12,8 @@ import click
 from segment import __version__
 from segment.cli import bench, neural, stages, tools
 from segment.cli.chain import Chain, Link, one_line, shorten, write_preset
-from segment.cli.exits import INTERRUPTED, TERMINATED
+from segment.cli.exits import INTERRUPTED
+from segment.cli.signals import leaving_when_terminated
 from segment.errors import ChainError, SegmentError
 
 if TYPE_CHECKING:
@@ -79,23 +76,6 @@ def _where_help_is(error: click.ClickException) -> str:
 def _of_the_world(error: OSError) -> str:
     named = "" if error.filename is None else f"{shorten(str(error.filename))}: "
     return f"{named}{(error.strerror or str(error)).lower()}"
-
-
-@contextlib.contextmanager
-def _leaving_when_terminated() -> Iterator[None]:
-    """Let SIGTERM leave through the `with` blocks, so that no temporary file stays behind."""
-
-    def leave(number: int, frame: FrameType | None) -> None:
-        raise SystemExit(TERMINATED)
-
-    if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread may listen to signals
-        return
-    previous = signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, previous)
 
 
 @click.group(
@@ -167,7 +147,7 @@ def _execute(
         return _run(links, embedded, dry_run, save_preset)
     reporter = progress.for_terminal(quiet=quiet, log=log)
     try:
-        with _leaving_when_terminated(), reporter:
+        with leaving_when_terminated(), reporter:
             return _run(links, reporter, dry_run, save_preset)
     except SegmentError as error:
         reporter.fail(str(error))

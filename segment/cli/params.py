@@ -133,6 +133,21 @@ class LevelOf(click.ParamType):  # type: ignore[type-arg]  # generic since click
         return level
 
 
+class Amount(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
+    """How many, or how many bytes: 400000000, 400M, 2G, 2GB; converts to int."""
+
+    name = "amount"
+
+    _UNITS: ClassVar[dict[str, int]] = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        match = re.fullmatch(r"(\d{1,18}(?:\.\d{1,9})?)\s*([KMGT]?)i?B?", str(value).strip(), re.I)
+        amount = int(Fraction(match[1]) * self._UNITS[match[2].upper()]) if match else 0
+        if amount < 1:
+            self.fail(f"{value!r} is not an amount above 0; wanted 400M or 2G, say", param, ctx)
+        return amount
+
+
 class Odd(click.IntRange):
     """An odd side of a window in pixels; 0 and 1 switch the filter off."""
 

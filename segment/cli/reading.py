@@ -11,7 +11,9 @@ import click
 
 from segment.cli.chain import Link, Stage, did_you_mean, typed, with_first
 from segment.cli.gathering import gather, summary
+from segment.cli.limiting import coming_back, limited, limits_of
 from segment.cli.params import Input, LevelOf, Moment, Size
+from segment.errors import UnreadableInput
 
 if TYPE_CHECKING:
     from segment.frame import Frame
@@ -36,9 +38,12 @@ class ReadLink(Link):
 
     def _source(self, given: str, name: str) -> "Source":
         from segment import samples, video
+        from segment.video import living
 
+        limits = limits_of(self.options)
         if given.startswith("sample:"):
-            return video.open_frames(samples.path(given.removeprefix("sample:")), name=name)
+            path = samples.path(given.removeprefix("sample:"))
+            return living.open_living(path, limits=limits, name=name)
         if given == "-":
             raw = {
                 "size": self.options["raw_size"],
@@ -46,14 +51,19 @@ class ReadLink(Link):
                 "rate": self.options["rate"] or 25,
             }
             if raw["size"] is None:
-                return video.open_frames(_standard_input(), name=name)
-            return video.RawFrames(_standard_input(), name=name, **raw)
+                return living.open_living(_standard_input(), limits=limits, name=name)
+            return living.open_raw(_standard_input(), limits=limits, name=name, **raw)
         levels = video.Levels(self.options["black"], self.options["white"])
         if given in self.many:
-            rate = self.options["rate"] or 25
-            return video.ImageFolder(self.many[given], rate, name, levels)
-        return video.open_frames(
+            rate, pictures = self.options["rate"] or 25, self.many[given]
+            return living.open_with(
+                lambda: video.ImageFolder(pictures, rate, name, levels), given, limits=limits
+            )
+        return living.open_living(
             given,
+            limits=limits,
+            reconnect=self.options["reconnect"],
+            give_up=self.options["reconnect_for"],
             name=name,
             rate=self.options["rate"],
             levels=levels,
@@ -62,6 +72,8 @@ class ReadLink(Link):
 
 
 def _standard_input() -> BinaryIO:
+    if sys.stdin is None:
+        raise UnreadableInput("standard input is closed, so there is nothing to read from it")
     # Without a buffer: a thread that waits in a buffer's read holds a lock that Python needs
     # to leave after Ctrl-C.
     try:
@@ -116,6 +128,8 @@ def _standard_input() -> BinaryIO:
     show_default=True,
     help="How raw frames store a pixel, 8 bits a channel.",
 )
+@coming_back
+@limited
 def read(inputs: tuple[str, ...], **options: Any) -> ReadLink:
     """Read videos, pictures, cameras and streams.
 
@@ -172,7 +186,6 @@ def _selected(
     region: str | None,
     **_: Any,
 ) -> "Iterator[Frame]":
-    from segment.errors import UnreadableInput
     from segment.video import select
 
     if start is not None or stop is not None:

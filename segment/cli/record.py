@@ -10,12 +10,15 @@ from typing import Any
 
 from segment import __version__
 from segment.cli import owned
+from segment.cli.limiting import LIMITING
 from segment.cli.owned import NAME
 from segment.cli.plan import Job
 from segment.cli.report import SequenceReport
 from segment.errors import OutputError
 from segment.files import make_folder, write_json
 from segment.protocols import Damage
+
+_GAP = ("after_frame", "time", "seconds")  # of each gap in a stream that came back
 
 log = logging.getLogger("segment.cli")
 
@@ -51,6 +54,7 @@ def finish(job: Job, report: SequenceReport) -> None:
                 "lost": damage.lost,
                 "flagged": damage.flagged,
                 "reasons": damage.reasons,
+                "gaps": [dict(zip(_GAP, gap, strict=True)) for gap in damage.gaps],
                 "absurd": report.absurd,
             },
         )
@@ -118,7 +122,9 @@ def _signature(job: Job) -> dict[str, Any]:
         [link.command, {k: str(v) for k, v in sorted(link.options.items()) if k not in modes}]
         for link in job.links
     ]
-    selection = {k: str(v) for k, v in sorted(job.read.options.items()) if k != "inputs"}
+    selection = {
+        k: str(v) for k, v in sorted(job.read.options.items()) if k not in ("inputs", *LIMITING)
+    }
     return {
         "segment": __version__,
         "input": job.input,

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from segment.cli.exits import DECODED_WITH_DAMAGE, INTERRUPTED, SOME_INPUTS_FAILED
+from segment.cli.exits import DECODED_WITH_DAMAGE, SOME_INPUTS_FAILED
 from segment.errors import SegmentError
 from segment.protocols import Damage
 from segment.video.mapping import Mapping
@@ -22,7 +22,7 @@ class SequenceReport:
     damage : what could not be read.
     error : why the input failed, None if it did not.
     already : True when an earlier run had finished it and `--resume` left it alone.
-    interrupted : True when a live source was ended by Ctrl-C.
+    interrupted : exit code of the signal that ended a live source, else 0.
     mapping : which frames of the input they were, by number and, for pictures, by name.
     absurd : what can hardly be meant, as kind (`segment.absurd.KINDS`) and one line.
     """
@@ -34,7 +34,7 @@ class SequenceReport:
     damage: Damage = field(default_factory=Damage)
     error: SegmentError | None = None
     already: bool = False
-    interrupted: bool = False
+    interrupted: int = 0
     mapping: Mapping = field(default_factory=Mapping)
     absurd: dict[str, str] = field(default_factory=dict)
 
@@ -65,8 +65,9 @@ class RunReport:
         failed = [report.error for report in self.sequences if report.error is not None]
         if failed:
             return failed[0].exit_code if len(failed) == len(self.sequences) else SOME_INPUTS_FAILED
-        if any(report.interrupted for report in self.sequences):
-            return INTERRUPTED
+        stopped = next((report.interrupted for report in self.sequences if report.interrupted), 0)
+        if stopped:
+            return stopped
         return DECODED_WITH_DAMAGE if any(report.damage for report in self.sequences) else 0
 
     def raise_first(self) -> None:

@@ -10,6 +10,7 @@ import click
 
 from segment.cli.chain import Tool
 from segment.cli.exits import DECODED_WITH_DAMAGE, SOME_INPUTS_FAILED
+from segment.cli.limiting import limited, limits_of
 from segment.errors import SegmentError
 
 if TYPE_CHECKING:
@@ -125,7 +126,8 @@ def _score_objects(labels: Path, truth: Path, as_json: bool, skip: int) -> None:
     show_default=True,
     help="Which of a file's video tracks, or of a TIFF's series.",
 )
-def info(inputs: tuple[str, ...], as_json: bool, fast: bool, track: int) -> int:
+@limited
+def info(inputs: tuple[str, ...], as_json: bool, fast: bool, track: int, **options: Any) -> int:
     """Tell what an input holds, and whether it is sound.
 
     Decodes every frame, unless --fast is given. The exit code is 4 when something did
@@ -133,11 +135,12 @@ def info(inputs: tuple[str, ...], as_json: bool, fast: bool, track: int) -> int:
     """
     from segment.video.inspect import inspect
 
+    limits = limits_of(options)
     found: list[dict[str, Any]] = []
     failed = damaged = 0
     for given in inputs:
         try:
-            facts = _as_dict(inspect(given, check=not fast, track=track))
+            facts = _as_dict(inspect(given, check=not fast, limits=limits, track=track))
         except SegmentError as error:
             failed += 1
             found.append({"path": given, "error": str(error)})

@@ -7,7 +7,6 @@ from typing import Protocol
 import numpy as np
 
 _HEAD = 1 << 16
-_PLAYLISTS = frozenset([".m3u8", ".m3u", ".sdp", ".mpd", ".ffconcat"])  # text, and yet videos
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
@@ -27,7 +26,7 @@ def why_not_a_video(path: Path, refused: bool = False) -> str | None:
             head = file.read(_HEAD)
             if not head:
                 return "is empty (0 bytes)"
-            if _is_text(head) and path.suffix.lower() not in _PLAYLISTS:
+            if _is_text(head):
                 return "is a text file, not a video"
             if not refused:
                 return None

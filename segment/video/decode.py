@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from segment.arrays import Image
 from segment.errors import UnreadableInput
 from segment.video.animated import AnimatedPages
+from segment.video.limits import check_picture
 from segment.video.soundness import find_flaw, muted
 from segment.video.tiff import Pixels, TiffPages
 from segment.video.upright import by_exif, turned
@@ -60,8 +61,10 @@ class Pages(Protocol):
 def open_pages(path: Path, track: int = 0) -> Pages | None:
     """Open a TIFF, AVIF, or animated WebP or PNG, whatever its suffix; None for all else.
 
-    `track` chooses among the series of a TIFF that holds several. Raises UnreadableInput.
+    `track` chooses among the series of a TIFF that holds several. Raises UnreadableInput, also
+    for a picture, of whatever kind, that is larger than the limits let in.
     """
+    check_picture(path)
     try:
         with path.open("rb") as file:
             head = file.read(_HEAD)

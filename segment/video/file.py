@@ -14,11 +14,15 @@ from av.container import InputContainer
 from segment.arrays import Image
 from segment.errors import UnreadableInput
 from segment.frame import Frame, SequenceInfo
+from segment.video import limits
+from segment.video.allowed import options_for, playlist, refusal
 from segment.video.checks import why_not_a_video
 from segment.video.clock import Clock, stamp_of
 from segment.video.decode import rescale
+from segment.video.headers import picture_size
 from segment.video.ledger import Ledger
 from segment.video.levels import Levels
+from segment.video.pipes import Pipe
 from segment.video.pixels import Painter
 from segment.video.places import Places
 from segment.video.soundness import FILMS
@@ -38,6 +42,7 @@ SILENCE = 15.0
 """Seconds a stream may keep silent before it counts as ended."""
 
 LIVE = frozenset(["rtsp", "rtsps", "rtmp", "rtmps", "udp", "tcp", "srt", "rtp"])
+_HEAD = 1 << 16  # bytes in which a playlist shows itself
 _ATTACHED_PICTURE = 0x400  # AV_DISPOSITION_ATTACHED_PIC: an album cover, not a film
 
 
@@ -84,6 +89,7 @@ class VideoFile(Source):
         self._wanted_rate = None if rate is None else check_rate(rate)
         self._path = path
         self.told = told(path)
+        self._silence = _silence()
         self.container: InputContainer = _open(path, self.told)
         FILMS.add(self)
         try:
@@ -107,6 +113,7 @@ class VideoFile(Source):
             )
         self.tracks = len(films)
         self.stream = films[self._track]
+        self._check_size()
         address = isinstance(self._path, str) and is_address(self._path)
         if isinstance(self._path, (str, Path)):
             pipe = not address and is_pipe(Path(self._path))
@@ -138,12 +145,13 @@ class VideoFile(Source):
         if self._first is None:
             raise UnreadableInput(
                 f"{self.told}: its video track ({self.stream.codec_context.name}) "
-                "holds no frame that can be decoded"
+                f"holds no frame that can be decoded{self._or_too_large()}"
             )
         # A frame that the decoder held back to the end of the file does not say its own.
         base = self._first.time_base or self.stream.time_base
         self._clock = Clock(self._first, base, self._rate(self._first))
         self._settled = False
+        self.duration = self._declared_duration()
         self._painter = Painter(self.told, self._first, self._levels, self._others)
         self.pixels = self._first.format.name
         self.turn = self._painter.turn
@@ -162,8 +170,21 @@ class VideoFile(Source):
             aspect=aspect,
         )
 
-    @property
-    def duration(self) -> float | None:
+    def _check_size(self) -> None:
+        """Refuse a film whose pictures are too large, before one of them is decoded."""
+        width, height = self.stream.width, self.stream.height
+        if width > 0 and height > 0:
+            limits.check_size(self.told, width, height, video=True)
+        # What the file declares need not be what its frames are.
+        most = limits.current().most_pixels(video=True)
+        self.stream.codec_context.options = {"max_pixels": str(most)}
+
+    def _or_too_large(self) -> str:
+        most = limits.current().most_pixels(video=True)
+        unknown = not (self.stream.width and self.stream.height)
+        return f", or none of up to {most / 1e6:.4g} million pixels" if unknown else ""
+
+    def _declared_duration(self) -> float | None:
         if self.stream.duration and self.stream.time_base:
             return float(self.stream.duration * self.stream.time_base)
         return self.container.duration / 1_000_000 if self.container.duration else None
@@ -229,7 +250,9 @@ class VideoFile(Source):
                 # IndexError: damage that looks like a new track, which PyAV does not know.
                 failures += 1
                 if self.live and isinstance(error, av.error.ExitError):
-                    self.damage.note(f"{self.told}: silent for {SILENCE:g} s, taken as its end")
+                    self.damage.note(
+                        f"{self.told}: silent for {self._silence:g} s, taken as its end"
+                    )
                     return
                 where = self._ledger.told_time(self._ledger.last)
                 self.damage.note(f"{self.told}: reading failed after {where} ({reason(error)})")
@@ -365,10 +388,14 @@ class VideoFile(Source):
             self._ledger.settle(self.damage, self._clock, ended)
 
     def close(self) -> None:
+        """Release the file and its decoder, in the thread that has used them."""
         self._settle(ended=False)
         self._first = None
         self.container.close()
         FILMS.discard(self)
+        # A decoder lives as long as somebody knows its stream, and its threads with it.
+        for name in ("_decoded", "_ledger", "stream"):
+            self.__dict__.pop(name, None)
 
 
 def is_address(path: str) -> bool:
@@ -393,30 +420,77 @@ def told(path: str | Path | BinaryIO) -> str:
     return str(path)
 
 
+def _silence() -> float | None:
+    """Seconds a stream may keep silent here; None is for ever."""
+    given = limits.asked()
+    return SILENCE if given is None else given.timeout
+
+
 def _open(path: str | Path | BinaryIO, name: str) -> InputContainer:
-    options: dict[str, str] = {}
+    allow = limits.current().allow
+    address = path if isinstance(path, str) and is_address(path) else None
+    options = options_for(address, allow)
+    # What is decoded while looking for what the streams are must not be larger either.
+    options["max_pixels"] = str(limits.current().most_pixels(video=True))
     timeout = None
     target: str | BinaryIO
     if not isinstance(path, (str, Path)):
+        _check_head(_head(path), name, allow)
         target = path
-    elif isinstance(path, str) and is_address(path):
-        target, timeout = path, SILENCE
-        if urlsplit(path).scheme.lower().startswith("rtsp"):
+    elif address is not None:
+        target, timeout = address, _silence()
+        if urlsplit(address).scheme.lower().startswith("rtsp"):
             options["rtsp_transport"] = "tcp"  # its default, udp, loses packets
     else:
         # Bytes of a pipe that are looked at are gone.
-        why = None if is_pipe(Path(path)) else why_not_a_video(Path(path))
-        if why is not None:
-            raise UnreadableInput(f"{name}: {why}")
+        if not is_pipe(Path(path)) and not _check_head(_head(Path(path)), name, allow):
+            why = why_not_a_video(Path(path))
+            if why is not None:
+                raise UnreadableInput(f"{name}: {why}")
         # A plain name with a colon would be taken for a protocol.
         target = f"file:{path}"
     try:
         return av.open(target, "r", options=options, timeout=timeout, metadata_errors="replace")
     except (av.FFmpegError, OSError, ValueError) as error:
         why = None
-        if isinstance(path, (str, Path)) and timeout is None and not is_pipe(Path(path)):
+        if isinstance(path, (str, Path)) and address is None and not is_pipe(Path(path)):
             why = why_not_a_video(Path(path), refused=True)
         raise UnreadableInput(f"{name}: {why or f'cannot be opened ({reason(error)})'}") from error
+
+
+def _check_head(head: bytes, name: str, allow: frozenset[str]) -> bool:
+    """Say whether an input is a playlist that may be opened; raise when it may not.
+
+    And for a picture, which comes here under another name or by a pipe, when it is too large.
+    """
+    size = picture_size(head)
+    if size is not None:
+        limits.check_size(name, *size)
+    kind = playlist(head)
+    if kind is None:
+        return False
+    why = refusal(name, kind, allow)
+    if why is not None:
+        raise UnreadableInput(why)
+    return True
+
+
+def _head(path: Path | BinaryIO) -> bytes:
+    """Return the first bytes of a file, or of a stream that can give them back."""
+    try:
+        if isinstance(path, Path):
+            with path.open("rb") as file:
+                return file.read(_HEAD)
+        if isinstance(path, Pipe):
+            return path.peek(_HEAD)
+        if path.seekable():
+            place = path.tell()
+            head = path.read(_HEAD)
+            path.seek(place)
+            return head
+    except (OSError, ValueError):
+        pass  # opening it says why
+    return b""
 
 
 def reason(error: Exception) -> str:

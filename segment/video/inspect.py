@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
-from segment.video import open_frames
 from segment.video.file import VideoFile, is_address, told
 from segment.video.images import ImageFolder, Paged, Picture
+from segment.video.limits import Limits
+from segment.video.living import open_living
 from segment.video.source import Source
 
 
@@ -73,16 +74,19 @@ class VideoFacts:
         return not (self.lost or self.flagged or self.reasons)
 
 
-def inspect(path: str | Path | int, *, check: bool = False, track: int = 0) -> VideoFacts:
+def inspect(
+    path: str | Path | int, *, check: bool = False, track: int = 0, limits: Limits | None = None
+) -> VideoFacts:
     """Return what `path` holds; with `check`, decode all of it and say whether it is sound.
 
     `track` chooses among the video tracks of a file, or the series of a TIFF, from 0.
+    `limits` : what it may cost and open.
 
-    Raises `UnreadableInput` as `open_frames` does. A live source cannot be checked, it has
+    Raises `UnreadableInput` as `open_living` does. A live source cannot be checked, it has
     no end: its facts come without the counts.
     """
-    with open_frames(path, track=track) as source:
-        facts = _facts(path, source)
+    with open_living(path, limits=limits, track=track) as source:
+        facts = _facts(path, source.inner)
         return _checked(facts, source) if check and not source.live else facts
 
 

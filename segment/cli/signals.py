@@ -1,0 +1,84 @@
+"""Signals: Ctrl-C, SIGTERM and SIGHUP end a run in order, and at once when they come again.
+
+A live source has no end of its own: a signal is how it ends, and its files are finished. Any
+other is broken off: what is half written goes, and what has been learned is kept.
+"""
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from segment.cli.exits import HUNG_UP, INTERRUPTED, TERMINATED
+
+if TYPE_CHECKING:
+    from segment.protocols import FrameSource
+
+_CODES = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED}
+if hasattr(signal, "SIGHUP"):  # not on Windows
+    _CODES[signal.SIGHUP] = HUNG_UP
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(_CODES[signal.Signals(number)])
+
+
+@contextlib.contextmanager
+def leaving_when_terminated() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP leave through the `with` blocks, so that nothing half stays behind.
+
+    A signal that is ignored, as SIGHUP under nohup, stays ignored.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may listen to signals
+        return
+    previous = {}
+    for number in _CODES:
+        if number is not signal.SIGINT and signal.getsignal(number) is signal.SIG_DFL:
+            previous[number] = signal.signal(number, _leave)
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+class Ending(contextlib.AbstractContextManager["Ending"]):
+    """Lets a signal end a source in order; a second one is dealt with as before.
+
+    `code` is the exit code of the signal that has ended a live source, else 0.
+    """
+
+    def __init__(self, source: "FrameSource") -> None:
+        self.code = 0
+        self._source = source
+        self._previous: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> "Ending":
+        if threading.current_thread() is threading.main_thread():
+            for number in _CODES:
+                handler = signal.getsignal(number)
+                # Neither what is ignored, nor what a program around us wants to know itself.
+                if handler in (_leave, signal.default_int_handler):
+                    self._previous[number] = signal.signal(number, self._end)
+        return self
+
+    def _end(self, number: int, frame: FrameType | None) -> None:
+        before = self._previous[signal.Signals(number)]
+        self._restore()
+        if self._source.live:
+            self.code = _CODES[signal.Signals(number)]
+            self._source.stop()
+            return
+        # Whoever waits for a frame must not take this for the end of the input.
+        getattr(self._source, "break_off", self._source.stop)()
+        before(number, frame)
+
+    def _restore(self) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+    def __exit__(self, *_: object) -> None:
+        self._restore()
