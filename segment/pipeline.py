@@ -9,6 +9,7 @@ nothing is computed before somebody asks for the next frame:
 """
 
 import contextlib
+import math
 import queue
 import threading
 from collections.abc import Iterable, Iterator
@@ -25,21 +26,30 @@ __all__ = ["clean", "export", "group", "read_ahead", "subtract", "watch"]
 
 
 def subtract(
-    frames: Iterable[Frame], subtractor: Subtractor, *, shadows: bool = False
+    frames: Iterable[Frame],
+    subtractor: Subtractor,
+    *,
+    shadows: bool = False,
+    freeze_after: float = math.inf,
 ) -> Iterator[Frame]:
     """Give every frame its foreground mask; nothing outside `frame.region` is foreground.
 
     With `shadows` also where the subtractor's `shadows()` sees a shadow on the background;
-    ValueError when it does not look for any.
+    ValueError when it does not look for any. From `freeze_after` seconds after the first frame on
+    nothing is learned any more: the subtractor's `apply` is called with learning_rate=0.
     """
     if shadows and getattr(subtractor, "detect_shadows", True) is False:
         raise ValueError(
             f"shadows are asked for, but {type(subtractor).__name__} has detect_shadows=False; "
             "set it to True"
         )
+    apply: Any = subtractor.apply
+    begin = None
     with _closing(frames):
         for frame in frames:
-            foreground = subtractor.apply(frame.image)
+            begin = frame.time if begin is None else begin
+            frozen = frame.time - begin >= freeze_after > 0
+            foreground = apply(frame.image, learning_rate=0.0) if frozen else apply(frame.image)
             shadow = _within(_shadows(subtractor, foreground), frame.region) if shadows else None
             foreground = _within(foreground, frame.region)
             yield replace(frame, foreground=foreground, shadow=shadow)

@@ -1,8 +1,9 @@
 # mypy: disable-error-code="no-untyped-def"
 """How the loops of this room are compiled: the decorators of every kernel, and what they promise.
 
-No fastmath: every run of pixels rounds alike, whatever its length and the processor. No
-counting of references: the loops allocate nothing. All release the interpreter's lock.
+No fastmath but in `fused`: every run of pixels rounds alike, whatever its length and the
+processor. No counting of references: the loops allocate nothing. All release the interpreter's
+lock.
 
 - `entry`: called from Python.
 - `entry_apart`: the same, where no two arrays of a call share memory.
@@ -10,6 +11,8 @@ counting of references: the loops allocate nothing. All release the interpreter'
   vector instructions.
 - `part`: called from kernels only; what joins loops, and may be given the same memory twice.
 - `inline`: a few operations of a loop; it becomes one with its caller.
+- `fused`: a `loop` in which a product and a sum round once, as the processor does it: sums of
+  products, whose loops are whole vectors, so that they too round alike in every run.
 
 What only kernels call gets no entrance from Python, which would take as long to compile as a
 small loop itself.
@@ -25,7 +28,7 @@ from numba.extending import intrinsic
 
 from segment.kernels import kept
 
-__all__ = ["ask_for", "entry", "entry_apart", "inline", "loop", "part"]
+__all__ = ["ask_for", "entry", "entry_apart", "fused", "inline", "loop", "part"]
 
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
 _INNER: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
@@ -47,6 +50,7 @@ entry_apart = kept.compiled(**_OPTIONS, pipeline_class=_Apart)
 loop = kept.compiled(**_OPTIONS, **_INNER, pipeline_class=_Apart)
 part = kept.compiled(**_OPTIONS, **_INNER)
 inline = kept.compiled(**_OPTIONS, **_INNER, forceinline=True)
+fused = kept.compiled(**_OPTIONS, **_INNER, pipeline_class=_Apart, fastmath={"contract"})
 
 
 @intrinsic

@@ -1,6 +1,7 @@
 """Subtractors as the line asks for them: where to look, and what they have learned in a file."""
 
 import logging
+import math
 import os
 import time
 from collections import Counter
@@ -51,11 +52,13 @@ def subtract(
     region: str | None,
     ignore: str | None,
     shadows: bool = False,
+    freeze_after: float | None = None,
     **options: Any,
 ) -> "Iterator[Frame]":
     """Subtract by a `kind` with `options`, which begins with `state` and is kept there.
 
-    `region` and `ignore` are mask pictures; `shadows` get a label of their own. Raises
+    `region` and `ignore` are mask pictures; `shadows` get a label of their own; seconds after
+    which nothing more is learned: `freeze_after`. Raises
     BadState, UnreadableInput, OutputError.
     """
     from segment import pipeline
@@ -77,10 +80,11 @@ def subtract(
             subtractor.region = where
         return subtractor
 
+    how = {"shadows": shadows, "freeze_after": math.inf if freeze_after is None else freeze_after}
     if state is None:
-        return pipeline.subtract(frames, begin(None), shadows=shadows)  # type: ignore[arg-type]
+        return pipeline.subtract(frames, begin(None), **how)  # type: ignore[arg-type]
     path = state_path(state, first.sequence.name)
-    return _locked(frames, begin, path, 60 * state_every, shadows)
+    return _locked(frames, begin, path, 60 * state_every, how)
 
 
 def state_path(given: str, name: str) -> Path:
@@ -142,7 +146,7 @@ def _begin(
             f"{path} has learned pictures of {_describe(shape)}, but the frames are "
             f"{_describe(image.shape)}; name another file, or read --size {shape[1]}x{shape[0]}"
         )
-    for name in _BUILT_IN:
+    for name in options.keys() & set(_BUILT_IN):
         known = getattr(subtractor, name)
         if options[name] != known:
             raise BadState(
@@ -167,9 +171,9 @@ class _Sound:
         self._subtractor: Any = subtractor
         self.sound = True
 
-    def apply(self, image: "Image") -> "Mask":
+    def apply(self, image: "Image", **how: Any) -> "Mask":
         self.sound = False
-        mask: Mask = self._subtractor.apply(image)
+        mask: Mask = self._subtractor.apply(image, **how)
         self.sound = True
         return mask
 
@@ -187,7 +191,7 @@ def _locked(
     begin: "Callable[[Path], Saved]",
     path: Path,
     every: float,
-    shadows: bool,
+    how: dict[str, Any],
 ) -> "Iterator[Frame]":
     """Subtract as the only run that keeps this state: of two, one would lose what it learned."""
     from segment.files import make_folder, sweep
@@ -197,11 +201,11 @@ def _locked(
     make_folder(path.parent)
     with Lock(path.with_name(f".{path.name}.lock"), path):
         sweep(path.parent, path.name.__eq__)
-        yield from _kept(frames, begin(path), path, every, shadows)
+        yield from _kept(frames, begin(path), path, every, how)
 
 
 def _kept(
-    frames: "Iterator[Frame]", subtractor: "Saved", path: Path, every: float, shadows: bool
+    frames: "Iterator[Frame]", subtractor: "Saved", path: Path, every: float, how: dict[str, Any]
 ) -> "Iterator[Frame]":
     """Subtract, and keep what is learned every so many seconds (0 is never) and at the end.
 
@@ -219,7 +223,7 @@ def _kept(
             log.warning("%s", error)
 
     try:
-        for frame in pipeline.subtract(frames, sound, shadows=shadows):
+        for frame in pipeline.subtract(frames, sound, **how):
             yield frame
             if every and time.monotonic() - saved >= every:
                 try_to_save()  # a full disk is no reason to be blind

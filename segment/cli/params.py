@@ -80,6 +80,19 @@ class Duration(click.ParamType):  # type: ignore[type-arg]  # generic since clic
     LONGEST: ClassVar[float] = 86400.0
 
 
+class Patience(Duration):
+    """A duration that may also be `never`, which is longer than any film."""
+
+    NEVER: ClassVar[float] = 1e9  # seconds: thirty years
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        if value == "never":
+            return self.NEVER
+        return super().convert(value, param, ctx)
+
+
 class Input(click.Path):
     """What `read` reads; completes to files, and to the stages that may follow."""
 

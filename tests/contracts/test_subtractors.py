@@ -13,8 +13,8 @@ MAKERS = {name: getattr(background, name) for name in background.__all__}
 MAKERS["OpenCVSubtractor-knn"] = functools.partial(background.OpenCVSubtractor, "knn")
 # KNN draws its samples at random, and calls everything foreground until it has enough of them.
 RANDOM = {"OpenCVSubtractor-knn"}
-# Its evidence is that of the surroundings: an object of 10 pixels gets about one more around it.
-OVERLAP = {"PosteriorSubtractor": 0.75}
+# Their evidence is that of the surroundings: an object of 10 pixels gets about one more around it.
+OVERLAP = {"PosteriorSubtractor": 0.75, "LearnedSubtractor": 0.65}
 
 every = pytest.mark.parametrize("name", sorted(MAKERS))
 steady = pytest.mark.parametrize("name", sorted(set(MAKERS) - RANDOM))

@@ -1,0 +1,143 @@
+"""The learned E-step: from statistics to posteriors, by a small network where there is doubt.
+
+A U of four levels over half-resolution statistics: at each level two convolutions with 3 x 3, on
+the way back one over the sum of the coarser level and what was found on the way there. Its last
+maps are the logits of foreground of 2 x 2 pixels, and one of shadow.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segment import threads as rows
+from segment.background.learned.kernels import network as kernels
+from segment.background.learned.kernels.records import BLOCK, PLANES, Bytes, Flow, Layer
+
+__all__ = ["Network"]
+
+# Softened distance (of 255) from which on a pixel is no longer plainly background, and posterior of
+# the last frame (of 255) above which it counts as doubtful: as in training.
+_LOW, _DOUBTFUL = np.uint8(62), np.uint8(24)
+
+# Statistics are divided by this: they were in training.
+_SCALE = np.float32(1 / 64)
+
+# Posteriors by logits from -8 to 8 in steps of 1/64.
+_TABLE = np.rint(255 / (1 + np.exp(-(np.arange(1024) - 511.5) / 64))).astype(np.uint8)
+
+# Half-resolution pixels of a level below which a second thread is not worth waking.
+_WORTH = 4096
+
+_STEPS = (BLOCK, BLOCK // 2, BLOCK // 4, BLOCK // 8)
+
+
+class Network:
+    """The network with the maps of one size of picture; it keeps nothing from frame to frame.
+
+    Parameters
+    ----------
+    layers : of `weights.load`.
+    size : (h, w), half-resolution pixels.
+    """
+
+    def __init__(self, layers: Mapping[str, Layer], size: tuple[int, int]) -> None:
+        self._layers = layers
+        self._rows, self._columns = (-(-side // BLOCK) for side in size)
+        shape = self._rows, self._columns
+        self._active, self._hot = np.zeros((2, *shape), np.uint8)
+        self._open = [self._plane(step) for step in _STEPS]
+        counts = [layers[name].bias.size for name in ("e0", "a1", "a2", "a3")]
+        c0, c1, c2, c3 = counts
+        levels = {
+            "seen": (PLANES, 0), "e0": (c0, 0), "s0": (c0, 0), "u0": (c0, 0), "out": (8, 0),
+            "p1": (c0, 1), "a1": (c1, 1), "b1": (c1, 1), "s1": (c1, 1), "u1": (c1, 1),
+            "t0": (c0, 1), "p2": (c1, 2), "a2": (c2, 2), "b2": (c2, 2), "s2": (c2, 2),
+            "u2": (c2, 2), "t1": (c1, 2), "p3": (c2, 3), "a3": (c3, 3), "b3": (c3, 3),
+        }  # fmt: skip
+        self._maps = {name: self._make(*how) for name, how in levels.items()}
+
+    @property
+    def looked(self) -> float:
+        """Share of the blocks, in [0, 1], that the last frame left in doubt."""
+        return float(np.count_nonzero(self._active)) / self._active.size
+
+    def judge(self, planes: Bytes, size: tuple[int, int], threads: int) -> tuple[Bytes, Bytes]:
+        """Return the posteriors of foreground and of shadow, (H, W) uint8, 255 is certain.
+
+        planes (PLANES, h, w) uint8; size (H, W) of the picture.
+        """
+        foreground, shadow = np.zeros((2, *size), np.uint8)
+        before = self._active.copy()
+        if not kernels.find_doubt(planes, _LOW, _DOUBTFUL, self._hot, self._active):
+            self._clear(before)
+            return foreground, shadow
+        self._clear(before & (1 - self._active))
+        for step, plane in zip(_STEPS, self._open, strict=True):
+            plane[:, : self._columns * step] = np.repeat(self._active, step, axis=1)
+        maps, active = self._maps, self._active
+
+        def over(level: int, work: Any, *arguments: Any) -> None:
+            step = _STEPS[level]
+
+            def band(start: int, stop: int) -> None:
+                spans = np.empty((2, self._columns), np.int64)
+                flow = Flow(active, self._open[level], step, spans[0], spans[1])
+                *given, out = arguments
+                work(*given, flow, maps[out], start, stop)
+
+            height = self._rows * step
+            worth = max(1, _WORTH // max(1, self._columns * step))
+            rows.over_rows(band, height, threads, worth)
+
+        def convolve(level: int, source: str, name: str) -> None:
+            over(level, kernels.convolve, maps[source], self._layers[name], name)
+
+        def fetch(start: int, stop: int) -> None:
+            kernels.fetch(planes, active, _SCALE, maps["seen"], start, stop)
+
+        rows.over_rows(fetch, self._rows * BLOCK, threads, 16)
+        convolve(0, "seen", "e0")
+        over(1, kernels.halve, maps["e0"], "p1")
+        convolve(1, "p1", "a1")
+        convolve(1, "a1", "b1")
+        over(2, kernels.halve, maps["b1"], "p2")
+        convolve(2, "p2", "a2")
+        convolve(2, "a2", "b2")
+        over(3, kernels.halve, maps["b2"], "p3")
+        convolve(3, "p3", "a3")
+        convolve(3, "a3", "b3")
+        over(2, kernels.add_finer, maps["b3"], maps["b2"], "s2")
+        convolve(2, "s2", "u2")
+        over(2, kernels.mix, maps["u2"], self._layers["t1"], "t1")
+        over(1, kernels.add_finer, maps["t1"], maps["b1"], "s1")
+        convolve(1, "s1", "u1")
+        over(1, kernels.mix, maps["u1"], self._layers["t0"], "t0")
+        over(0, kernels.add_finer, maps["t0"], maps["e0"], "s0")
+        convolve(0, "s0", "u0")
+        over(0, kernels.mix, maps["u0"], self._layers["out"], "out")
+
+        def answer(start: int, stop: int) -> None:
+            kernels.answer(maps["out"], active, _TABLE, foreground, shadow, start, stop)
+
+        rows.over_rows(answer, planes.shape[1], threads, 16)
+        return foreground, shadow
+
+    def _plane(self, step: int) -> NDArray[np.float32]:
+        """One row of a level for every row of blocks; spans may go beyond the last block."""
+        width = -(-self._columns * step // kernels.VECTOR) * kernels.VECTOR + kernels.VECTOR
+        return np.zeros((self._rows, width), np.float32)
+
+    def _make(self, count: int, level: int) -> NDArray[np.float32]:
+        step = _STEPS[level]
+        width = self._open[level].shape[1] + 2
+        return np.zeros((count, self._rows * step + 2, width), np.float32)
+
+    def _clear(self, left: Bytes) -> None:
+        """Set to 0 what was computed in blocks that are no longer active: neighbours read it."""
+        for row, column in np.argwhere(left):
+            for name in ("e0", "a1", "b1", "a2", "b2", "a3", "b3", "u2", "u1", "u0"):
+                step = _STEPS[0] if name in ("e0", "u0") else BLOCK >> int(name[1])
+                top, side = row * step + 1, column * step + 1
+                self._maps[name][:, top : top + step, side : side + step] = 0

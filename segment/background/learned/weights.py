@@ -1,0 +1,85 @@
+"""The trained E-step in models/learned-e-step: a file of weights that is checked before use."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segment.background.learned.kernels.records import PLANES, Layer
+from segment.errors import SegmentError
+
+__all__ = ["FORMAT", "NAME", "checksum", "load", "pack"]
+
+NAME = "learned-e-step"
+FORMAT = "segment learned e-step"
+
+_FILE = "e-step.safetensors"
+_PACKAGE = Path(__file__).parents[2]
+# Beside the other trained models: in a wheel, and in a checkout.
+_FOLDERS = (_PACKAGE / "neural" / "models", _PACKAGE.parent / "models")
+
+_THREE = ("e0", "a1", "b1", "a2", "b2", "a3", "b3", "u2", "u1", "u0")
+_ONE = ("t1", "t0", "out")
+
+
+@cache
+def load() -> Mapping[str, Layer]:
+    """Return the layers by name, packed for the kernels.
+
+    Raises SegmentError when the file is missing, damaged, or not this network.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    paths = [folder / NAME / _FILE for folder in _FOLDERS]
+    path = next((path for path in paths if path.is_file()), None)
+    if path is None:
+        raise SegmentError(f"the weights models/{NAME}/{_FILE} are missing; install segment again")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise SegmentError(f"the weights {path} cannot be read: {error}") from None
+    if metadata.get("format") != FORMAT or metadata.get("checksum") != checksum(metadata, tensors):
+        raise SegmentError(f"the weights {path} are damaged: install segment again")
+    return pack(tensors)
+
+
+def checksum(metadata: Mapping[str, str], tensors: Mapping[str, NDArray[Any]]) -> str:
+    """Return BLAKE2b, in hex, over all that the file holds, but the checksum itself."""
+    digest = hashlib.blake2b(digest_size=16)
+    told = {name: value for name, value in metadata.items() if name != "checksum"}
+    digest.update(json.dumps(told, sort_keys=True).encode())
+    for name in sorted(tensors):
+        digest.update(f"{name} {tensors[name].dtype} {tensors[name].shape}".encode())
+        digest.update(np.ascontiguousarray(tensors[name]).tobytes())
+    return digest.hexdigest()
+
+
+def pack(tensors: Mapping[str, NDArray[Any]]) -> dict[str, Layer]:
+    """Return the layers of tensors "name.weight" (out, in, k, k) and "name.bias" (out,)."""
+    layers = {}
+    for name in (*_THREE, *_ONE):
+        given, bias = tensors[f"{name}.weight"], tensors[f"{name}.bias"]
+        most, least = given.shape[:2]
+        more = -most % 4
+        weight = np.pad(given.reshape(most, least, -1), ((0, more), (0, 0), (0, 0)))
+        groups = weight.shape[0] // 4
+        if name in _THREE:
+            four = weight.reshape(groups, 4, least, 9).transpose(0, 2, 1, 3)
+            packed = four.reshape(groups, least, 36)
+        else:
+            four = weight.reshape(groups, 4, least // 4, 4).transpose(0, 2, 1, 3)
+            packed = four.reshape(groups, least // 4, 16)
+        bias = np.pad(bias, (0, more))
+        layers[name] = Layer(
+            np.ascontiguousarray(packed, np.float32), np.ascontiguousarray(bias, np.float32)
+        )
+    if layers["e0"].weight.shape[1] != PLANES:
+        raise SegmentError("the weights of the E-step read other statistics than this segment has")
+    return layers
