@@ -33,6 +33,10 @@ def createBackgroundSubtractor(
     return CompatibleSubtractor(history, varThreshold, detectShadows)
 
 
+_WHOLE = frozenset(["bool", "int8", "int16", "int32"])
+"""Types, beside those of the engine, that MOG2 takes."""
+
+
 @one_at_a_time("apply", "getBackgroundImage", "clear", "save", "read")
 class CompatibleSubtractor:
     """MOG2's methods and values on `PosteriorSubtractor`. It does not inherit from cv2's class.
@@ -46,6 +50,9 @@ class CompatibleSubtractor:
     - The first frame is background. MOG2 calls all of it foreground.
     - float images may be 0 to 255, or 0 to 1 if the first that is not black has nothing above
       1. uint16 is taken over its full range. MOG2 takes both as grey levels of 256.
+    - int8, int16 and int32 are grey levels of 256, as MOG2 takes them, but what is below 0 or
+      above 255 counts as black or white: scale 12 bits to 8, or hand them over as uint16 shifted
+      to the left. bool is black and white; for MOG2 True is grey level 1, which it never sees.
     - NaN and infinite pixels are background, and not learned.
     - `getBackgroundImage` answers for every type, in that type.
     - `setNMixtures` begins anew with the next frame: the models are built for a number of modes.
@@ -90,7 +97,8 @@ class CompatibleSubtractor:
 
         Parameters
         ----------
-        image : (H, W) or (H, W, C), uint8, uint16, float32 or float64, 1 to 8 channels.
+        image : (H, W) or (H, W, C), uint8, uint16, int8, int16, int32, bool, float32 or float64,
+            1 to 8 channels; or a UMat of one, for which the mask is a UMat, too.
         fgmask : (H, W) uint8, in which the mask is written and returned; a new one if it is
             None, or has another size or type.
         learningRate : share of the frame that is learned; negative is automatic, 0 leaves
@@ -100,6 +108,8 @@ class CompatibleSubtractor:
 
         Raises TypeError and ValueError for what is no image; None is none, though MOG2 is silent.
         """
+        given = image
+        image = _as_array(image)
         pixels = self._pixels(image)
         if pixels.shape != self._form or image.dtype != self._type or learningRate >= 1:
             self._engine = None
@@ -119,13 +129,15 @@ class CompatibleSubtractor:
         np.multiply(foreground.view(np.uint8), 255, out=fgmask)
         if self._detect_shadows and not first:
             fgmask[engine.shadows()] = self._shadow_value
-        return fgmask
+        return fgmask if given is image else type(given)(fgmask)  # a UMat for a UMat
 
     def getBackgroundImage(self) -> NDArray[Any] | None:
         """Return the background, of the images' shape and type; None before the first."""
         if self._engine is None:
             return None
         picture: NDArray[Any] = self._engine.background()
+        if self._type is not None and self._type.name in _WHOLE:
+            picture = picture > 127 if self._type == np.bool_ else picture.astype(self._type)
         if picture.dtype.kind == "f" and self._white != 1:
             picture *= 255
         return picture[:, :, 0] if picture.shape[2] == 1 else picture
@@ -274,6 +286,9 @@ class CompatibleSubtractor:
         """Return an image as the engine wants it: (H, W, C), floats in [0, 1]."""
         if isinstance(image, np.ndarray) and image.ndim == 2:
             image = image[:, :, None]
+        if isinstance(image, np.ndarray) and image.dtype.name in _WHOLE:
+            white = image.dtype == np.bool_
+            image = image.astype(np.uint8) * 255 if white else image.clip(0, 255).astype(np.uint8)
         check_image(image)
         if image.dtype.kind != "f":
             return np.asarray(image)
@@ -302,11 +317,16 @@ class CompatibleSubtractor:
         engine.darkest_light = self._darkest
 
 
+def _as_array(image: Any) -> Any:
+    """Return what a UMat holds; everything else as it is."""
+    return image.get() if type(image).__name__ == "UMat" else image
+
+
 def _as_plane(known: NDArray[Any] | None) -> Mask | None:
     """Return OpenCV's mask of 0 and others as (H, W) bool."""
     if known is None:
         return None
-    mask: Mask = np.asarray(known) != 0
+    mask: Mask = np.asarray(_as_array(known)) != 0
     return mask[:, :, 0] if mask.ndim == 3 and mask.shape[2] == 1 else mask
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from segment import __version__
-from segment.cli import bench, neural, stages, tools
+from segment.cli import bench, neural, stages, streams, tools
 from segment.cli.chain import Chain, Link, one_line, shorten, write_preset
 from segment.cli.exits import INTERRUPTED
 from segment.cli.signals import leaving_when_terminated
@@ -35,6 +35,7 @@ class Segment(Chain):
         if not standalone_mode:
             return super().main(args, prog_name, standalone_mode=False, **extra)
         code = 1
+        streams.make_lasting()
         try:
             result = super().main(args, prog_name, standalone_mode=False, **extra)
             code = result if isinstance(result, int) else getattr(result, "exit_code", 0)
@@ -49,6 +50,9 @@ class Segment(Chain):
             code = INTERRUPTED
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else 1
+        except BrokenPipeError:
+            code = streams.BROKEN_PIPE
+            streams.forget_output()
         except OSError as error:
             # The world, not a bug: a name too long for any file, a device that went away.
             _say(f"Error: {_of_the_world(error)}")
@@ -61,6 +65,12 @@ class Segment(Chain):
                 f"Error: this should not have happened: {type(error).__name__}: {error}; "
                 "SEGMENT_DEBUG=1 shows where, please report it"
             )
+        code = streams.flush(code)
+        living = sys.modules.get("segment.video.living")
+        if living is not None and living.left_behind():
+            # A thread that waits in a library for an input that is silent; nothing needs it.
+            sys.stderr.flush()
+            os._exit(code)
         sys.exit(code)
 
 
