@@ -577,6 +577,7 @@ def test_defaults_on_the_line_are_those_of_the_library():
     from segment import masks
     from segment.background import (
         GaussianMixtureSubtractor,
+        LearnedSubtractor,
         OpenCVSubtractor,
         PosteriorSubtractor,
     )
@@ -585,6 +586,7 @@ def test_defaults_on_the_line_are_those_of_the_library():
     for name, function in {
         "clean": masks.clean,
         "subtract": PosteriorSubtractor,
+        "subtract-learned": LearnedSubtractor,
         "subtract-mixture": GaussianMixtureSubtractor,
         "subtract-opencv": OpenCVSubtractor,
         "group-components": ConnectedComponents,
@@ -594,7 +596,8 @@ def test_defaults_on_the_line_are_those_of_the_library():
             for key, parameter in inspect.signature(function).parameters.items()
         }
         for option in main.commands[name].params:
-            if option.name in {"state", "state_every", "region", "ignore", "shadows"}:
+            own = {"state", "state_every", "region", "ignore", "shadows", "freeze_after"}
+            if option.name in own:
                 continue  # the line's own
             assert option.name in defaults, f"{name} has no parameter {option.name}"
             if isinstance(option.default, (str, int, float)):

@@ -1,5 +1,7 @@
 """The learned E-step: its network against plain convolutions, its time, what it keeps."""
 
+import json
+
 import cv2
 import numpy as np
 import pytest
@@ -8,6 +10,8 @@ from segment.background import LearnedSubtractor
 from segment.background.learned import weights
 from segment.background.learned.kernels.records import BLOCK, PLANES
 from segment.background.learned.network import Network
+from segment.errors import BadState
+from tests.background.test_state import rewritten, state_of
 
 
 def scene(shape=(96, 128, 3), seed=0):
@@ -157,3 +161,73 @@ def test_what_is_known_stands_above_the_answer():
     mask = subtractor.apply(frame(40), known=known)
     assert mask[:10].all()
     assert not mask[50:80, 40:56].any()
+
+
+# --- states: what test_state.py asks of mixtures by names that only these have ---------------
+
+
+def learned(**parameters):
+    frame = scene()
+    subtractor = LearnedSubtractor(threads=1, **parameters)
+    follow(subtractor, [frame() for _ in range(8)] + [frame(10 * k) for k in range(3)])
+    return subtractor, frame
+
+
+def test_parameters_are_kept_in_a_file_and_may_be_changed_afterwards(tmp_path):
+    subtractor, frame = learned(absorb=7.0, remember=3.0, frame_rate=12.5)
+    subtractor.remember = 4.0
+    subtractor.save(tmp_path / "state")
+    restored = LearnedSubtractor.load(tmp_path / "state")
+    assert (restored.absorb, restored.remember, restored.frame_rate) == (7.0, 4.0, 12.5)
+    for one in (subtractor, restored):
+        one.threshold = 0.9
+    rest = [frame(30 + 4 * k) for k in range(6)]
+    np.testing.assert_array_equal(follow(subtractor, rest), follow(restored, rest))
+
+
+def test_what_is_told_of_the_last_frame_is_kept_in_a_file(tmp_path):
+    subtractor, _ = learned()
+    subtractor.save(tmp_path / "state")
+    assert subtractor.posterior().max() > 0.9
+    for restored in (LearnedSubtractor.load(tmp_path / "state"), subtractor.copy()):
+        for name in ("posterior", "shadows", "background"):
+            np.testing.assert_array_equal(getattr(restored, name)(), getattr(subtractor, name)())
+
+
+@pytest.mark.parametrize(
+    ("arrays", "words"),
+    [
+        ({"_state.memory.turn": lambda a: np.full_like(a, 8)}, "samples are counted beyond"),
+        ({"_state.memory.quick_turn": lambda a: np.full_like(a, 4)}, "counted beyond"),
+        ({"_state.memory.lately_turn": lambda a: np.full_like(a, 255)}, "counted beyond"),
+        ({"_state.memory.kept": lambda a: a[:-1].copy()}, "kept"),
+    ],
+)
+def test_places_beyond_the_samples_are_refused_though_signed(arrays, words, tmp_path):
+    """A compiled loop believes them, and would write behind its arrays."""
+    subtractor, _ = learned()
+    subtractor.save(tmp_path / "state")
+    rewritten(tmp_path / "state", arrays=arrays)
+    with pytest.raises(BadState, match=words):
+        LearnedSubtractor.load(tmp_path / "state")
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "words"),
+    [
+        ("parameters", {"absorb": -1.0}, "absorb is -1.0"),
+        ("parameters", {"threshold": "often"}, "state"),
+        ("parameters", {"extra": 1}, "unknown extra"),
+        ("numbers", {"_state.right": 1000}, "1000"),
+        ("numbers", {"_state.frames": "3"}, "frames is '3'"),
+    ],
+)
+def test_wrong_words_of_a_state_are_refused_though_signed(name, change, words, tmp_path):
+    path = tmp_path / "state"
+    subtractor, _ = learned()
+    subtractor.save(path)
+    with state_of(path) as (told, _):
+        known = json.loads(told[name])
+    rewritten(path, metadata={name: json.dumps({**known, **change})})
+    with pytest.raises(BadState, match=words):
+        LearnedSubtractor.load(path)

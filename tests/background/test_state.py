@@ -13,12 +13,21 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from segment import background
-from segment.background import GaussianMixtureSubtractor, PosteriorSubtractor, saved, statefile
+from segment.background import (
+    GaussianMixtureSubtractor,
+    LearnedSubtractor,
+    PosteriorSubtractor,
+    saved,
+    statefile,
+)
 from segment.errors import BadState, OutputError
 from tests.conftest import moving_square
 
-CLASSES = (GaussianMixtureSubtractor, PosteriorSubtractor)
+MIXTURES = (GaussianMixtureSubtractor, PosteriorSubtractor)
+CLASSES = (*MIXTURES, LearnedSubtractor)
 every = pytest.mark.parametrize("cls", CLASSES)
+# By names that only mixtures have; test_learned.py asks the same of the learned E-step.
+mixtures = pytest.mark.parametrize("cls", MIXTURES)
 
 
 # Each kind of image has its own loops, and compiling them takes its time.
@@ -125,7 +134,7 @@ def test_the_first_frames_and_none_at_all_can_be_kept(cls, tmp_path):
         assert_goes_on_alike(subtractor, restored, images[seen:8])
 
 
-@every
+@mixtures
 def test_parameters_are_kept_and_may_be_changed_afterwards(cls, tmp_path):
     images = film()
     subtractor = taught(cls, images[:9], history=77, threshold=11.5, components=3, threads=1)
@@ -215,7 +224,7 @@ def test_numbers_of_every_kind_are_kept(tmp_path):
     assert Odd.load(tmp_path / "state")._mode == "wild"  # what was there is still there
 
 
-@every
+@mixtures
 def test_what_is_told_of_the_last_frame_is_kept(cls, tmp_path):
     asked = {"keep_posterior": True, "detect_shadows": True}
     taken = inspect.signature(cls).parameters
@@ -245,7 +254,7 @@ def test_views_stay_views(cls, tmp_path):
 # --- files ----------------------------------------------------------------------------------
 
 
-@every
+@mixtures
 def test_a_file_says_what_it_is(cls, tmp_path):
     path = tmp_path / "state"
     taught(cls, film()[:3], history=123).save(path)
@@ -412,7 +421,7 @@ def test_what_does_not_fit_together_is_refused_though_signed(cls, metadata, word
         cls.load(path)
 
 
-@every
+@mixtures
 def test_wrong_parameters_and_numbers_are_refused_though_signed(cls, tmp_path):
     path = tmp_path / "state"
     taught(cls, film()[:3]).save(path)
@@ -468,7 +477,7 @@ def test_arrays_of_another_form_are_refused_though_signed(cls, tmp_path):
         cls.load(path)
 
 
-@every
+@mixtures
 def test_more_modes_than_there_is_room_for_are_refused_though_signed(cls, tmp_path):
     """A compiled loop believes the count, and would read behind its arrays."""
     path = tmp_path / "state"

@@ -65,8 +65,6 @@ def test_a_file_is_never_in_memory(tmp_path, monkeypatch):
         stored[start : start + 50_000] = RNG.normal(start // 600_000, 1, (50_000, 5))
     stored.flush()
     mapped = np.load(path, mmap_mode="r")
-    GaussianMixture(2, random_state=0, max_iter=1).fit(mapped[:1000])
-    HiddenMarkovModel(2, random_state=0, max_iter=1).fit(mapped[:5000])
 
     def read():
         for start in range(0, size, 50_000):
@@ -81,12 +79,14 @@ def test_a_file_is_never_in_memory(tmp_path, monkeypatch):
         (MixtureOfFactorAnalyzers(1, 2, **alone), Blocks(read)),
         (HiddenMarkovModel(2, **alone), mapped),
     ):
+        # What compiling takes, once, is no matter of how long the samples are.
+        model.fit(samples)
         tracemalloc.start()
         model.fit(samples)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         # The file has 48 MB, the posteriors of its steps and 2 states would have 19.2.
-        assert peak < 8e6
+        assert peak < 6e6
 
 
 def test_blocks_may_be_learned_from_online():
