@@ -25,9 +25,9 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from benchmarks.composed import KINDS, FreeSources, compose
 from segment.background.learned import LearnedSubtractor, weights
 from segment.background.learned.kernels.records import BLOCK, PLANES
+from segment.background.learned.network import DOUBTFUL, LOW
 
 SIZES = (12, 24, 32, 32)  # maps of the four levels
-LOW, DOUBTFUL = 62, 24  # as in segment/background/learned/network.py
 
 
 class Net(nn.Module):
@@ -75,8 +75,8 @@ def _larger(maps: torch.Tensor, times: int) -> torch.Tensor:
 
 
 def _active(planes: torch.Tensor) -> torch.Tensor:
-    doubt = (planes[:, :4] >= LOW).float().sum(1, keepdim=True)
-    doubt = doubt + 2 * (planes[:, 17:18] > DOUBTFUL).float()
+    doubt = (planes[:, :4] >= int(LOW)).float().sum(1, keepdim=True)
+    doubt = doubt + 2 * (planes[:, 17:18] > int(DOUBTFUL)).float()
     hot = (functional.avg_pool2d(doubt, BLOCK) * BLOCK**2 >= 1.5).float()
     return functional.max_pool2d(hot, 3, 1, 1)
 

@@ -112,6 +112,26 @@ def _kept_and_guided(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def _follows_the_camera(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in (
+        click.option(
+            "--relearn/--no-relearn",
+            default=True,
+            show_default=True,
+            help="Begin anew when the whole scene has changed at once, as when a light is "
+            "switched.",
+        ),
+        click.option(
+            "--stabilize/--no-stabilize",
+            default=True,
+            show_default=True,
+            help="Follow a camera that shakes or moves.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 @click.command(cls=Stage)
 @_history(500)
 @click.option(
@@ -122,18 +142,7 @@ def _kept_and_guided(command: Callable[..., Any]) -> Callable[..., Any]:
     help="Evidence, in variances, that is foreground: lower finds more.",
 )
 @_components(4)
-@click.option(
-    "--stabilize/--no-stabilize",
-    default=True,
-    show_default=True,
-    help="Follow a camera that shakes or moves.",
-)
-@click.option(
-    "--relearn/--no-relearn",
-    default=True,
-    show_default=True,
-    help="Begin anew when the whole scene has changed at once, as when a light is switched.",
-)
+@_follows_the_camera
 @_shadows
 @_kept_and_guided
 @_threads
@@ -171,18 +180,7 @@ def subtract(frames: "Iterator[Frame]", **options: Any) -> "Iterator[Frame]":
     show_default="20s",
     help="How far the background reaches back.",
 )
-@click.option(
-    "--stabilize/--no-stabilize",
-    default=True,
-    show_default=True,
-    help="Follow a camera that shakes or moves.",
-)
-@click.option(
-    "--relearn/--no-relearn",
-    default=True,
-    show_default=True,
-    help="Begin anew when the whole scene has changed at once, as when a light is switched.",
-)
+@_follows_the_camera
 @_shadows
 @_kept_and_guided
 @_threads

@@ -12,14 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment import threads as rows
+from segment.background.learned import weights
 from segment.background.learned.kernels import network as kernels
 from segment.background.learned.kernels.records import BLOCK, PLANES, Bytes, Flow, Layer
 
-__all__ = ["Network"]
+__all__ = ["DOUBTFUL", "LOW", "Network"]
 
 # Softened distance (of 255) from which on a pixel is no longer plainly background, and posterior of
 # the last frame (of 255) above which it counts as doubtful: as in training.
-_LOW, _DOUBTFUL = np.uint8(62), np.uint8(24)
+LOW, DOUBTFUL = np.uint8(62), np.uint8(24)
 
 # Statistics are divided by this: they were in training.
 _SCALE = np.float32(1 / 64)
@@ -56,6 +57,7 @@ class Network:
             "t0": (c0, 1), "p2": (c1, 2), "a2": (c2, 2), "b2": (c2, 2), "s2": (c2, 2),
             "u2": (c2, 2), "t1": (c1, 2), "p3": (c2, 3), "a3": (c3, 3), "b3": (c3, 3),
         }  # fmt: skip
+        self._levels = {name: level for name, (_, level) in levels.items()}
         self._maps = {name: self._make(*how) for name, how in levels.items()}
 
     @property
@@ -70,7 +72,7 @@ class Network:
         """
         foreground, shadow = np.zeros((2, *size), np.uint8)
         before = self._active.copy()
-        if not kernels.find_doubt(planes, _LOW, _DOUBTFUL, self._hot, self._active):
+        if not kernels.find_doubt(planes, LOW, DOUBTFUL, self._hot, self._active):
             self._clear(before)
             return foreground, shadow
         self._clear(before & (1 - self._active))
@@ -78,45 +80,48 @@ class Network:
             plane[:, : self._columns * step] = np.repeat(self._active, step, axis=1)
         maps, active = self._maps, self._active
 
-        def over(level: int, work: Any, *arguments: Any) -> None:
+        def make(out: str, work: Any, *given: Any) -> None:
+            level = self._levels[out]
             step = _STEPS[level]
 
             def band(start: int, stop: int) -> None:
                 spans = np.empty((2, self._columns), np.int64)
                 flow = Flow(active, self._open[level], step, spans[0], spans[1])
-                *given, out = arguments
                 work(*given, flow, maps[out], start, stop)
 
             height = self._rows * step
             worth = max(1, _WORTH // max(1, self._columns * step))
             rows.over_rows(band, height, threads, worth)
 
-        def convolve(level: int, source: str, name: str) -> None:
-            over(level, kernels.convolve, maps[source], self._layers[name], name)
+        def convolve(source: str, name: str) -> None:
+            make(name, kernels.convolve, maps[source], self._layers[name])
+
+        def mix(source: str, name: str) -> None:
+            make(name, kernels.mix, maps[source], self._layers[name])
 
         def fetch(start: int, stop: int) -> None:
             kernels.fetch(planes, active, _SCALE, maps["seen"], start, stop)
 
         rows.over_rows(fetch, self._rows * BLOCK, threads, 16)
-        convolve(0, "seen", "e0")
-        over(1, kernels.halve, maps["e0"], "p1")
-        convolve(1, "p1", "a1")
-        convolve(1, "a1", "b1")
-        over(2, kernels.halve, maps["b1"], "p2")
-        convolve(2, "p2", "a2")
-        convolve(2, "a2", "b2")
-        over(3, kernels.halve, maps["b2"], "p3")
-        convolve(3, "p3", "a3")
-        convolve(3, "a3", "b3")
-        over(2, kernels.add_finer, maps["b3"], maps["b2"], "s2")
-        convolve(2, "s2", "u2")
-        over(2, kernels.mix, maps["u2"], self._layers["t1"], "t1")
-        over(1, kernels.add_finer, maps["t1"], maps["b1"], "s1")
-        convolve(1, "s1", "u1")
-        over(1, kernels.mix, maps["u1"], self._layers["t0"], "t0")
-        over(0, kernels.add_finer, maps["t0"], maps["e0"], "s0")
-        convolve(0, "s0", "u0")
-        over(0, kernels.mix, maps["u0"], self._layers["out"], "out")
+        convolve("seen", "e0")
+        make("p1", kernels.halve, maps["e0"])
+        convolve("p1", "a1")
+        convolve("a1", "b1")
+        make("p2", kernels.halve, maps["b1"])
+        convolve("p2", "a2")
+        convolve("a2", "b2")
+        make("p3", kernels.halve, maps["b2"])
+        convolve("p3", "a3")
+        convolve("a3", "b3")
+        make("s2", kernels.add_finer, maps["b3"], maps["b2"])
+        convolve("s2", "u2")
+        mix("u2", "t1")
+        make("s1", kernels.add_finer, maps["t1"], maps["b1"])
+        convolve("s1", "u1")
+        mix("u1", "t0")
+        make("s0", kernels.add_finer, maps["t0"], maps["e0"])
+        convolve("s0", "u0")
+        mix("u0", "out")
 
         def answer(start: int, stop: int) -> None:
             kernels.answer(maps["out"], active, _TABLE, foreground, shadow, start, stop)
@@ -137,7 +142,7 @@ class Network:
     def _clear(self, left: Bytes) -> None:
         """Set to 0 what was computed in blocks that are no longer active: neighbours read it."""
         for row, column in np.argwhere(left):
-            for name in ("e0", "a1", "b1", "a2", "b2", "a3", "b3", "u2", "u1", "u0"):
-                step = _STEPS[0] if name in ("e0", "u0") else BLOCK >> int(name[1])
+            for name in weights.CONVOLVED:
+                step = _STEPS[self._levels[name]]
                 top, side = row * step + 1, column * step + 1
                 self._maps[name][:, top : top + step, side : side + step] = 0

@@ -26,8 +26,8 @@ _BLACK, _WHITE = 8, 250
 _AGREED, _MORE = 0.5, 0.1
 
 
-def put_in_place(image: Bytes, ground: Bytes, shift: Shift) -> tuple[Bytes, NDArray[np.bool_]]:
-    """Return the frame (H, W, C) as the background lies, and where it is known, (H, W) bool.
+def put_in_place(image: Bytes, ground: Bytes, shift: Shift) -> Bytes:
+    """Return the frame (H, W, C) as the background lies.
 
     What is at (y + down, x + right) comes to (y, x); what is not in the frame is the background's,
     ground (C, H * W).
@@ -36,9 +36,7 @@ def put_in_place(image: Bytes, ground: Bytes, shift: Shift) -> tuple[Bytes, NDAr
     placed = np.moveaxis(ground.reshape(channels, height, width), 0, 2).copy()
     to, origin = _overlap((height, width), shift)
     placed[to] = image[origin]
-    known = np.zeros((height, width), np.bool_)
-    known[to] = True
-    return placed, known
+    return placed
 
 
 def put_back(plane: NDArray[Any], shift: Shift) -> NDArray[Any]:

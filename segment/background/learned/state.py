@@ -59,6 +59,11 @@ class State:
         """(right, down)."""
         return self.right, self.down
 
+    def place(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return a mask (H, W) of the frame's place in the background's."""
+        placed: NDArray[np.bool_] = put_back(mask, (-self.right, -self.down))
+        return placed
+
     def check(self, shape: tuple[int, ...] | None) -> None:
         """Raise ValueError for values with which a compiled loop would leave its arrays."""
         if self.shape != shape:
@@ -79,7 +84,7 @@ class State:
         shift = self.shift
         height, width = self.size
         planes = np.moveaxis(frame, 2, 0)
-        known = put_back(np.ones(self.size, np.uint8), shift) > 0
+        known = put_back(np.ones(self.size, np.bool_), shift)
         for samples in (self.memory.kept, self.memory.lately):
             for sample in samples:
                 _move(sample, planes, known, shift)

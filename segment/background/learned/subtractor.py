@@ -106,7 +106,7 @@ class LearnedSubtractor(Guided, Saved):
     """
 
     STATE_REVISION = 1
-    _SCRATCH = frozenset({"_network", "_agreed", "_sight"})
+    _SCRATCH = frozenset({"_network", "_sight"})
 
     def __init__(
         self,
@@ -182,10 +182,11 @@ class LearnedSubtractor(Guided, Saved):
         kept = self._set_aside(state, rate)
         count = rows.count_threads(self.threads)
 
-        sight = self._describe(state, pixels, where, count, frozen)
+        outside = self._outside(state, where)
+        sight = self._describe(state, pixels, outside, count, frozen)
         assert self._network is not None
         foreground, shade = self._network.judge(sight.planes, size, count)
-        self._obey(state, sight, foreground, where, facts)
+        self._obey(state, sight, foreground, outside, facts)
         state.posterior, state.shade = foreground.reshape(-1), shade.reshape(-1)
         mask = self._mask(state, asked, facts, where)
         if not frozen:
@@ -196,11 +197,9 @@ class LearnedSubtractor(Guided, Saved):
     def posterior(self) -> NDArray[np.float32]:
         """Return the probability of foreground of the last frame, (H, W) float32 in [0, 1].
 
-        Raises ValueError before the second frame.
+        0 everywhere on the first frame. Raises ValueError before it.
         """
         state = self._known("posterior")
-        if self._sight is None and state.frames < 2:
-            raise ValueError("there is no posterior before the second frame; call apply first")
         plane = scene.put_back(state.posterior.reshape(state.size), state.shift)
         return plane.astype(np.float32) / np.float32(255)
 
@@ -211,7 +210,7 @@ class LearnedSubtractor(Guided, Saved):
         """
         state = self._known("shadow")
         shadow = (state.shade >= 128) & (state.posterior < self.threshold * 255)
-        found: Mask = scene.put_back(shadow.reshape(state.size).view(np.uint8), state.shift) > 0
+        found: Mask = scene.put_back(shadow.reshape(state.size), state.shift)
         return found if self._region is None else found & self._region
 
     def background(self) -> Image:
@@ -235,7 +234,7 @@ class LearnedSubtractor(Guided, Saved):
         return Parameters(self.threshold, self.absorb, self.remember, self.frame_rate)
 
     def _begin(self, image: NDArray[Any], unknown: Mask | None = None) -> None:
-        """Make a background of the first image; where it is `unknown`, of what comes."""
+        """Make a background of the first image; where it is `unknown`, of black."""
         self._state = begin(_planes(to_eight_bits(image, unknown)), image.shape)
         self._shape, self._image_dtype = image.shape, image.dtype
         self._begin_to_look()
@@ -268,9 +267,7 @@ class LearnedSubtractor(Guided, Saved):
         height, width, _ = state.shape
         placed = pixels
         if state.shift != (0, 0):
-            placed, _ = scene.put_in_place(pixels, state.memory.ground, state.shift)
-        if where is not None:
-            outside = ~scene.put_back(where.view(np.uint8), (-state.right, -state.down)).view(bool)
+            placed = scene.put_in_place(pixels, state.memory.ground, state.shift)
         moved = find_shift(
             np.ascontiguousarray(placed).reshape(height, -1),
             state.memory.ground,
@@ -278,7 +275,7 @@ class LearnedSubtractor(Guided, Saved):
             state.gain,
             1.0,
             state.noise**2,
-            None if where is None else outside.view(np.uint8).reshape(-1),
+            None if where is None else (~state.place(where)).view(np.uint8).reshape(-1),
         )
         right, down = state.right + moved[0], state.down + moved[1]
         if moved == (0, 0) or abs(right) >= width // 4 or abs(down) >= height // 4:
@@ -291,18 +288,21 @@ class LearnedSubtractor(Guided, Saved):
             )  # fmt: skip
         state.right, state.down, state.held = right, down, 0
 
+    def _outside(self, state: State, where: Mask | None) -> Mask | None:
+        """Return which of the background this frame says nothing of, (P,); None is none."""
+        if where is None:
+            if state.shift == (0, 0):
+                return None
+            where = np.ones(state.size, np.bool_)
+        return ~state.place(where).reshape(-1)
+
     def _describe(
-        self, state: State, pixels: Bytes, where: Mask | None, count: int, frozen: bool
+        self, state: State, pixels: Bytes, outside: Mask | None, count: int, frozen: bool
     ) -> Sight:
         """Return the statistics of the frame, in the place and the light of the background."""
         memory = state.memory
-        outside = None
-        if state.shift != (0, 0) or where is not None:
-            placed, inside = scene.put_in_place(pixels, memory.ground, state.shift)
-            if where is not None:
-                shown = scene.put_back(where.view(np.uint8), (-state.right, -state.down))
-                inside &= shown.view(np.bool_)
-            pixels, outside = placed, ~inside.reshape(-1)
+        if state.shift != (0, 0):
+            pixels = scene.put_in_place(pixels, memory.ground, state.shift)
         if self._sight is None:
             self._begin_to_look()
         assert self._sight is not None
@@ -353,18 +353,14 @@ class LearnedSubtractor(Guided, Saved):
         state.gain = gain
 
     def _obey(
-        self, state: State, sight: Sight, foreground: Bytes, where: Mask | None, facts: Any
+        self, state: State, sight: Sight, foreground: Bytes, outside: Mask | None, facts: Any
     ) -> None:
         """Let what is known, and where nothing is looked at, stand above the network's answer."""
-        back = -state.right, -state.down
-        if where is not None:
-            foreground[scene.put_back(where.view(np.uint8), back) == 0] = 0
-        if state.shift != (0, 0):
-            inside = scene.put_back(np.ones(state.size, np.uint8), back)
-            foreground[inside == 0] = 0
+        if outside is not None:
+            foreground.reshape(-1)[outside] = 0
         if facts is not None:
-            foreground[scene.put_back((facts == 1).view(np.uint8), back) > 0] = 255
-            ground = scene.put_back((facts == -1).view(np.uint8), back) > 0
+            foreground[state.place(facts == 1)] = 255
+            ground = state.place(facts == -1)
             foreground[ground] = 0
             sight.far[ground.reshape(-1)] = 255  # to be learned in a hurry
 
@@ -383,10 +379,9 @@ class LearnedSubtractor(Guided, Saved):
 
     def _learn(self, state: State, sight: Sight, asked: Parameters, rate: Any, count: int) -> None:
         """The M-step, and what the next frame's statistics need."""
-        covered = float(np.count_nonzero(state.posterior >= 128)) / state.posterior.size
-        still = float(np.count_nonzero(sight.planes[11] < _FAR)) / sight.planes[11].size
-        plain = rate is None or (isinstance(rate, np.ndarray) and bool(np.any(rate)))
-        if self.relearn and plain and not isinstance(rate, np.ndarray):
+        if self.relearn and rate is None:
+            covered = float(np.mean(state.posterior >= 128))
+            still = float(np.mean(sight.planes[11] < _FAR))
             state.watch, changed = look(state.watch, covered, still)
             if changed:
                 _log.info(
@@ -394,9 +389,10 @@ class LearnedSubtractor(Guided, Saved):
                 )
                 state.begin_anew(sight.frame)
         height, width, _ = state.shape
-        reach = asked.remember * asked.frame_rate if not isinstance(rate, float) else 1 / rate
+        given = isinstance(rate, float)
+        reach = 1 / rate if given else asked.remember * asked.frame_rate
         final = max(1, int(min(reach / LASTING, 1e9)))
-        interval = final if isinstance(rate, float) else min(max(1, state.frames // 6), final)
+        interval = final if given else min(max(1, state.frames // 6), final)
         pace = state.frames, interval, _HURRY, min(_LATELY, max(1, state.frames // 3))
         posteriors = state.posterior, state.shade
 
@@ -432,7 +428,7 @@ class LearnedSubtractor(Guided, Saved):
             return []
         if not isinstance(rate, np.ndarray):
             return [(plane, ..., plane.copy()) for plane in state.course]
-        plane = scene.put_back((rate == 0).view(np.uint8), (-state.right, -state.down))
+        plane = state.place(rate == 0).view(np.uint8)
         pixels = np.flatnonzero(plane)
         half = cv2.resize(
             plane, (state.course.last.shape[1], state.course.last.shape[0]),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from segment.background.learned.kernels.records import PLANES, Layer
 from segment.errors import SegmentError
 
-__all__ = ["FORMAT", "NAME", "checksum", "load", "pack"]
+__all__ = ["CONVOLVED", "FORMAT", "NAME", "checksum", "load", "pack"]
 
 NAME = "learned-e-step"
 FORMAT = "segment learned e-step"
@@ -23,8 +23,9 @@ _PACKAGE = Path(__file__).parents[2]
 # Beside the other trained models: in a wheel, and in a checkout.
 _FOLDERS = (_PACKAGE / "neural" / "models", _PACKAGE.parent / "models")
 
-_THREE = ("e0", "a1", "b1", "a2", "b2", "a3", "b3", "u2", "u1", "u0")
-_ONE = ("t1", "t0", "out")
+# Layers with 3 x 3, rectified, and with 1 x 1, not.
+CONVOLVED = ("e0", "a1", "b1", "a2", "b2", "a3", "b3", "u2", "u1", "u0")
+_MIXED = ("t1", "t0", "out")
 
 
 @cache
@@ -64,13 +65,13 @@ def checksum(metadata: Mapping[str, str], tensors: Mapping[str, NDArray[Any]]) -
 def pack(tensors: Mapping[str, NDArray[Any]]) -> dict[str, Layer]:
     """Return the layers of tensors "name.weight" (out, in, k, k) and "name.bias" (out,)."""
     layers = {}
-    for name in (*_THREE, *_ONE):
+    for name in (*CONVOLVED, *_MIXED):
         given, bias = tensors[f"{name}.weight"], tensors[f"{name}.bias"]
         most, least = given.shape[:2]
         more = -most % 4
         weight = np.pad(given.reshape(most, least, -1), ((0, more), (0, 0), (0, 0)))
         groups = weight.shape[0] // 4
-        if name in _THREE:
+        if name in CONVOLVED:
             four = weight.reshape(groups, 4, least, 9).transpose(0, 2, 1, 3)
             packed = four.reshape(groups, least, 36)
         else:

@@ -22,9 +22,6 @@ ZERO, QUARTER = f(0), f(0.25)
 # steps. In pixels.
 VECTOR = 16
 
-# A level's maps are wider by this than its blocks, so that a span may go beyond them.
-_MIDDLE = u(128)
-
 # Logits at which the table of posteriors ends, and its steps in 1.
 _LOGITS, _STEPS = f(8), f(64)
 
