@@ -36,7 +36,8 @@ def subtract(
 
     With `shadows` also where the subtractor's `shadows()` sees a shadow on the background;
     ValueError when it does not look for any. From `freeze_after` seconds after the first frame on
-    nothing is learned any more: the subtractor's `apply` is called with learning_rate=0.
+    nothing is learned any more: the subtractor's `apply` is called with learning_rate=0. With 0
+    the first frame is the background for good.
     """
     if shadows and getattr(subtractor, "detect_shadows", True) is False:
         raise ValueError(
@@ -48,7 +49,7 @@ def subtract(
     with _closing(frames):
         for frame in frames:
             begin = frame.time if begin is None else begin
-            frozen = frame.time - begin >= freeze_after > 0
+            frozen = frame.time - begin >= freeze_after
             foreground = apply(frame.image, learning_rate=0.0) if frozen else apply(frame.image)
             shadow = _within(_shadows(subtractor, foreground), frame.region) if shadows else None
             foreground = _within(foreground, frame.region)

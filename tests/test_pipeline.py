@@ -205,3 +205,38 @@ def test_an_error_in_a_sink_ends_the_threads_before_it():
 def test_read_ahead_refuses_no_room(depth):
     with pytest.raises(ValueError, match=f"depth is {depth}"):
         pipeline.read_ahead(as_frames(images()), depth=depth)
+
+
+class Noted(Everything):
+    """Notes with which rate it was asked to learn."""
+
+    def __init__(self):
+        super().__init__()
+        self.rates = []
+
+    def apply(self, image, learning_rate=None):
+        self.rates.append(learning_rate)
+        return super().apply(image)
+
+
+@pytest.mark.parametrize(
+    ("after", "learned"),
+    [(float("inf"), 6), (0.12, 3), (0.0, 0)],
+    ids=["never", "later", "at once"],
+)
+def test_nothing_is_learned_once_it_is_frozen(after, learned):
+    subtractor = Noted()
+    frames = list(as_frames(images(6)))  # 25 a second
+    assert [round(frame.time, 2) for frame in frames[:4]] == [0.0, 0.04, 0.08, 0.12]
+    list(pipeline.subtract(frames, subtractor, freeze_after=after))
+    assert subtractor.rates == [None] * learned + [0.0] * (6 - learned)
+
+
+@pytest.mark.parametrize("name", ["PosteriorSubtractor", "GaussianMixtureSubtractor"])
+def test_a_frozen_background_stays_the_picture_it_was(name):
+    from segment import background
+
+    subtractor = getattr(background, name)()
+    frames = list(as_frames(images(12)))
+    list(pipeline.subtract(frames, subtractor, freeze_after=0.0))
+    np.testing.assert_array_equal(subtractor.background(), frames[0].image)
