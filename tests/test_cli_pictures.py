@@ -108,3 +108,20 @@ def test_levels_are_asked_for_on_the_line(tmp_path):
     assert "taken as 12 bits" in told[None]
     assert "most of the range is unused" in told["65535"]
     assert "bits" not in told["auto"]
+
+
+def test_a_limit_that_refuses_all_pictures_is_named(pictures):
+    line = ["read", pictures, "--max-pixels", "10", "subtract-mixture"]
+    said = call(*line, "export", pictures.parent / "out")
+    assert said.exit_code == 1
+    assert "none of its" in said.output
+    assert "--max-pixels" in said.output
+
+
+@pytest.mark.parametrize("words", ["--remember 0", "--remember 0s", "--absorb soon"])
+def test_times_that_make_no_sense_are_words_of_the_line(words, pictures):
+    line = ["read", pictures, "--sequence", "subtract-learned", *words.split()]
+    said = call(*line, "export", pictures.parent / "out")
+    assert said.exit_code == 2
+    assert "should not have happened" not in said.output
+    assert words.split()[1] in said.output

@@ -59,6 +59,7 @@ class Duration(click.ParamType):  # type: ignore[type-arg]  # generic since clic
 
     name = "duration"
 
+    LONGEST: ClassVar[float] = 86400.0  # seconds
     _UNITS: ClassVar[dict[str, float]] = {"ms": 0.001, "s": 1, "": 1, "m": 60, "min": 60, "h": 3600}
 
     def convert(
@@ -77,7 +78,17 @@ class Duration(click.ParamType):  # type: ignore[type-arg]  # generic since clic
             )
         return seconds
 
-    LONGEST: ClassVar[float] = 86400.0
+
+class Span(Duration):
+    """A duration that may not be 0."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        seconds = super().convert(value, param, ctx)
+        if not seconds:
+            self.fail(f"{value!r} is no time at all; wanted more than 0, as 20s", param, ctx)
+        return seconds
 
 
 class Patience(Duration):

@@ -8,7 +8,7 @@ import click
 from segment.cli import keeping
 from segment.cli.chain import Stage, stage, with_first
 from segment.cli.exporting import export
-from segment.cli.params import Duration, Odd, Patience
+from segment.cli.params import Duration, Odd, Patience, Span
 from segment.cli.reading import read
 from segment.cli.watching import events
 
@@ -171,11 +171,11 @@ def subtract(frames: "Iterator[Frame]", **options: Any) -> "Iterator[Frame]":
     type=Patience(),
     default=180.0,
     show_default="3m",
-    help="How long what stands still stays foreground: 2m, 0, never.",
+    help="When what stands still becomes background at the latest: 2m, 0, never.",
 )
 @click.option(
     "--remember",
-    type=Duration(),
+    type=Span(),
     default=20.0,
     show_default="20s",
     help="How far the background reaches back.",
@@ -188,8 +188,8 @@ def subtract(frames: "Iterator[Frame]", **options: Any) -> "Iterator[Frame]":
 def subtract_learned(frames: "Iterator[Frame]", **options: Any) -> "Iterator[Frame]":
     """Mark foreground by what a small network, trained on drawn footage, makes of the statistics.
 
-    Better than subtract where trees wave and where people stand still, worse where the camera
-    shakes; several times slower.
+    Finds less where trees wave and more of those who stand still than subtract does; worse where
+    the camera shakes, and ten times slower and more.
     """
     from segment.background import LearnedSubtractor
 

@@ -61,7 +61,7 @@ class Clock(click.ParamType):  # type: ignore[type-arg]  # generic since click 8
     "--zones",
     type=click.Path(),
     metavar="FILE",
-    help="Zones and lines from zones.json (segment zones draws it), GeoJSON in pixels, or CVAT.",
+    help="Zones and lines from zones.json (docs/events.md), GeoJSON in pixels, or CVAT.",
 )
 @click.option(
     "--kind",
@@ -92,9 +92,19 @@ class Clock(click.ParamType):  # type: ignore[type-arg]  # generic since click 8
     help="Who stands for so long has stopped; what lies for so long was left or taken.",
 )
 @click.option(
-    "--before", type=Duration(), default="2s", show_default=True, help="Time clips begin early."
+    "--before",
+    type=Duration(),
+    default="2s",
+    show_default=True,
+    help="How much earlier the edl cuts.",
 )
-@click.option("--after", type=Duration(), default="2s", show_default=True, help="Time clips go on.")
+@click.option(
+    "--after",
+    type=Duration(),
+    default="2s",
+    show_default=True,
+    help="How much later the edl cuts.",
+)
 @click.option(
     "--metres-per-pixel",
     type=click.FloatRange(0, min_open=True),
@@ -118,7 +128,7 @@ def events(**options: Any) -> Link:
     stop         an object stands
     left taken   a thing that stays where none was, a thing that is gone
 
-    The export formats events, edl, counts, clips and report take it from there.
+    The export formats events, edl, counts and report take it from there.
     """
     from segment.errors import SegmentError
     from segment.events import Ground, Line, Scene, Zone, read_zones

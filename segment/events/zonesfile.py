@@ -44,7 +44,7 @@ class Zones(NamedTuple):
         if not math.isclose(across, down, rel_tol=0.01):
             raise ValueError(
                 f"the zones were drawn on {self.size[1]}x{self.size[0]}, but the frames are "
-                f"{size[1]}x{size[0]}; draw them anew: segment zones VIDEO -o zones.json"
+                f"{size[1]}x{size[0]}; draw them anew on these"
             )
         return Zones(
             tuple(zone.scaled(across) for zone in self.zones),

@@ -181,8 +181,9 @@ class VideoFile(Source):
 
     def _or_too_large(self) -> str:
         most = limits.current().most_pixels(video=True)
-        unknown = not (self.stream.width and self.stream.height)
-        return f", or none of up to {most / 1e6:.4g} million pixels" if unknown else ""
+        if self.stream.width and self.stream.height:
+            return ""
+        return f", or none of up to {most / 1e6:.4g} million pixels (--max-pixels lets in more)"
 
     def _declared_duration(self) -> float | None:
         if self.stream.duration and self.stream.time_base:

@@ -113,8 +113,8 @@ class ImageFolder(_Fitted):
         found = next(((path, stored) for path, stored in read if stored is not None), None)
         if found is None:
             raise UnreadableInput(
-                f"{folder}: none of its {len(self.paths)} pictures can be read "
-                f"({self.paths[0].name} is the first)"
+                f"{folder}: none of its {len(self.paths)} pictures can be read; the first: "
+                f"{_refusal(self.paths[0])}"
             )
         first_path, first = found
         title = name or folder.resolve().name or "folder"
@@ -376,6 +376,15 @@ def _pictures(folder: Path) -> list[Path]:
             f"such as {folder}/{folders[0].name}"
         )
     raise UnreadableInput(f"{folder}: a folder without pictures (png, jpg, tif, bmp, webp, ...)")
+
+
+def _refusal(path: Path) -> str:
+    """Why a picture cannot be read."""
+    try:
+        read_stored(path)
+    except UnreadableInput as error:
+        return str(error)
+    return f"{path}: was not there yet"
 
 
 def _try_read(path: Path) -> Pixels | None:

@@ -75,15 +75,15 @@ class LearnedSubtractor(Guided, Saved):
     gives the posteriors of foreground and of shadow. It was trained on composed footage with exact
     truth; models/learned-e-step says on which, and how well it does on footage it never saw.
 
-    Time. What stands still stays foreground for `absorb` seconds; what was behind it is
+    Time. What stands still becomes background after `absorb` seconds; what was behind it is
     still known when it goes. A light that changes as a whole, shifts of the camera by whole
     pixels, and another scene are followed.
 
     Parameters
     ----------
     threshold : posterior of foreground, in (0, 1), from which on the mask says so.
-    absorb : seconds for which something that stands still stays foreground; infinity is for ever,
-        0 the shortest there is, one frame.
+    absorb : seconds after which what stands still becomes background, at the latest: the network
+        may let go of it before. Infinity sets no time; 0 is the shortest there is, one frame.
     remember : seconds that the background reaches back.
     frame_rate : frames a second, by which seconds become frames.
     stabilize : look for shifts of a moving camera.
