@@ -8,7 +8,10 @@ from segment.grouping.layer import Layer
 from segment.grouping.mixing import Window
 from segment.grouping.regions import Floats, Integers
 
-__all__ = ["Pieces", "gap", "histogram", "slices"]
+__all__ = ["Box", "Pieces", "gap", "histogram", "slices"]
+
+Box = tuple[int, int, int, int]
+"""First row and column, last row and column + 1."""
 
 
 class Pieces:
@@ -55,12 +58,12 @@ class Pieces:
         centres: Floats = corner + np.stack([down, right], axis=1) / self.area[:, None]
         return centres
 
-    def box(self, blob: int) -> tuple[int, int, int, int]:
+    def box(self, blob: int) -> Box:
         """First row and column, last row and column + 1."""
         top, left, bottom, right = self.boxes[blob].tolist()
         return top, left, bottom, right
 
-    def at_border(self, box: tuple[int, int, int, int]) -> bool:
+    def at_border(self, box: Box) -> bool:
         """Whether a box reaches the border of the picture, where it may be cut off."""
         top, left, bottom, right = box
         return top == 0 or left == 0 or bottom == self.height or right == self.width
@@ -75,7 +78,7 @@ class Pieces:
         codes, number = np.unique(owner[hit] * self.count + piece[hit], return_counts=True)
         return codes, number
 
-    def window(self, box: tuple[int, int, int, int]) -> tuple[Window, NDArray[np.uint8]]:
+    def window(self, box: Box) -> tuple[Window, NDArray[np.uint8]]:
         """The part of the frame inside a box, and a state for it: 2 where foreground is."""
         part = slices(box, self)
         inside = np.ascontiguousarray(self.foreground[part])
@@ -99,14 +102,14 @@ def histogram(colours: NDArray[np.uint8]) -> Floats:
     return np.bincount(bins, minlength=512).astype(np.float64)
 
 
-def gap(one: tuple[int, int, int, int], other: tuple[int, int, int, int]) -> float:
+def gap(one: Box, other: Box) -> float:
     """How far two boxes are apart, pixels; 0 when they overlap."""
     down = max(one[0] - other[2], other[0] - one[2], 0)
     right = max(one[1] - other[3], other[1] - one[3], 0)
     return float(np.hypot(down, right))
 
 
-def slices(box: tuple[int, int, int, int], frame: Pieces) -> tuple[slice, slice]:
+def slices(box: Box, frame: Pieces) -> tuple[slice, slice]:
     """Rows and columns of a box, as far as it lies in the frame."""
     return (
         slice(max(0, box[0]), min(frame.height, box[2])),

@@ -1,5 +1,6 @@
 """What there is to know of the labelled regions of one frame, all regions at once."""
 
+import operator
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,3 +110,14 @@ def _number(values: Labels) -> tuple[Integers, int]:
     table = np.empty(most + 1, np.intp)
     table[order] = np.arange(most + 1)
     return table[codes], int((first < values.size).sum())
+
+
+def whole(value: int, name: str, unit: str) -> int:
+    """Return a setting as an int; TypeError or ValueError for what is none, or below 0."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} is {value!r}, wanted a whole number of {unit}") from None
+    if number < 0:
+        raise ValueError(f"{name} is {value} {unit}, wanted 0 or more")
+    return number

@@ -5,6 +5,8 @@ import pytest
 
 from segment.errors import MissingForeground, SegmentError
 from segment.grouping import MovingLayers, NeuralGrouper
+from segment.grouping.objects import network
+from segment.grouping.objects.network import ByNetwork
 from segment.masks import clean
 from segment.neural.scenes.silhouettes import CrowdSettings, crowd
 from segment.neural.seeded.loaded import LoadedSeeded
@@ -61,7 +63,7 @@ def test_an_array_may_be_used_again_for_the_next_frame():
         buffer[:] = image
         np.testing.assert_array_equal(one.group(image, mask), other.group(buffer, mask))
     # Labels may agree by luck: what is kept for motion must be the caller's no longer.
-    assert not any(np.shares_memory(past, buffer) for past in other._past)
+    assert not any(np.shares_memory(past, buffer) for past in other._objects.judge._past)
 
 
 @pytest.mark.parametrize(("side", "asked"), [(6, 0), (12, 1)])
@@ -74,8 +76,8 @@ def test_nobody_is_asked_about_a_splinter(side, asked, monkeypatch):
         return np.ones((1, *window.shape[1:]), np.float32)
 
     monkeypatch.setattr(LoadedSeeded, "part", part)
-    monkeypatch.setattr(NeuralGrouper, "_due", lambda *a: False)  # no second thoughts
-    monkeypatch.setattr(NeuralGrouper, "_bear_compact", lambda *a: False)
+    monkeypatch.setattr(ByNetwork, "_due", lambda *a: False)  # no second thoughts
+    monkeypatch.setattr(network, "begin_compact", lambda *a: False)
     image = np.full((90, 130, 3), 90, np.uint8)
     mask = np.zeros((90, 130), bool)
     mask[20:70, 30:80] = True
