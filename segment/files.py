@@ -59,15 +59,21 @@ def _short(name: str, most: int) -> str:
 
 
 def sweep(folder: Path, ours: Callable[[str], bool]) -> list[Path]:
-    """Remove the temporary files of dead runs in `folder`, and return them.
+    """Remove the temporary files and folders of dead runs in `folder`, and return them.
 
     Only for those who hold the folder's lock: without it the run may be alive. `ours` is asked
-    about the name that such a file would have got; links, folders and other names stay.
+    about the name that such a file, or folder, would have got; links and other names stay, and so
+    do folders that hold folders: no run of ours leaves one.
     """
     swept = orphans(folder, ours)
     for orphan in swept:
         with told(orphan):
-            orphan.unlink(missing_ok=True)
+            if orphan.is_dir():
+                for path in orphan.iterdir():
+                    path.unlink(missing_ok=True)
+                orphan.rmdir()
+            else:
+                orphan.unlink(missing_ok=True)
     return swept
 
 
@@ -81,8 +87,17 @@ def orphans(folder: Path, ours: Callable[[str], bool]) -> list[Path]:
             for path in sorted(folder.iterdir())
             if (match := _TEMPORARY.fullmatch(path.name))
             and ours(match["name"])
-            and stat.S_ISREG(path.lstat().st_mode)
+            and (stat.S_ISREG(path.lstat().st_mode) or _is_flat(path))
         ]
+
+
+def _is_flat(path: Path) -> bool:
+    """Whether it is a folder, and no link, in which there are files only."""
+    return (
+        stat.S_ISDIR(path.lstat().st_mode)
+        and not is_link(path)
+        and all(stat.S_ISREG(inside.lstat().st_mode) for inside in path.iterdir())
+    )
 
 
 @contextlib.contextmanager

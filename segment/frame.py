@@ -64,3 +64,4 @@ class Frame:
     shadow: Mask | None = None
     file_name: str | None = None
     events: tuple[Event, ...] | None = None
+    since: float | None = None

@@ -110,7 +110,7 @@ def watch(frames: Iterable[Frame], watcher: Watcher) -> Iterator[Frame]:
                 frame.image, frame.foreground, frame.labels, frame.index, frame.time
             )
             sequence = replace(frame.sequence, scene=watcher.scene)
-            held = replace(frame, events=events, sequence=sequence)
+            held = replace(frame, events=events, since=watcher.since, sequence=sequence)
         if held is not None:
             yield replace(held, events=(*(held.events or ()), *watcher.finish()))
 

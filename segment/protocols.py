@@ -97,6 +97,11 @@ class Watcher(Protocol):
 
     scene: Scene
 
+    @property
+    def since(self) -> float | None:
+        """Second at which the earliest of what still goes on began; None when nothing does."""
+        ...
+
     def watch(
         self, image: Image, foreground: Mask | None, labels: Labels | None, index: int, time: float
     ) -> tuple[Event, ...]:

@@ -46,7 +46,7 @@ LEANS_ON = {
     "samples": ({"errors"}, set()),
     "export": (
         {"arrays", "errors", "events", "files", "frame", "masks", "objects", "protocols"},
-        {"numpy", "av", "cv2", "pycocotools", "scipy"},
+        {"numpy", "av", "cv2", "pycocotools", "tifffile", "scipy"},
     ),
     "scores": (
         {"arrays", "kernels", "errors", "frame", "protocols", "video"},

@@ -10,12 +10,12 @@ import click
 from segment.cli.chain import Link, Stage, typed, with_first
 
 if TYPE_CHECKING:
-    from segment.export import Origin
+    from segment.export import Chosen, Origin
     from segment.frame import Frame
 
 FORMATS = (
     "masks", "video", "labels", "coco", "overlay", "tracks", "mot", "events", "events-json",
-    "edl", "counts", "report",
+    "edl", "counts", "report", "clips", "crops", "ctc",
 )  # fmt: skip
 
 # What one name stands for: a file for people and one for machines, say.
@@ -23,6 +23,8 @@ BRINGS = {
     "events": ("events", "events-json"),
     "report": ("report", "events", "events-json", "counts"),  # the page links to them
 }
+# Formats that --only chooses for.
+CHOOSING = ("clips", "crops", "edl", "synopsis")
 Mode = Literal["new", "overwrite", "resume"]
 
 
@@ -109,9 +111,24 @@ class ExportLink(Link):
     multiple=True,
     help="What to write; may stand several times.  [default: masks]",
 )
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="WHAT",
+    help="Of clips, crops and edl: an object's id, a zone or line by name, or a kind of event; "
+    "may stand several times.",
+)
+@click.option("--drawn", is_flag=True, help="Draw outlines and ids into the clips.")
 @click.option("--overwrite", is_flag=True, help="Replace what an earlier run wrote.")
 @click.option("--resume", is_flag=True, help="Go on where an interrupted run of this line stopped.")
-def export(out: Path, formats: tuple[str, ...], overwrite: bool, resume: bool) -> ExportLink:
+def export(
+    out: Path,
+    formats: tuple[str, ...],
+    only: tuple[str, ...],
+    drawn: bool,
+    overwrite: bool,
+    resume: bool,
+) -> ExportLink:
     """Write what was found below OUT, in a folder for each sequence.
 
     \b
@@ -128,10 +145,17 @@ def export(out: Path, formats: tuple[str, ...], overwrite: bool, resume: bool) -
     edl      events.edl          a cut for each event, for video editors
     counts   counts.csv          a minute, a zone, a line: who came, left and crossed
     report   report.html         one page that shows it all (with events.csv and counts.csv)
+    clips    clips/000125-….mp4  a short video of each motion, or of what --only chooses, by the
+                                 number of its first frame, with the input's sound
+    crops    crops/000003.png    the best still of each object, by id
+    ctc      ctc/mask000.tif, ctc/res_track.txt   tracks for the Cell Tracking Challenge
     """
     if overwrite and resume:
         raise click.UsageError("--overwrite and --resume exclude each other; choose one")
     wanted = tuple(dict.fromkeys(formats)) or ("masks",)
+    chosen = _chosen(only, wanted)
+    if drawn and "clips" not in wanted:
+        raise click.UsageError("--drawn is for clips; add --as clips, or leave it out")
     formats = tuple(dict.fromkeys(one for kind in wanted for one in BRINGS.get(kind, (kind,))))
     from segment.export import FORMATS as SINKS  # each says itself what it needs
 
@@ -140,9 +164,31 @@ def export(out: Path, formats: tuple[str, ...], overwrite: bool, resume: bool) -
     return ExportLink(
         command=name,
         line=line,
-        options={"out": out, "formats": formats, "overwrite": overwrite, "resume": resume},
+        options={
+            "out": out,
+            "formats": formats,
+            "only": only,
+            "drawn": drawn,
+            "overwrite": overwrite,
+            "resume": resume,
+        },
         needs=frozenset(SINKS[kind].needs for kind in formats) - {"any"},
         out=out,
         formats=formats,
         mode=mode,
+        settings={"chosen": chosen, "drawn": drawn},
     )
+
+
+def _chosen(only: tuple[str, ...], formats: tuple[str, ...]) -> "Chosen":
+    from segment.export import Chosen
+
+    if only and not set(formats) & set(CHOOSING):
+        raise click.UsageError(
+            f"--only chooses what {', '.join(CHOOSING)} show; add --as with one of them, or "
+            "leave it out"
+        )
+    try:
+        return Chosen.parse(only)
+    except ValueError as error:
+        raise click.UsageError(f"--only: {error}") from None

@@ -48,6 +48,7 @@ def read(folder: Path) -> dict[str, Any]:
 def made(folder: Path) -> dict[str, Any]:
     """What a run of ours made in `folder`: for a file its checksum, for pictures their ranges.
 
+    For a folder of other files, which bear no mark of ours, the checksum of each by its name.
     None where the run has not come to its end.
     """
     found = read(folder).get("made")
@@ -61,17 +62,23 @@ def account(folder: Path, names: Iterable[str]) -> dict[str, Any]:
         target = folder / name
         with told(target):
             if target.is_dir():
-                found[name] = ranges(numbers(target))
+                found[name] = _account(target)
             elif target.is_file():
                 found[name] = checksum(target)
     return found
 
 
-def numbers(folder: Path) -> list[int]:
-    """Of which frames there are pictures in `folder`."""
-    from segment.export.images import numbered
+def _account(folder: Path) -> Any:
+    from segment.export import marked
 
-    return sorted(int(path.stem) for path in numbered(folder))
+    if marked(folder.name):
+        return ranges(numbers(folder))
+    return {path.name: checksum(path) for path in _held(folder)}
+
+
+def numbers(folder: Path) -> list[int]:
+    """Of which frames, or objects, there are pictures in `folder`."""
+    return sorted(int(path.stem) for path in _held(folder))
 
 
 def ranges(numbers: Sequence[int]) -> Ranges:
@@ -104,7 +111,7 @@ def check(folder: Path, names: Iterable[str], replace: bool) -> None:
         if not replace:
             continue
         if target.is_dir():
-            _check_pictures(target, known.get(name, ()))
+            _check_held(target, known)
         elif name not in known:
             raise OutputError(
                 f"{target} was not made by segment ({_why(folder)}); move it, or choose another "
@@ -128,8 +135,11 @@ def _why(folder: Path) -> str:
     return f"{NAME} does not name it" if (folder / NAME).is_file() else f"there is no {NAME}"
 
 
-def _check_pictures(folder: Path, known: Any) -> None:
-    strange = [path for path in _pictures(folder) if not _is_ours(path, known)]
+def _check_held(folder: Path, known: dict[str, Any]) -> None:
+    from segment.export import marked
+
+    is_ours = _is_ours if marked(folder.name) else _is_named
+    strange = [path for path in _held(folder) if not is_ours(path, known)]
     if strange:
         others = f" and {len(strange) - 1} more" if len(strange) > 1 else ""
         raise OutputError(
@@ -138,14 +148,27 @@ def _check_pictures(folder: Path, known: Any) -> None:
         )
 
 
-def _pictures(folder: Path) -> list[Path]:
-    from segment.export.images import numbered
+def _held(folder: Path) -> list[Path]:
+    """What in an output's folder has a name that the output gives."""
+    from segment.export import holds
+    from segment.export.folders import within
 
+    names = holds(folder.name)
+    if names is None:
+        return []
     with told(folder):
-        return numbered(folder)
+        return within(folder, names)
 
 
-def _is_ours(path: Path, known: Any) -> bool:
+def _is_named(path: Path, known: dict[str, Any]) -> bool:
+    """Whether run.json names a file, or a run that did not come to its end was writing there."""
+    if path.parent.name not in known or is_link(path) or not path.is_file():
+        return False
+    made = known[path.parent.name]
+    return made is None or (isinstance(made, dict) and path.name in made)
+
+
+def _is_ours(path: Path, known: dict[str, Any]) -> bool:
     from segment.export import png
 
     with told(path):
@@ -155,7 +178,7 @@ def _is_ours(path: Path, known: Any) -> bool:
         return (
             path.is_file()
             and not is_link(path)
-            and _lies_in(int(path.stem), known)
+            and _lies_in(int(path.stem), known.get(path.parent.name, ()))
             and png.fault(path) is not None
         )
 
@@ -168,18 +191,18 @@ def _lies_in(number: int, known: Any) -> bool:
 
 
 def clear(folder: Path, name: str) -> None:
-    """Remove the pictures that a run of ours left; files are replaced when the new one is whole."""
+    """Remove what a run of ours left in a folder; files are replaced when the new one is whole."""
     target = folder / name
     if target.is_dir() and not is_link(target):
-        _check_pictures(target, made(folder).get(name, ()))
-        for path in _pictures(target):
+        _check_held(target, made(folder))
+        for path in _held(target):
             with told(path):
                 path.unlink()
 
 
 def damage(folder: Path, names: Iterable[str]) -> str | None:
     """Say what is missing or damaged of what run.json says was made, or None."""
-    from segment.export import png
+    from segment.export import marked, png
 
     known = made(folder)
     for name in names:
@@ -191,10 +214,10 @@ def damage(folder: Path, names: Iterable[str]) -> str | None:
                 if checksum(target) != known[name]:
                     return f"{target} is damaged"
                 continue
-            there = numbers(target)
-            if ranges(there) != known[name]:
-                return f"{target} does not hold the pictures that were made"
-            for path in _pictures(target):
+            if _account(target) != known[name]:
+                what = "pictures" if marked(name) else "files"
+                return f"{target} does not hold the {what} that were made"
+            for path in _held(target) if marked(name) else ():
                 if png.whose(path) != "ours" or png.fault(path):
                     return f"{path} is damaged"
     return None
@@ -202,12 +225,14 @@ def damage(folder: Path, names: Iterable[str]) -> str | None:
 
 def removed(folder: Path, names: Iterable[str]) -> list[str]:
     """What overwriting will remove or replace, for people."""
+    from segment.export import marked
+
     lines = []
     for name in names:
         target = folder / name
         if target.is_dir():
-            count = len(_pictures(target))
-            lines += [f"would remove {count} pictures in {target}"] if count else []
+            count, what = len(_held(target)), "pictures" if marked(name) else "files"
+            lines += [f"would remove {count} {what} in {target}"] if count else []
         elif target.is_file():
             lines.append(f"would replace {target}")
     return lines
@@ -233,10 +258,9 @@ def _places(folder: Path) -> list[Path]:
 
 def _is_output(name: str) -> bool:
     from segment.export import FORMATS, outputs_of
-    from segment.export.images import is_numbered
 
     return (
         name == NAME
-        or is_numbered(name)
+        or any(kind.holds.fullmatch(name) for kind in FORMATS.values() if hasattr(kind, "holds"))
         or name in {output for kind in FORMATS for output in outputs_of(kind)}
     )

@@ -12,6 +12,7 @@ from segment.cli.keeping import check_states, state_path
 from segment.cli.names import sequence_names
 from segment.cli.places import check_paths
 from segment.cli.reading import ReadLink
+from segment.cli.watching import WatchLink
 from segment.errors import ChainError
 from segment.frame import Frame
 from segment.protocols import FrameSource
@@ -107,6 +108,7 @@ def make_plan(links: Sequence[Link]) -> Plan:
     """Check the order of the stages and make a job for every input. Raises ChainError."""
     read, rest = _split(links)
     _check_needs(rest)
+    _check_only(rest)
     completed = _with_tracks(rest)
     _check_collisions(completed)
     check_states(completed, read.inputs)
@@ -140,6 +142,27 @@ def _check_needs(links: Sequence[Link]) -> None:
         for missing in sorted(link.needs - there):
             raise ChainError(f"{link.command} needs {_CURES[missing]}")
         there |= link.gives
+
+
+def _check_only(links: Sequence[Link]) -> None:
+    """Raise ChainError when `--only` names what no stage before it looks for."""
+    watched: WatchLink | None = None
+    for link in links:
+        if isinstance(link, WatchLink):
+            watched = link
+        chosen = link.settings.get("chosen") if isinstance(link, ExportLink) else None
+        if not chosen or not (chosen.places or chosen.kinds):
+            continue
+        if watched is None:
+            raise ChainError("--only needs events to choose by; put events before export")
+        for name in sorted(chosen.places - set(watched.places)):
+            there = ", ".join(map(repr, watched.places)) or "none"
+            raise ChainError(f"--only {name}: there is no such zone or line; there are {there}")
+        for kind in sorted(chosen.kinds - set(watched.kinds)):
+            raise ChainError(
+                f"--only {kind}: events does not look for it; it looks for "
+                f"{', '.join(watched.kinds)}"
+            )
 
 
 def _with_tracks(links: Sequence[Link]) -> list[Link]:

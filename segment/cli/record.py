@@ -34,7 +34,10 @@ def begin(job: Job) -> None:
     """Say that a run has started, and which outputs will be its own. Raises OutputError."""
     check(job)
     for folder in job.folders():
-        made = {**dict.fromkeys(_names(job, folder)), **_still_there(folder)}
+        names = _names(job, folder)
+        made = {**dict.fromkeys(names), **_still_there(folder)}
+        # What bears no mark is ours by its name here, also when this run comes to no end.
+        made |= {name: None for name in names if isinstance(made[name], dict)}
         _write(folder, {**_signature(job), "complete": False, "made": made})
 
 

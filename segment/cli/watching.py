@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,6 +41,14 @@ class Clock(click.ParamType):  # type: ignore[type-arg]  # generic since click 8
                 param,
                 ctx,
             )
+
+
+@dataclass(frozen=True, kw_only=True)
+class WatchLink(Link):
+    """The stage that watches, and what it looks for."""
+
+    places: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = KINDS
 
 
 @click.command(cls=Stage)
@@ -96,14 +105,14 @@ class Clock(click.ParamType):  # type: ignore[type-arg]  # generic since click 8
     type=Duration(),
     default="2s",
     show_default=True,
-    help="How much earlier the edl cuts.",
+    help="How much earlier clips and cuts begin.",
 )
 @click.option(
     "--after",
     type=Duration(),
     default="2s",
     show_default=True,
-    help="How much later the edl cuts.",
+    help="How much later clips and cuts end.",
 )
 @click.option(
     "--metres-per-pixel",
@@ -128,7 +137,7 @@ def events(**options: Any) -> Link:
     stop         an object stands
     left taken   a thing that stays where none was, a thing that is gone
 
-    The export formats events, edl, counts and report take it from there.
+    The export formats events, edl, counts, clips and report take it from there.
     """
     from segment.errors import SegmentError
     from segment.events import Ground, Line, Scene, Zone, read_zones
@@ -150,8 +159,8 @@ def events(**options: Any) -> Link:
             options["after"],
         )
         drawn = None if options["zones"] is None else read_zones(Path(options["zones"]))
-        if drawn is not None:
-            _joined(scene, drawn)  # names that stand twice are told before anything is read
+        # Names that stand twice are told before anything is read.
+        whole = scene if drawn is None else _joined(scene, drawn)
     except ValueError as error:
         raise click.UsageError(str(error), click.get_current_context()) from None
     except SegmentError as error:
@@ -161,7 +170,7 @@ def events(**options: Any) -> Link:
     objects = bool(places) or "motion" not in kinds
     settings = {name: options[name] for name in ("shortest", "merge", "stop")}
     name, line = typed()
-    return Link(
+    return WatchLink(
         command=name,
         line=line,
         # The places themselves, not only their file: --resume must see when they change.
@@ -169,6 +178,8 @@ def events(**options: Any) -> Link:
         needs=frozenset({"labels"} if objects else {"foreground"}),
         gives=frozenset({"events"}),
         run=lambda frames: _watched(frames, scene, drawn, kinds=kinds, **settings),
+        places=(*(zone.name for zone in whole.zones), *(line.name for line in whole.lines)),
+        kinds=tuple(kinds),
     )
 
 

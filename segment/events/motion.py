@@ -16,6 +16,8 @@ from segment.arrays import Mask
 _COARSE = 240  # columns of the copy, about; a frame costs .2 ms
 _SETTLED = 0.3  # seconds a blob lives before it can count
 _FAR = 0.75  # times its own size that it must have got away from its first place
+_NEAR = 0.25  # times its own size within which it has not gone yet,
+_STAYS = 1.0  # once it has been there for so many seconds
 _FLOOD = 0.7  # share of the picture: a light was switched, or the camera moved
 _LEAST = 5000  # the smallest blob is the picture's area by this, as `clean` has it
 
@@ -32,6 +34,7 @@ class _Blob:
     area: float
     extent: float
     moved: bool = False
+    stood: bool = False  # near its first place for a while
 
 
 @dataclass(slots=True)
@@ -66,6 +69,14 @@ class Motion:
     now: Interval | None = None
     _blobs: list[_Blob] = field(default_factory=list)
     _labels: NDArray[np.int32] | None = None
+
+    @property
+    def since(self) -> float | None:
+        """Second at which the earliest of what goes on, or may turn out to, began."""
+        starts = [blob.since for blob in self._blobs]
+        if self.now is not None:
+            starts.append(self.now.start)
+        return min(starts, default=None)
 
     def see(self, foreground: Mask, index: int, time: float) -> Interval | None:
         """Take the next mask (H, W) in."""
@@ -140,6 +151,7 @@ class Motion:
                     old.since, old.first, old.column, old.row
                 )  # fmt: skip
                 blob.moved = any(one.moved for one in family)
+                blob.stood = old.stood
                 # Where blobs join or split, their middle jumps: that is no way gone.
                 if len(family) > 1 or abs(extent - old.extent) > 0.3 * max(extent, old.extent):
                     blob.column, blob.row = x, y
@@ -147,6 +159,11 @@ class Motion:
             away = math.hypot(x - blob.column, y - blob.row)
             if time - blob.since >= _SETTLED and away >= max(_FAR * blob.extent, 2.0):
                 blob.moved = True
+            elif not blob.moved and away < _NEAR * blob.extent:
+                # What stands or waves is no motion yet: it will have begun when it goes.
+                blob.stood = blob.stood or time - blob.since > _STAYS
+                if blob.stood:
+                    blob.since, blob.first = time, index
             blobs.append(blob)
             keep[n] = len(blobs)
         self._blobs, self._labels = blobs, np.take(keep, numbers)

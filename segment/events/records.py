@@ -64,6 +64,7 @@ class Scene:
     ground : pixels to metres.
     clock : the moment of second 0, None when nobody said.
     before, after : seconds that clips and cuts show around an event.
+    kinds : which kinds of `KINDS` are looked for.
     """
 
     zones: tuple[Zone, ...] = ()
@@ -72,6 +73,7 @@ class Scene:
     clock: datetime | None = None
     before: float = 2.0
     after: float = 2.0
+    kinds: tuple[str, ...] = KINDS
 
     def __post_init__(self) -> None:
         check_places(self.zones, self.lines)

@@ -1,6 +1,7 @@
 """The watcher: masks and objects in, frame by frame; events out, each when it is over."""
 
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -51,7 +52,8 @@ class Watcher:
         wanted = frozenset(KINDS if kinds is None else kinds)
         if unknown := sorted(wanted - set(KINDS)):
             raise ValueError(f"there is no kind of event {unknown[0]!r}; wanted {', '.join(KINDS)}")
-        self.scene = Scene() if scene is None else scene
+        looked_for = tuple(kind for kind in KINDS if kind in wanted)
+        self.scene = replace(Scene() if scene is None else scene, kinds=looked_for)
         self.shortest, self.merge, self.stop = float(shortest), float(merge), float(stop)
         self.kinds = wanted
         self.on_event, self.on_begin = on_event, on_begin
@@ -82,6 +84,14 @@ class Watcher:
             over += self._follow(image, foreground, labels, index, time)
         self._begin_all(index, time)
         return self._give(over)
+
+    @property
+    def since(self) -> float | None:
+        """Second at which the earliest of what still goes on began; None when nothing does."""
+        starts = [walk.start for walk in self._walks.values()]
+        if self._motion is not None and self._motion.since is not None:
+            starts.append(self._motion.since)
+        return min(starts, default=None)
 
     def finish(self) -> tuple[Event, ...]:
         """The sequence is over: return all that was still going on."""

@@ -1,15 +1,21 @@
 """Frames into files: one sink a file, each whole or not there; `FORMATS` names them."""
 
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
 from segment.errors import OutputError, OutputExists
+from segment.export.chosen import Chosen
+from segment.export.clips import Clips
 from segment.export.coco import CocoFile
+from segment.export.crops import CropImages
+from segment.export.ctc import CellTracking
 from segment.export.events import CountsTable, CutList, EventsJson, EventsTable
 from segment.export.files import Mode, Needs, refuse_link
-from segment.export.images import LabelImages, MaskImages, numbered
+from segment.export.folders import within
+from segment.export.images import LabelImages, MaskImages
 from segment.export.mot import MotText
 from segment.export.origin import Origin
 from segment.export.overlay import draw_overlay
@@ -20,8 +26,12 @@ from segment.protocols import Sink
 
 __all__ = [
     "FORMATS",
+    "CellTracking",
+    "Chosen",
+    "Clips",
     "CocoFile",
     "CountsTable",
+    "CropImages",
     "CutList",
     "EventsJson",
     "EventsTable",
@@ -37,6 +47,8 @@ __all__ = [
     "TracksTable",
     "check_output",
     "draw_overlay",
+    "holds",
+    "marked",
     "outputs_of",
 ]
 
@@ -63,7 +75,20 @@ FORMATS: dict[str, Format] = {
     "edl": CutList,
     "counts": CountsTable,
     "report": ReportPage,
+    "clips": Clips,
+    "crops": CropImages,
+    "ctc": CellTracking,
 }
+
+
+def holds(output: str) -> re.Pattern[str] | None:
+    """Names of the files in a folder that some format writes; None where it writes no folder."""
+    return next((getattr(k, "holds", None) for k in FORMATS.values() if k.output == output), None)
+
+
+def marked(output: str) -> bool:
+    """Whether every file in that folder says itself that it is ours."""
+    return any(getattr(k, "marked", False) for k in FORMATS.values() if k.output == output)
 
 
 def outputs_of(kind: str) -> tuple[str, ...]:
@@ -82,10 +107,12 @@ def check_output(folder: Path, formats: Iterable[str], mode: Mode) -> None:
     for target in targets:
         refuse_link(target)
         if mode == "new" and target.exists():
-            count = len(numbered(target)) if target.is_dir() else None
+            names = holds(target.name) if target.is_dir() else None
+            count = len(within(target, names)) if names is not None else None
             if count == 0:
                 continue
-            held = "is there already" if count is None else f"holds {count} pictures already"
+            what = "pictures" if marked(target.name) else "files"
+            held = "is there already" if count is None else f"holds {count} {what} already"
             raise OutputExists(
                 f"{target} {held}; add --overwrite or --resume, or choose another folder"
             )

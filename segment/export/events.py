@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from segment.events import Event, Scene
+from segment.export.chosen import Choice, Chosen
 from segment.export.files import Mode, Needs
 from segment.export.need import events_of, scene_of
 from segment.export.spill import Spill
@@ -195,9 +196,22 @@ class CutList(_EventSink):
 
     Motion where it was watched, objects otherwise; the reel is the file's name, as far as the
     format has room, and whole in a comment. Timecode counts frames at the rounded rate.
+    `chosen` says which events.
     """
 
     output = "events.edl"
+    settings: ClassVar[tuple[str, ...]] = ("chosen",)
+
+    def __init__(self, folder: Path, mode: Mode = "new", chosen: Chosen | None = None) -> None:
+        super().__init__(folder, mode)
+        self._choice = Choice(chosen)
+        self._usual = "object"
+
+    def _add(self, frame: Frame) -> None:
+        super()._add(frame)
+        self._choice.see(events_of(frame))
+        if any(event.kind == "motion" for event in events_of(frame)):
+            self._usual = "motion"
 
     def _write(self, events: Iterator[tuple[int, Event]], sequence: SequenceInfo) -> None:
         assert self._file is not None
@@ -205,9 +219,7 @@ class CutList(_EventSink):
         scene, rate = sequence.scene, sequence.rate
         self._file.write(f"TITLE: {_plain(sequence.name)}\nFCM: NON-DROP FRAME\n\n")
         reel = re.sub(r"[^A-Z0-9]", "", sequence.name.upper())[:8] or "AX"
-        kept = [event for _, event in events if event.kind in ("motion", "object")]
-        if any(event.kind == "motion" for event in kept):
-            kept = [event for event in kept if event.kind == "motion"]
+        kept = (event for _, event in events if self._choice.shows(event, self._usual))
         written = 0
         for number, event in enumerate(kept, start=1):
             first = max(0.0, event.start - scene.before)
@@ -216,7 +228,9 @@ class CutList(_EventSink):
             times = (begin, end, written, written + end - begin)
             written += end - begin
             stamps = " ".join(_timecode(frame, rate) for frame in times)
-            who = "motion" if event.id is None else f"object {event.id}"
+            who = event.kind if event.id is None else f"object {event.id}"
+            if event.place and event.kind != "object":
+                who += f" {event.kind} {_plain(event.place)}"
             self._file.write(
                 f"{number:03}  {reel:<8} V     C        {stamps}\n"
                 f"* FROM CLIP NAME: {_plain(sequence.name)}\n* COMMENT: {who}\n"

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from segment.errors import OutputError
 from segment.export import png
 from segment.export.files import Mode, Needs, refuse_link
+from segment.export.folders import within
 from segment.export.need import grey_of, labels_of
 from segment.files import make_folder, sync_folder, told, whole
 from segment.frame import Frame
@@ -25,7 +26,8 @@ LARGEST_ID = 65535
 _WRITERS = 4
 _AHEAD = 8  # pictures, encoded, that wait for them
 
-_NUMBERED = re.compile(r"\d{6,}\.png")
+NUMBERED = re.compile(r"\d{6,}\.png")
+"""Names of pictures that are called after a frame, or an object."""
 
 
 def _filter(name: str) -> list[int]:
@@ -34,14 +36,18 @@ def _filter(name: str) -> list[int]:
     return [] if option is None else [option, getattr(cv2, f"IMWRITE_PNG_FILTER_{name}")]
 
 
-class _Images:
-    """A folder of pictures named by frame number, each written as a whole.
+class Pictures:
+    """A folder of pictures named by a number, a frame's say, each written as a whole.
 
     They go to the disk in threads of their own: waiting for it takes longer than making them.
     """
 
     output: ClassVar[str]
     needs: ClassVar[Needs]
+    holds: ClassVar[re.Pattern[str]] = NUMBERED
+    marked: ClassVar[bool] = (
+        True  # every file says that it is ours, and by checksums that it is whole
+    )
     _options: ClassVar[list[int]] = []
 
     def __init__(self, folder: Path, mode: Mode = "new") -> None:
@@ -58,10 +64,18 @@ class _Images:
 
         Raises OutputError, which may be a few frames late.
         """
-        picture = self._picture(frame)
+        self.put(frame.index, self._picture(frame))
+
+    def open(self) -> None:
+        """Make the folder, also where no picture may come."""
         if self._writers is None:
             self._writers = self._begin()
-        path = self.target / f"{frame.index:06}.png"
+
+    def put(self, number: int, picture: NDArray[Any]) -> None:
+        """Write a picture under a number."""
+        self.open()
+        assert self._writers is not None
+        path = self.target / f"{number:06}.png"
         if self._is_there(path, picture):
             return
         content = png.encode(picture, self._options)
@@ -119,23 +133,13 @@ def _write(path: Path, content: bytes) -> None:
         temporary.write_bytes(content)
 
 
-def numbered(folder: Path) -> list[Path]:
-    """The pictures in `folder` that are named by a frame's number."""
-    return sorted(path for path in folder.iterdir() if is_numbered(path.name))
-
-
-def is_numbered(name: str) -> bool:
-    """Whether a file is called as the picture of a frame."""
-    return _NUMBERED.fullmatch(name) is not None
-
-
 def remove_ours(folder: Path) -> None:
     """Remove the numbered pictures that are ours.
 
     Raises OutputError, and removes none, when there is one that is not.
     """
     with told(folder):
-        pictures = numbered(folder)
+        pictures = within(folder, NUMBERED)
         for picture in pictures:
             if png.whose(picture) == "other":
                 raise OutputError(
@@ -145,7 +149,7 @@ def remove_ours(folder: Path) -> None:
             picture.unlink()
 
 
-class MaskImages(_Images):
+class MaskImages(Pictures):
     """`masks/000000.png` ...: 8-bit, 255 foreground, 127 shadow if asked for, 0 elsewhere."""
 
     output = "masks"
@@ -157,7 +161,7 @@ class MaskImages(_Images):
         return grey_of(frame)
 
 
-class LabelImages(_Images):
+class LabelImages(Pictures):
     """`labels/000000.png` ...: 16-bit, the id of the object at each pixel, 0 is background."""
 
     output = "labels"

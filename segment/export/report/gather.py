@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.arrays import Image, Mask
+from segment.export.crops import crop_of, score_of
 from segment.objects import Object
 
 _BINS = 720  # of the strip, at most; half a pixel each on a wide screen
@@ -150,19 +151,12 @@ class Stills:
 
     def follow(self, image: Image, things: list[Object], time: float) -> None:
         """Take a frame in."""
-        height, width = image.shape[:2]
         for thing in things:
-            cut = (
-                thing.x <= 0
-                or thing.y <= 0
-                or thing.x + thing.width >= width
-                or thing.y + thing.height >= height
-            )
-            score = thing.area * (0.4 if cut else 1.0)
+            score = score_of(thing, (image.shape[0], image.shape[1]))
             old = self._live.get(thing.id)
             if old is not None and (score < _BETTER * old.score or time - old.time < _WAIT):
                 continue
-            self._live[thing.id] = _Still(score, time, _crop(image, thing))
+            self._live[thing.id] = _Still(score, time, shrunk(crop_of(image, thing), _TALL))
 
     def settle(self, number: int) -> None:
         """The object is over: its still goes to the disk."""
@@ -187,14 +181,6 @@ class Stills:
         """Let go of the file."""
         self._live.clear()
         self._file.close()
-
-
-def _crop(image: Image, thing: Object) -> Image:
-    """The object with a margin, at most `_TALL` pixels."""
-    margin = 3 + max(thing.width, thing.height) // 10
-    y0, x0 = max(0, thing.y - margin), max(0, thing.x - margin)
-    crop = image[y0 : thing.y + thing.height + margin, x0 : thing.x + thing.width + margin]
-    return shrunk(crop, _TALL)
 
 
 def shrunk(image: Image, longest: int) -> Image:
