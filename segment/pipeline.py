@@ -8,6 +8,7 @@ nothing is computed before somebody asks for the next frame:
     for frame in export(frames, sink): ...
 """
 
+import collections
 import contextlib
 import math
 import queue
@@ -20,9 +21,9 @@ from segment import masks
 from segment.arrays import Mask
 from segment.errors import MissingForeground, MissingLabels
 from segment.frame import Frame
-from segment.protocols import Grouper, Sink, Subtractor, Watcher
+from segment.protocols import Grouper, Namer, Sink, Subtractor, Watcher
 
-__all__ = ["clean", "export", "group", "read_ahead", "subtract", "watch"]
+__all__ = ["clean", "decide", "export", "group", "read_ahead", "subtract", "watch"]
 
 
 def subtract(
@@ -91,6 +92,49 @@ def group(frames: Iterable[Frame], grouper: Grouper) -> Iterator[Frame]:
         for frame in frames:
             where = frame.region if frame.foreground is None else frame.foreground
             yield replace(frame, labels=grouper.group(frame.image, where))
+
+
+def decide(frames: Iterable[Frame], namer: Namer, *, delay: int = 0) -> Iterator[Frame]:
+    """Give ids to the labels that are objects, by what is known `delay` frames later.
+
+    What is no object, or not yet known to be one, becomes 0. So many frames are held in memory,
+    or fewer, where they are more than `HELD_BYTES`. When frames end with an error, those that
+    were held come first. Raises MissingLabels when a frame has no labels.
+    """
+    if delay < 0:
+        raise ValueError(f"delay is {delay} frames, wanted 0 or more")
+    held: collections.deque[tuple[Frame, Any]] = collections.deque()
+    failure: Exception | None = None
+    with _closing(frames):
+        try:
+            for frame in frames:
+                if frame.labels is None:
+                    raise MissingLabels(
+                        f"frame {frame.index} has no labels; put a group command before"
+                    )
+                held.append((frame, namer.take(frame.image, frame.labels)))
+                if len(held) > min(delay, HELD_BYTES // max(1, _bytes(frame))):
+                    yield _named(*held.popleft(), namer)
+        except Exception as error:
+            failure = error
+        while held:
+            yield _named(*held.popleft(), namer)
+        if failure is not None:
+            raise failure
+
+
+HELD_BYTES = 256 * 2**20
+"""What `decide` holds at most: 40 frames of 1280x720, 5 of 3840x2160."""
+
+
+def _bytes(frame: Frame) -> int:
+    planes = (frame.image, frame.foreground, frame.shadow, frame.labels)
+    return sum(plane.nbytes for plane in planes if plane is not None)
+
+
+def _named(frame: Frame, seen: Any, namer: Namer) -> Frame:
+    assert frame.labels is not None
+    return replace(frame, labels=namer.name(frame.labels, seen))
 
 
 def watch(frames: Iterable[Frame], watcher: Watcher) -> Iterator[Frame]:

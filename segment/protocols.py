@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import ClassVar, Protocol, Self, runtime_checkable
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 from segment.arrays import Image, Labels, Mask
 from segment.events.records import Event, Scene
@@ -88,6 +88,19 @@ class Grouper(Protocol):
 
     def group(self, image: Image, foreground: Mask | None) -> Labels:
         """Return labels (H, W), 0 outside `foreground`; None lets the whole image take part."""
+        ...
+
+
+@runtime_checkable
+class Namer(Protocol):
+    """Says which labels of a grouper are objects, and which; one object a sequence."""
+
+    def take(self, image: Image, labels: Labels) -> Any:
+        """Take in the labels (H, W) of the next frame; return what `name` wants of it."""
+        ...
+
+    def name(self, labels: Labels, seen: Any) -> Labels:
+        """Return labels (H, W) with ids of objects by what is known now, 0 for what is none."""
         ...
 
 

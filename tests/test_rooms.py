@@ -36,7 +36,7 @@ LEANS_ON = {
     ),
     "masks": ({"arrays"}, {"numpy", "cv2", "skimage", "scipy"}),
     "grouping": (
-        {"arrays", "errors", "files", "kernels", "masks", "mixture", "neural", "turns"},
+        {"arrays", "errors", "files", "kernels", "masks", "mixture", "neural", "objects", "turns"},
         {"numpy", "numba", "cv2", "skimage", "scipy"},
     ),
     "video": (

@@ -305,8 +305,24 @@ def clean(frames: "Iterator[Frame]", **options: Any) -> "Iterator[Frame]":
     help="A trained model that says what is one object, or a folder with one.",
 )
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@click.option(
+    "--delay",
+    type=click.FloatRange(0, 10),
+    default=0.8,
+    show_default=True,
+    metavar="SECONDS",
+    help="Wait so long before a frame is given on, so that an object has its id from where it "
+    "began; 0 for live use.",
+)
+@click.option(
+    "--candidates",
+    is_flag=True,
+    help="Give an id to all that is followed: flutter, scraps and parts of objects, too.",
+)
 @stage(gives=("labels",))
-def group(frames: "Iterator[Frame]", **options: Any) -> "Iterator[Frame]":
+def group(
+    frames: "Iterator[Frame]", delay: float, candidates: bool, **options: Any
+) -> "Iterator[Frame]":
     """Tell objects apart by Neural EM, and follow them while they touch and hide each other.
 
     Without a subtract command before it there is no foreground: pictures, alone or in a video, are
@@ -314,6 +330,7 @@ def group(frames: "Iterator[Frame]", **options: Any) -> "Iterator[Frame]":
     """
     from segment import pipeline
     from segment.grouping import MixtureGrouper, NeuralGrouper
+    from segment.grouping.tracks.naming import TrackNamer
 
     frames = iter(frames)
     first = next(frames, None)
@@ -334,7 +351,11 @@ def group(frames: "Iterator[Frame]", **options: Any) -> "Iterator[Frame]":
                 first.sequence.name,
             )
         return pipeline.group(frames, MixtureGrouper(patience=options["patience"]))
-    return pipeline.group(frames, NeuralGrouper(**options))
+    grouped = pipeline.group(frames, NeuralGrouper(**options))
+    if candidates:
+        return grouped
+    rate = float(first.sequence.rate)
+    return pipeline.decide(grouped, TrackNamer(rate), delay=round(delay * rate))
 
 
 @click.command("group-components", cls=Stage)

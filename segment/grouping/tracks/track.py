@@ -1,0 +1,119 @@
+"""One track: what a grouper has followed under one id, and what speaks for its being an object."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from segment.grouping.pieces import Box
+from segment.grouping.regions import Floats
+
+__all__ = ["Sighting", "Track"]
+
+_SMOOTH = 0.2  # share of a frame in what is remembered of place, size and motion
+_LOOKS = 0.05  # and of colours
+
+
+@dataclass(slots=True)
+class Sighting:
+    """What is seen of a track in one frame.
+
+    Attributes
+    ----------
+    id : the grouper's.
+    box : first row and column, last row and column + 1.
+    area : pixels.
+    colours : (B,) histogram of its colours.
+    """
+
+    id: int
+    box: Box
+    area: int
+    colours: Floats
+
+    @property
+    def height(self) -> int:
+        """Rows of the box."""
+        return self.box[2] - self.box[0]
+
+    @property
+    def width(self) -> int:
+        """Columns of the box."""
+        return self.box[3] - self.box[1]
+
+    @property
+    def middle(self) -> Floats:
+        """Middle of the box, (2,)."""
+        return np.array([self.box[0] + self.box[2], self.box[1] + self.box[3]]) / 2
+
+
+@dataclass(slots=True, eq=False)
+class Track:
+    """What was seen of one id of a grouper.
+
+    Attributes
+    ----------
+    id : the grouper's; `object` is the one it became, 0 while it is a candidate.
+    first, last : frames in which it was seen first and last; `seen`, in how many.
+    start : (2,) middle of its box at first, the mean of a few frames.
+    place, velocity : (2,) middle of its box now, smoothed, and pixels a frame.
+    height, width : of its box, smoothed.
+    moved : how far it has been from where it started, in its own sizes.
+    small : share of its frames, smoothed, in which it was a scrap by what is usual there.
+    apart : frames in which nothing larger was near.
+    hosts : by the id of another track, for how many frames more it lay on that one, or went along
+        beside it as a part of it, than not.
+    colours : (B,) histogram, smoothed.
+    part_of : the track whose part it is.
+    """
+
+    id: int
+    first: int
+    start: Floats
+    place: Floats
+    height: float
+    width: float
+    colours: Floats
+    last: int = 0
+    seen: int = 0
+    velocity: Floats = field(default_factory=lambda: np.zeros(2))
+    moved: float = 0.0
+    small: float = 0.0
+    apart: int = 0
+    hosts: dict[int, float] = field(default_factory=dict)
+    part_of: "Track | None" = None
+    object: int = 0
+
+    @classmethod
+    def of(cls, one: Sighting, frame: int) -> "Track":
+        """Begin a track with its first sighting."""
+        middle, colours = one.middle, one.colours.astype(np.float64)
+        return cls(one.id, frame, middle, middle.copy(), one.height, one.width, colours, last=frame)
+
+    @property
+    def size(self) -> float:
+        """Side of a square of its box's area, pixels."""
+        return float(np.sqrt(max(1.0, self.height * self.width)))
+
+    def see(self, one: Sighting, frame: int, still: int) -> None:
+        """Take in a sighting; the mean of the first `still` frames is where it started."""
+        gap = max(1, frame - self.last)
+        self.seen += 1
+        middle = one.middle
+        if self.seen <= still:
+            self.start = self.start + (middle - self.start) / self.seen
+        share = max(_SMOOTH, 1.0 / self.seen)
+        before = self.place
+        self.place = self.place + share * (middle - self.place)
+        if self.seen > 1:
+            self.velocity = self.velocity + share * ((self.place - before) / gap - self.velocity)
+        self.height += share * (one.height - self.height)
+        self.width += share * (one.width - self.width)
+        self.colours += max(_LOOKS, 1.0 / self.seen) * (one.colours - self.colours)
+        self.moved = max(self.moved, float(np.abs(self.place - self.start).max()) / self.size)
+        self.last = frame
+
+    def lean_on(self, other: int, whether: bool, most: float) -> float:
+        """Count a frame for or against being another's part; return the balance."""
+        balance = self.hosts.get(other, 0.0) + (1.0 if whether else -1.0)
+        self.hosts[other] = balance = float(np.clip(balance, 0.0, most))
+        return balance
