@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from segment import pipeline
 from segment.absurd import Watch
 from segment.cli import owned, record
-from segment.cli.chain import close
+from segment.cli.chain import Link, close
 from segment.cli.exporting import ExportLink
 from segment.cli.plan import Job, Plan
 from segment.cli.progress import Reporter
@@ -144,8 +144,17 @@ def _origin(job: Job, source: FrameSource) -> "Origin":
     from segment.export import Origin
 
     path = Path(job.input)
-    chain = (f"read {shlex.quote(job.input)}", *(link.line for link in job.links))
+    chain = (f"read {shlex.quote(job.input)}", *(_line(link) for link in job.links))
     return Origin(path if path.is_file() else None, chain, source.damage)
+
+
+def _line(link: Link) -> str:
+    """What was typed for a stage, without how it treats what is there: a page that is resumed is
+    the page of a run that nobody disturbed."""
+    if not isinstance(link, ExportLink):
+        return link.line
+    words = shlex.split(link.line)
+    return shlex.join(word for word in words if word not in ("--resume", "--overwrite"))
 
 
 def _describe_damage(name: str, damage: Damage) -> str:

@@ -6,6 +6,7 @@ and goes on with the stream when it comes back.
 
 import contextlib
 import logging
+import math
 import os
 import queue
 import sys
@@ -149,6 +150,7 @@ class _Connection:
 
     def __init__(self, begin: Any, limits: Limits, kind: _Kind) -> None:
         self.source: Source | None = None
+        self.began = time.monotonic()
         self.endless = False
         self._kind = kind
         self._limits = limits
@@ -346,22 +348,30 @@ class Living(Source):
 
     def _frames(self) -> Iterator[Frame]:
         last: Frame | None = None
-        heard = time.monotonic()  # when the last frame came
+        zero = math.inf  # when the first frame was taken, by this machine's clock
+        connected_again = False
         while True:
             first = True
             offset, moment = 0, 0.0
             for frame in self._of_one_connection():
                 if first and last is not None:
-                    gap = time.monotonic() - heard
+                    # Its clock says nothing of the gap. It was taken about when the stream was
+                    # opened anew; when it came, the opening had taken its time, which would add
+                    # up from gap to gap.
+                    gap = max(self._now.began - zero - last.time, 1 / float(self.info.rate))
                     offset = last.index + self.info.step - frame.index
                     moment = last.time + gap - frame.time
                     self._tell_gap(last, gap)
                 self._channels = self._channels or frame.image.shape[2]
+                if not connected_again:
+                    # Frames come late, never early: the least delay is the truest.
+                    zero = min(zero, time.monotonic() - frame.time)
                 first = False
                 if offset or moment:
                     frame = self._fitted(frame, offset, moment)
-                last, heard = frame, time.monotonic()
+                last = frame
                 yield frame
+            connected_again = True
             if self._waits_no_more() or not (self._kind.comes_back and self._endless):
                 return
             if last is not None:

@@ -22,14 +22,15 @@ from collections import Counter
 from pathlib import Path
 
 from segment.cli import main
-from segment.export import png
+from segment.export import FORMATS, png
 from segment.files import checksum
 from tests.conftest import moving_square, write_video
 
 SIGNALS = ("INT", "TERM", "HUP", "KILL")
 TIDY = {"INT": 130, "TERM": 143, "HUP": 129}  # these leave nothing behind, and say so
-FILES = ["masks", "labels", "video", "coco", "overlay", "tracks", "mot"]
-CHAIN = ["subtract", "clean", "group-components", "export", "out"]
+FILES = list(FORMATS)
+EVENTS = ["events", "--zone", "half: 0,0 60,0 60,91 0,91", "--line", "middle: 62,0 62,91"]
+CHAIN = ["subtract", "clean", "group-components", *EVENTS, "export", "out"]
 LINE = ["read", "clip.mkv", "second.mkv", *CHAIN]
 LINE += [word for name in FILES for word in ("--as", name)]
 READ_BEFORE = ["video", "pipeline", "export", "background", "grouping", "cli.execute", "masks"]

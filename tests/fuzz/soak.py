@@ -3,12 +3,13 @@
     python -m tests.fuzz.soak --seconds 3600 --deaths 20 --out FILE
 
 A server of its own streams a drawn scene over HTTP on this machine, stops in the middle of frames,
-closes its connections and is away for a while. One run of `segment` follows it; where that ends
-with a lost stream, it is begun again with the state it left, as a service would. What was seen is
-written to FILE as JSON.
+closes its connections and is away for a while. One run of `segment read --reconnect` follows it to
+the end, which is Ctrl-C. What was seen is written to FILE as JSON: memory, the gaps in the run's own
+account, the background that it learned, and its clock beside the camera's.
 """
 
 import argparse
+import csv
 import json
 import os
 import signal
@@ -18,6 +19,7 @@ import sys
 import tempfile
 import threading
 import time
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -26,6 +28,7 @@ import psutil
 
 SIZE = (120, 160)
 RATE = 10  # frames a second
+LIMIT = 4  # seconds of silence after which a stream counts as lost
 
 
 def background():
@@ -51,7 +54,11 @@ class Camera:
         self.seconds = seconds
         every = seconds / (deaths + 1)
         self.away = [(k * every, k * every + 2 + k % 7) for k in range(1, deaths + 1)]
-        self.stalls = [((k + 0.5) * every, (k + 0.5) * every + 1 + k % 4) for k in range(deaths)]
+        # Most are shorter than the time limit, every fourth is longer.
+        self.stalls = [
+            ((k + 0.5) * every, (k + 0.5) * every + (1 + k % 3 if k % 4 < 3 else 3 * LIMIT))
+            for k in range(deaths)
+        ]
         self.deaths = 0
         self.connections = 0
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -78,17 +85,22 @@ class Camera:
             connection.recv(65536)
             connection.sendall(b"HTTP/1.0 200 OK\r\nContent-Type: video/mp2t\r\n\r\n")
             with connection, connection.makefile("wb") as raw, av.open(raw, "w", "mpegts") as out:
-                stream = out.add_stream("mpeg2video", rate=25, options={"g": "12"})
+                stream = out.add_stream("mpeg4", rate=RATE, options={"g": "6"})
                 stream.height, stream.width, stream.pix_fmt = *SIZE, "yuv420p"
                 stream.bit_rate = 2_000_000
+                stream.codec_context.time_base = Fraction(1, 1000)
+                begun = self.now()
                 while self.now() < self.seconds + 60:
                     if self.is_away():
                         self.deaths += 1
+                        # In the middle of a frame, as a camera that loses its power.
+                        raw.write(os.urandom(100))
                         return
                     if any(begin <= self.now() < end for begin, end in self.stalls):
                         time.sleep(0.2)
                         continue
                     frame = av.VideoFrame.from_ndarray(picture(int(self.now() * RATE)))
+                    frame.pts, frame.time_base = int(1000 * (self.now() - begun)), Fraction(1, 1000)
                     out.mux(stream.encode(frame))
                     raw.flush()
                     time.sleep(1 / RATE)
@@ -97,51 +109,95 @@ class Camera:
 
 
 def soak(seconds, deaths, tell=lambda found: None):
+    """Follow a camera for so many seconds by one run; return what was seen."""
     camera = Camera(seconds, deaths)
-    runs, memory = [], []
-    with tempfile.TemporaryDirectory() as folder:
-        state = Path(folder) / "state.safetensors"
-        while camera.now() < seconds:
-            out = Path(folder) / f"out{len(runs)}"
-            line = ["read", f"http://127.0.0.1:{camera.port}/cam.ts", "subtract", "--state", state]
-            line += ["clean", "group-components", "export", out, "--as", "tracks"]
-            words = Path(folder) / "words"
-            with words.open("wb") as said:
-                run = subprocess.Popen(
-                    [sys.executable, "-m", "segment", *map(str, line)], stdout=said, stderr=said
-                )
-            while run.poll() is None and camera.now() < seconds:
-                time.sleep(1)
-                memory.append((round(camera.now()), _megabytes(run.pid)))
-                if len(memory) % 60 == 0 and state.exists():
-                    tell(_report(camera, runs, memory, state))
-            asked = run.poll() is None
-            if asked:
-                run.send_signal(signal.SIGINT)
-                began = time.monotonic()
-                try:
-                    run.wait(60)
-                except subprocess.TimeoutExpired:
-                    run.kill()
-                    run.wait()
-                memory.append((round(camera.now()), 0))
-            runs.append(
-                {
-                    "exit": run.returncode,
-                    "asked to end": asked,
-                    "seconds to end": round(time.monotonic() - began, 2) if asked else None,
-                    "state": state.exists(),
-                    "rows": sum(len(p.read_text().splitlines()) - 1 for p in out.rglob("*.csv")),
-                    "parts": len(list(out.rglob("*.part"))),
-                    "words": words.read_text(errors="replace").splitlines()[-8:],
-                }
+    memory = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        state, out, words = folder / "state.safetensors", folder / "out", folder / "words"
+        line = ["read", f"http://127.0.0.1:{camera.port}/cam.ts", "--reconnect"]
+        line += ["--timeout", LIMIT, "subtract", "--state", state, "--state-every", 1]
+        line += ["clean", "group-components", "export", out, "--as", "tracks", "--as", "masks"]
+        with words.open("wb") as said:
+            run = subprocess.Popen(
+                [sys.executable, "-m", "segment", *map(str, line)], stdout=said, stderr=said
             )
-            if not asked:
-                time.sleep(1)
-        return _report(camera, runs, memory, state)
+        while run.poll() is None and camera.now() < seconds:
+            time.sleep(1)
+            memory.append((round(camera.now()), _megabytes(run.pid)))
+            if len(memory) % 60 == 0 and state.exists():
+                tell(_report(camera, {"exit": None, "words": _last(words)}, memory, state))
+        asked = run.poll() is None
+        began = time.monotonic()
+        if asked:
+            run.send_signal(signal.SIGINT)
+            try:
+                run.wait(60)
+            except subprocess.TimeoutExpired:
+                run.kill()
+                run.wait()
+        ended = {
+            "exit": run.returncode,
+            "asked to end": asked,
+            "seconds to end": round(time.monotonic() - began, 2),
+            "parts": len([path for path in out.rglob(".*") if path.name != ".lock"]),
+            "words": _last(words),
+            **_written(out, camera),
+        }
+        return _report(camera, ended, memory, state)
 
 
-def _report(camera, runs, memory, state):
+def _last(words):
+    return words.read_text(errors="replace").splitlines()[-80:]
+
+
+def _written(out, camera):
+    """What the run's own account says: numbers and gaps, and how far its clock is off."""
+    (record,) = out.rglob("run.json")
+    account = json.loads(record.read_text())
+    (table,) = out.rglob("tracks.csv")
+    with table.open() as file:
+        rows = list(csv.DictReader(file))
+    masks = sorted(int(path.stem) for path in out.rglob("masks/*.png"))
+    # Where the thing is tells the camera's clock, up to whole crossings.
+    lap = (SIZE[1] + 60) / 4 / RATE
+    off = []
+    for row in rows:
+        left, top, width, height = (float(row[key]) for key in ("x", "y", "width", "height"))
+        if 14 <= width <= 18 and 20 <= height <= 28 and 44 <= top <= 54 and 0 < left < SIZE[1] - 20:
+            off.append((float(row["time"]) - (left + 20) / 4 / RATE) % lap)
+    turned = np.exp(2j * np.pi * np.array(off) / lap)
+    drift = np.angle(turned / turned[: max(1, len(off) // 20)].mean()) * lap / (2 * np.pi)
+    if not off:
+        return {"rows": rows}
+    return {
+        "rows": len(rows),
+        "masks": len(masks),
+        "masks are those of the account": masks == sorted(_numbers(account["numbers"])),
+        "account": {
+            key: account.get(key) for key in ("complete", "numbers", "lost", "flagged", "absurd")
+        },
+        "gaps": account["gaps"],
+        "places looked at": len(off),
+        "clock off by, seconds, median and 99 % and last": [
+            round(float(value), 2)
+            for value in (
+                np.median(abs(drift)),
+                np.quantile(abs(drift), 0.99),
+                np.median(drift[-50:]),
+            )
+        ],
+    }
+
+
+def _numbers(told):
+    """The numbers of "0-3 5" one by one."""
+    for part in told.split():
+        first, _, last = part.partition("-")
+        yield from range(int(first), int(last or first) + 1)
+
+
+def _report(camera, run, memory, state):
     from segment.background import PosteriorSubtractor
 
     learned = PosteriorSubtractor.load(state).background().astype(int)
@@ -153,7 +209,7 @@ def _report(camera, runs, memory, state):
         "deaths": camera.deaths,
         "stalls": len(camera.stalls),
         "connections": camera.connections,
-        "runs": runs,
+        "run": run,
         "memory, MB, first third": max((size for _, size in alive[:third]), default=None),
         "memory, MB, last third": max((size for _, size in alive[-third:]), default=None),
         "background, grey levels off, median and 99 %": [
