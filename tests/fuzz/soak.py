@@ -4,8 +4,8 @@
 
 A server of its own streams a drawn scene over HTTP on this machine, stops in the middle of frames,
 closes its connections and is away for a while. One run of `segment read --reconnect` follows it to
-the end, which is Ctrl-C. What was seen is written to FILE as JSON: memory, the gaps in the run's own
-account, the background that it learned, and its clock beside the camera's.
+the end, which is Ctrl-C. What was seen is written to FILE as JSON: memory, the gaps in the run's
+own account, the background that it learned, and its clock beside the camera's.
 """
 
 import argparse
