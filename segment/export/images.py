@@ -92,7 +92,11 @@ class Pictures:
         writers, self._writers = self._writers, None
         if writers is None:
             return
-        writers.shutdown()  # every picture that was begun is whole, also after an error
+        try:
+            writers.shutdown()  # every picture that was begun is whole, also after an error
+        except BaseException:  # Ctrl-C came while this was waited for
+            writers.shutdown()
+            raise
         waiting, self._waiting = self._waiting, deque()
         if kind is None:
             for written in waiting:

@@ -7,9 +7,10 @@ from typing import BinaryIO
 
 from segment.video.camera import Camera
 from segment.video.decode import PICTURES
-from segment.video.file import VideoFile, is_address
+from segment.video.file import VideoFile
 from segment.video.images import ImageFolder, Paged, Picture, open_picture
 from segment.video.levels import Levels
+from segment.video.opening import is_address
 from segment.video.raw import RawFrames
 from segment.video.source import Source
 

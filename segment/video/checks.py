@@ -6,6 +6,8 @@ from typing import Protocol
 
 import numpy as np
 
+from segment.video.soundness import jpeg_flaw
+
 _HEAD = 1 << 16
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
@@ -83,20 +85,23 @@ class Protected:
 
     FFV1 version 3 ends every slice with its length (3 bytes), a status byte and a CRC-32.
     Older streams have none: the lengths in the first packet tell. GIF's codes must make as many
-    pixels as its picture has. Other codecs hold always.
+    pixels as its picture has, and libjpeg counts what it has to make up of a motion JPEG's.
+    Other codecs hold always.
 
     Source: RFC 9043, sections 4.9 and 4.8.
     """
 
     def __init__(self, codec: str) -> None:
         self._codec = codec
-        self._checks: bool | None = None if codec == "ffv1" else codec == "gif"
+        self._checks: bool | None = None if codec == "ffv1" else codec in ("gif", "mjpeg")
 
     def holds(self, packet: _Packet) -> bool:
         if self._checks is False:
             return True
         if self._codec == "gif":
             return _codes_hold(bytes(packet))
+        if self._codec == "mjpeg":
+            return jpeg_flaw(bytes(packet), film=True) is None
         data = bytes(packet)
         if self._checks is None:
             self._checks = _has_sums(data)

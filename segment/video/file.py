@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -15,18 +16,25 @@ from segment.arrays import Image
 from segment.errors import UnreadableInput
 from segment.frame import Frame, SequenceInfo
 from segment.video import limits
-from segment.video.allowed import options_for, playlist, refusal
-from segment.video.checks import why_not_a_video
 from segment.video.clock import Clock, stamp_of
 from segment.video.decode import rescale
-from segment.video.headers import picture_size
 from segment.video.ledger import Ledger
 from segment.video.levels import Levels
-from segment.video.pipes import Pipe
+from segment.video.opening import (
+    LIVE,
+    is_address,
+    is_pipe,
+    name_of,
+    open_container,
+    reason,
+    silence,
+    told,
+)
 from segment.video.pixels import Painter
 from segment.video.places import Places
-from segment.video.soundness import FILMS
+from segment.video.soundness import FILMS, begins, listening
 from segment.video.source import Source, check_rate
+from segment.video.structure import find_break
 
 if TYPE_CHECKING:
     Packet = av.Packet[Any]
@@ -38,11 +46,6 @@ PATIENCE = 100
 
 _SAMPLES = 5  # parts of a film, at whose ends frames are looked at for their levels
 
-SILENCE = 15.0
-"""Seconds a stream may keep silent before it counts as ended."""
-
-LIVE = frozenset(["rtsp", "rtsps", "rtmp", "rtmps", "udp", "tcp", "srt", "rtp"])
-_HEAD = 1 << 16  # bytes in which a playlist shows itself
 _ATTACHED_PICTURE = 0x400  # AV_DISPOSITION_ATTACHED_PIC: an album cover, not a film
 
 
@@ -89,9 +92,11 @@ class VideoFile(Source):
         self._wanted_rate = None if rate is None else check_rate(rate)
         self._path = path
         self.told = told(path)
-        self._silence = _silence()
-        self.container: InputContainer = _open(path, self.told)
-        FILMS.add(self)
+        self._silence = silence()
+        begins(self)
+        self._heard: list[str] = []  # of the decoder of a bare stream, while it was opened
+        with listening(self, self._heard):
+            self.container: InputContainer = open_container(path, self.told)
         try:
             self._prepare(name)
         except BaseException:
@@ -113,6 +118,10 @@ class VideoFile(Source):
             )
         self.tracks = len(films)
         self.stream = films[self._track]
+        if self.stream.codec_context is None:
+            raise UnreadableInput(
+                f"{self.told}: its video track is of a kind that no decoder here knows, or damaged"
+            )
         self._check_size()
         address = isinstance(self._path, str) and is_address(self._path)
         if isinstance(self._path, (str, Path)):
@@ -125,18 +134,21 @@ class VideoFile(Source):
                 urlsplit(str(self._path)).scheme.lower() in LIVE or self.container.duration is None
             )
         )
-        if self.stream.codec_context is None:
-            raise UnreadableInput(
-                f"{self.told}: its video track is of a kind that no decoder here knows, or damaged"
-            )
         # Threads over frames decode fastest and flag all that one thread does (measured on
         # damaged H.264, HEVC, MPEG-4 and FFV1); threads over slices flag nothing in H.264.
         # In a live stream each thread is a frame of delay, so there are but two.
         self.stream.thread_type = "AUTO"
-        if self.container.format.name in ("h264", "hevc"):
+        self._bare = self.container.format.name in ("h264", "hevc")
+        if self._bare:
             # A raw stream declares nothing: only the decoder knows that its last frame is cut,
-            # and with threads it forgot to say so in 15 of 100 readings.
+            # and with threads it forgot to say so in 15 of 100 readings. Without threads it can
+            # be heard, too, what else it does not know how to say.
             self.stream.thread_type = "NONE"
+            if self._heard:
+                self.damage.flagged += 1
+                self.damage.note(
+                    f"{self.told}: at its beginning the decoder says: {self._heard[0]}"
+                )
         if self.live:
             self.stream.thread_count = 2
         self._ledger = Ledger(self.told, self.container, self.stream)
@@ -163,7 +175,7 @@ class VideoFile(Source):
         stamp = stamp_of(self._first)
         self.start = None if stamp is None or base is None else float(stamp * base)
         self.info = SequenceInfo(
-            name=name or _name(self._path),
+            name=name or name_of(self._path),
             size=(height, width),
             rate=self._clock.rate,
             length=None if self.live else self._declared_length(),
@@ -223,7 +235,8 @@ class VideoFile(Source):
             if not self._ledger.follow(packet):
                 continue
             try:
-                frames = packet.decode()
+                with self._listening():
+                    frames = packet.decode()
             except av.FFmpegError as error:
                 failures += 1
                 self._ledger.fail(packet, reason(error), self.damage)
@@ -244,7 +257,8 @@ class VideoFile(Source):
         packets = self.container.demux()
         while True:
             try:
-                packet = next(packets)
+                with self._listening():
+                    packet = next(packets)
             except StopIteration:
                 return
             except (av.FFmpegError, IndexError) as error:
@@ -267,9 +281,26 @@ class VideoFile(Source):
             failures = 0
             yield packet
 
+    @contextmanager
+    def _listening(self) -> Iterator[None]:
+        """Count what a bare stream's decoder calls an error, and conceals."""
+        if not self._bare:
+            yield
+            return
+        said: list[str] = []
+        try:
+            with listening(self, said):
+                yield
+        finally:
+            if said:
+                self.damage.flagged += 1
+                where = self._ledger.told_time(None)
+                self.damage.note(f"{self.told}: near {where} the decoder says: {said[0]}")
+
     def _drain(self) -> Iterator[av.VideoFrame]:
         try:
-            frames = self.stream.decode(None)
+            with self._listening():
+                frames = self.stream.decode(None)
         except av.FFmpegError as error:
             frames = []
             if not isinstance(error, av.EOFError):
@@ -277,7 +308,7 @@ class VideoFile(Source):
         for frame in frames:
             self._ledger.receive(frame)
             yield frame
-        if self._ledger.holds_back() and not self._gave_up:
+        if self._ledger.owes() and not self._gave_up:
             yield from self._rescue()
 
     def _rescue(self) -> Iterator[av.VideoFrame]:
@@ -291,7 +322,7 @@ class VideoFile(Source):
         after = self._ledger.last
         assert after is not None
         try:
-            with _open(self._path, self.told) as again:
+            with open_container(self._path, self.told) as again:
                 stream = again.streams[self.stream.index]
                 assert isinstance(stream, av.VideoStream)
                 stream.thread_type = "NONE"
@@ -299,7 +330,9 @@ class VideoFile(Source):
                 for packet in again.demux(stream):
                     try:
                         frames = packet.decode()
-                    except av.FFmpegError:
+                    except av.FFmpegError as error:
+                        if packet.pts is not None and packet.pts > after:
+                            self._ledger.fail(packet, reason(error), self.damage)
                         continue
                     for frame in frames:
                         if frame.pts is not None and frame.pts > after:
@@ -315,7 +348,7 @@ class VideoFile(Source):
         if not isinstance(self._path, (str, Path)) or self.live or not seconds:
             return
         try:
-            with _open(self._path, self.told) as again:
+            with open_container(self._path, self.told) as again:
                 stream = again.streams[self.stream.index]
                 for n in range(1, _SAMPLES):
                     again.seek(int(1e6 * (seconds * n / _SAMPLES)) + (again.start_time or 0))
@@ -365,6 +398,14 @@ class VideoFile(Source):
                 return
             picture = next(self._decoded, None)
         self._settle(ended=not self.live)
+        self._look_at_structure()
+
+    def _look_at_structure(self) -> None:
+        """Ask the file itself, where its film seemed sound to the end."""
+        if isinstance(self._path, (str, Path)) and not self.live and not self.damage:
+            wrong = find_break(Path(self._path), set(self.container.format.name.split(",")))
+            if wrong is not None:
+                self.damage.note(f"{self.told}: does not fit together, {wrong}")
 
     def _image(self, picture: av.VideoFrame) -> Image:
         image = self._painter.paint(picture)
@@ -397,113 +438,3 @@ class VideoFile(Source):
         # A decoder lives as long as somebody knows its stream, and its threads with it.
         for name in ("_decoded", "_ledger", "stream"):
             self.__dict__.pop(name, None)
-
-
-def is_address(path: str) -> bool:
-    """Say whether `path` is a stream's address (rtsp://...) and not a file."""
-    scheme, sign, _ = path.partition("://")
-    return bool(sign) and scheme.isalnum() and scheme.lower() != "file"
-
-
-def is_pipe(path: Path) -> bool:
-    """Say whether `path` gives its bytes once, in order: a named pipe or a shell's <(...)."""
-    return path.is_fifo() or path.is_char_device() or path.is_socket()
-
-
-def told(path: str | Path | BinaryIO) -> str:
-    """Return how messages name `path`: an address without its password."""
-    if not isinstance(path, (str, Path)):
-        name = getattr(path, "name", None)  # a number where it was opened by its number
-        return name if isinstance(name, str) else "the input stream"
-    if isinstance(path, str) and is_address(path):
-        parts = urlsplit(path)
-        return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-    return str(path)
-
-
-def _silence() -> float | None:
-    """Seconds a stream may keep silent here; None is for ever."""
-    given = limits.asked()
-    return SILENCE if given is None else given.timeout
-
-
-def _open(path: str | Path | BinaryIO, name: str) -> InputContainer:
-    allow = limits.current().allow
-    address = path if isinstance(path, str) and is_address(path) else None
-    options = options_for(address, allow)
-    # What is decoded while looking for what the streams are must not be larger either.
-    options["max_pixels"] = str(limits.current().most_pixels(video=True))
-    timeout = None
-    target: str | BinaryIO
-    if not isinstance(path, (str, Path)):
-        _check_head(_head(path), name, allow)
-        target = path
-    elif address is not None:
-        target, timeout = address, _silence()
-        if urlsplit(address).scheme.lower().startswith("rtsp"):
-            options["rtsp_transport"] = "tcp"  # its default, udp, loses packets
-    else:
-        # Bytes of a pipe that are looked at are gone.
-        if not is_pipe(Path(path)) and not _check_head(_head(Path(path)), name, allow):
-            why = why_not_a_video(Path(path))
-            if why is not None:
-                raise UnreadableInput(f"{name}: {why}")
-        # A plain name with a colon would be taken for a protocol.
-        target = f"file:{path}"
-    try:
-        return av.open(target, "r", options=options, timeout=timeout, metadata_errors="replace")
-    except (av.FFmpegError, OSError, ValueError) as error:
-        why = None
-        if isinstance(path, (str, Path)) and address is None and not is_pipe(Path(path)):
-            why = why_not_a_video(Path(path), refused=True)
-        raise UnreadableInput(f"{name}: {why or f'cannot be opened ({reason(error)})'}") from error
-
-
-def _check_head(head: bytes, name: str, allow: frozenset[str]) -> bool:
-    """Say whether an input is a playlist that may be opened; raise when it may not.
-
-    And for a picture, which comes here under another name or by a pipe, when it is too large.
-    """
-    size = picture_size(head)
-    if size is not None:
-        limits.check_size(name, *size)
-    kind = playlist(head)
-    if kind is None:
-        return False
-    why = refusal(name, kind, allow)
-    if why is not None:
-        raise UnreadableInput(why)
-    return True
-
-
-def _head(path: Path | BinaryIO) -> bytes:
-    """Return the first bytes of a file, or of a stream that can give them back."""
-    try:
-        if isinstance(path, Path):
-            with path.open("rb") as file:
-                return file.read(_HEAD)
-        if isinstance(path, Pipe):
-            return path.peek(_HEAD)
-        if path.seekable():
-            place = path.tell()
-            head = path.read(_HEAD)
-            path.seek(place)
-            return head
-    except (OSError, ValueError):
-        pass  # opening it says why
-    return b""
-
-
-def reason(error: Exception) -> str:
-    """Return what went wrong, in the words of the library or the system."""
-    return str(getattr(error, "strerror", None) or error).removesuffix(".").lower()
-
-
-def _name(path: str | Path | BinaryIO) -> str:
-    if not isinstance(path, (str, Path)):
-        name = getattr(path, "name", None)
-        return "stdin" if not isinstance(name, str) or name == "<stdin>" else Path(name).stem
-    if isinstance(path, str) and is_address(path):
-        parts = urlsplit(path)
-        return Path(parts.path).stem or parts.hostname or "stream"
-    return Path(path).stem

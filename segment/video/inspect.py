@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
-from segment.video.file import VideoFile, is_address, told
+from segment.video.file import VideoFile
 from segment.video.images import ImageFolder, Paged, Picture
 from segment.video.limits import Limits
 from segment.video.living import open_living
+from segment.video.opening import is_address, told
 from segment.video.source import Source
 
 

@@ -1,6 +1,6 @@
 """What came against what was sent and declared: how a cut or damaged film is told."""
 
-from collections import Counter
+from collections import Counter, deque
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +61,7 @@ class Ledger:
         self._reach = 0.0  # seconds after `zero` that any track got to
         self._waiting: Counter[int] = Counter()  # time stamps of packets without their frame
         self._late: list[int] = []
+        self._latest: deque[int] = deque(maxlen=32)  # as many as any decoder holds back
         self._damaged: set[int] = set()
         self._sent: int | None = None  # time stamp of the latest packet
         self._suspects: list[tuple[int, int]] = []  # stamp and number of marked packets
@@ -93,6 +94,7 @@ class Ledger:
                 self._origin = packet.pts
             else:
                 self._headless.add(packet.pts)
+        self._latest.append(packet.pts)
         if self._one_to_one and not packet.is_discard:
             self._waiting[packet.pts] += 1
             if len(self._waiting) > 512:  # no decoder holds that many back: it is lost
@@ -170,10 +172,10 @@ class Ledger:
             return True
         return frame.is_corrupt
 
-    def holds_back(self) -> bool:
+    def owes(self) -> bool:
         """Say whether packets were sent whose frames should follow the latest one."""
         last = self.last
-        return last is not None and any(stamp > last for stamp in self._waiting)
+        return last is not None and any(stamp > last for stamp in (*self._waiting, *self._latest))
 
     def told_time(self, stamp: int | None) -> str:
         """Return the time of a stamp, or the number of the frame, for messages."""

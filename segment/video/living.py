@@ -26,8 +26,8 @@ from segment.frame import Frame
 from segment.protocols import Damage
 from segment.video import open_frames
 from segment.video.decode import rescale
-from segment.video.file import is_address, is_pipe, told
 from segment.video.limits import Limits, check_size, use
+from segment.video.opening import is_address, is_pipe, told
 from segment.video.pipes import Pipe, open_pipe, pipe_of
 from segment.video.raw import RawFrames
 from segment.video.source import Position, Source

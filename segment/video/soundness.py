@@ -5,6 +5,7 @@ Here every format is asked what it can know: a sum, a length, a code that means 
 none of them can know (a changed byte of a BMP) nobody can; docs/reliability.md has the list.
 """
 
+import io
 import os
 import threading
 import weakref
@@ -18,6 +19,7 @@ __all__ = ["find_flaw", "muted"]
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _SPACE = b" \t\r\n\v\f"
+_BMP_HEADS = (12, 16, 40, 52, 56, 64, 108, 124)  # bytes, of all versions
 _listening = threading.Lock()
 
 
@@ -27,7 +29,7 @@ def find_flaw(data: bytes) -> str | None:
     Knows JPEG, PNG, WebP, JPEG 2000, BMP and PNM (PBM, PGM, PPM); other kinds show nothing.
     """
     if data[:2] == b"\xff\xd8":
-        return _jpeg(data)
+        return jpeg_flaw(data)
     if data.startswith(_PNG):
         return _png(data)
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
@@ -41,8 +43,11 @@ def find_flaw(data: bytes) -> str | None:
     return None
 
 
-def _jpeg(data: bytes) -> str | None:
-    """Ask libjpeg-turbo, which counts what it had to make up, and look for the end."""
+def jpeg_flaw(data: bytes, film: bool = False) -> str | None:
+    """Ask libjpeg-turbo, which counts what it had to make up, and look for the end.
+
+    film : the picture is a motion JPEG's, which many cameras fill up with bytes before its end.
+    """
     import simplejpeg
 
     try:
@@ -50,7 +55,8 @@ def _jpeg(data: bytes) -> str | None:
     except ValueError as error:
         words = " ".join(str(error).split()).rstrip(".")
         # CMYK is not turned into grey, which is no damage.
-        if "conversion" not in words.lower() and "colorspace" not in words.lower():
+        harmless = "conversion" in words.lower() or "colorspace" in words.lower()
+        if not (harmless or (film and "extraneous bytes before marker" in words)):
             return f"libjpeg says: {words[:100]}"
     if data.rfind(b"\xff\xd9") < 0:
         return "the end of the picture is missing"
@@ -94,7 +100,21 @@ def _webp(data: bytes) -> str | None:
         at += 8 + length + length % 2
     if at < size:
         return "its pieces do not fill the file"
-    return None if pictures else "no picture is in it"
+    if not pictures:
+        return "no picture is in it"
+    return _vp8l(data) if b"VP8L" in data[12:64] else None
+
+
+def _vp8l(data: bytes) -> str | None:
+    """Decode a lossless picture by Pillow, which, unlike OpenCV, refuses one that is not whole."""
+    from PIL import Image as Pillow
+
+    try:
+        with Pillow.open(io.BytesIO(data)) as picture:
+            picture.load()
+    except Exception as error:  # whatever a damaged file does to it
+        return f"its picture does not decode ({str(error)[:60]})"
+    return None
 
 
 def _vp8(frame: bytes) -> str | None:
@@ -110,6 +130,36 @@ def _vp8(frame: bytes) -> str | None:
 
 FILMS: "weakref.WeakSet[object]" = weakref.WeakSet()
 """Films that are being read in this process; their decoders' threads must not meet `_heard`."""
+
+
+def begins(film: object) -> None:
+    """Let nobody listen from now on but `film`, which is about to be opened."""
+    with _listening:
+        FILMS.add(film)
+
+
+@contextmanager
+def listening(film: object, said: list[str]) -> Iterator[None]:
+    """Add to `said` what FFmpeg calls an error, or leaves out, while no other film is open.
+
+    `film` itself must decode without threads: one of its decoder that wants to speak would wait
+    for Python's lock, and who holds that may be waiting for the thread.
+    """
+    with _listening:
+        if any(other is not film for other in FILMS):
+            yield
+            return
+        before = av.logging.get_level()
+        av.logging.set_level(av.logging.WARNING)
+        logs: list[tuple[int, str, str]] = []
+        try:
+            with av.logging.Capture() as logs:
+                yield
+        finally:
+            for level, _, text in logs:
+                if level <= av.logging.ERROR or text.startswith("Skipping invalid"):
+                    said.append(text.strip()[:80])
+            av.logging.set_level(before)
 
 
 def _strictly(data: bytes, codec: str) -> str | None:
@@ -150,7 +200,10 @@ def _bmp(data: bytes) -> str | None:
         int.from_bytes(data[a:b], "little") for a, b in ((10, 14), (18, 22), (22, 26))
     )
     bits, packed = int.from_bytes(data[28:30], "little"), int.from_bytes(data[30:34], "little")
-    if int.from_bytes(data[14:18], "little") < 40 or packed not in (0, 3):
+    head = int.from_bytes(data[14:18], "little")
+    if head not in _BMP_HEADS:
+        return f"its head has {head} bytes, as no kind of BMP"
+    if head < 40 or packed not in (0, 3):
         return None  # old, or run lengths
     height = min(height, 2**32 - height)  # negative from top to bottom
     need = begin + (width * bits + 31) // 32 * 4 * height

@@ -12,8 +12,7 @@ import numpy as np
 import psutil
 import pytest
 
-from segment.video import VideoFile, open_frames
-from segment.video import file as file_module
+from segment.video import VideoFile, open_frames, opening
 from tests.conftest import write_video
 from tests.video.makers import SIZE, scenes, silence, write, write_grey
 
@@ -410,7 +409,7 @@ def test_a_stream_ends_when_its_sender_does(tmp_path):
 
 
 def test_a_stream_that_falls_silent_is_ended_and_told(tmp_path, monkeypatch):
-    monkeypatch.setattr(file_module, "SILENCE", 0.5)
+    monkeypatch.setattr(opening, "SILENCE", 0.5)
     data = write(tmp_path / "live.ts", scenes(40), options={"g": "10"}).read_bytes()
     port, quiet = serve(data, 60)
     source, frames = read(f"tcp://127.0.0.1:{port}")

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from segment.errors import UnreadableInput
-from segment.video import Camera, ImageFolder, Picture, VideoFile, open_frames
-from segment.video import file as file_module
+from segment.video import Camera, ImageFolder, Picture, VideoFile, open_frames, opening
 from tests.conftest import write_video
 from tests.video.makers import cut, scenes, write, write_sound
 
@@ -237,7 +236,7 @@ def test_names_and_rates_can_be_given(tmp_path):
     ],
 )
 def test_a_streams_name_is_its_last_part(address, name):
-    assert file_module.is_address(address)
-    assert file_module._name(address) == name
-    assert not file_module.is_address("C:/videos/street.mp4")
-    assert not file_module.is_address("street.mp4")
+    assert opening.is_address(address)
+    assert opening.name_of(address) == name
+    assert not opening.is_address("C:/videos/street.mp4")
+    assert not opening.is_address("street.mp4")
