@@ -6,9 +6,16 @@ a `SegmentError` is for files, devices, disks and chains.
 
 
 class SegmentError(Exception):
-    """One line: what was given, what was wanted, what to do next."""
+    """One line: what was given, what was wanted, what to do next.
+
+    Attributes
+    ----------
+    report : of one that `segment.run` raises for an input: the RunReport, with what became of the
+        others; else None.
+    """
 
     exit_code = 1
+    report: object = None
 
 
 class InputError(SegmentError):
@@ -21,6 +28,10 @@ class UnreadableInput(InputError):
 
 class NoFrames(InputError):
     """The input can be read, but the asked range holds no frame."""
+
+
+class WorkerLost(InputError):
+    """The process that worked on an input was killed, or broke down, as often as it was begun."""
 
 
 class BadState(InputError):

@@ -10,18 +10,35 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import pairwise
 
-__all__ = ["count_threads", "over_rows"]
+__all__ = ["count_threads", "most", "over_rows", "use_at_most"]
+
+_most: int | None = None
+
+
+def use_at_most(threads: int) -> None:
+    """Let `count_threads(None)` be at most so many: this process shares its processors."""
+    global _most
+    _most = count_threads(threads)
+
+
+def most() -> int | None:
+    """What `use_at_most` was told, None when nothing."""
+    return _most
 
 
 def count_threads(threads: int | None = None) -> int:
     """Return `threads`, or for None the number of processors this process may use.
 
+    Or fewer, see `use_at_most`.
+
     Raises ValueError unless `threads` is None or at least 1.
     """
     if threads is None:
         if hasattr(os, "sched_getaffinity"):
-            return len(os.sched_getaffinity(0)) or 1
-        return os.cpu_count() or 1
+            there = len(os.sched_getaffinity(0)) or 1
+        else:
+            there = os.cpu_count() or 1
+        return there if _most is None else min(there, _most)
     if threads < 1:
         raise ValueError(f"threads is {threads}, wanted at least 1, or None for every processor")
     return threads

@@ -66,7 +66,7 @@ def test_what_is_no_sequence_of_pictures_is_refused(pictures, clip, tmp_path):
         (["--sequence", clip], "is none"),
         (["--sequence", pictures], "is none"),
         ([pictures / "%05d.jpg"], "no file is called like"),
-        ([clip.parent / "*.m*"], "is no picture"),
+        ([clip.parent / "**" / "*.??[gv]"], "is no picture"),
         (["--sequence", pictures / "0003.png", pictures / "0003.png"], "given twice"),
         (["--white", "nan", clip], "no level"),
         (["--white", "much", clip], "no level"),

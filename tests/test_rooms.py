@@ -40,7 +40,7 @@ LEANS_ON = {
         {"numpy", "numba", "cv2", "skimage", "scipy"},
     ),
     "video": (
-        {"arrays", "errors", "frame", "kernels", "protocols"},
+        {"arrays", "errors", "frame", "kernels", "protocols", "threads"},
         {"numpy", "numba", "av", "cv2", "tifffile", "PIL", "simplejpeg"},
     ),
     "samples": ({"errors"}, set()),
@@ -54,6 +54,7 @@ LEANS_ON = {
     ),
     "detections": ({"errors", "frame"}, {"numpy", "supervision"}),
     "absurd": ({"arrays", "frame"}, {"numpy", "cv2"}),
+    "jobs": ({"errors", "threads"}, {"cv2", "dask", "distributed"}),
     "pipeline": ({"arrays", "errors", "frame", "masks", "protocols"}, set()),
     "cli": (None, {"click", "rich"}),
 }

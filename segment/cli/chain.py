@@ -2,6 +2,7 @@
 
 import contextlib
 import difflib
+import importlib
 import math
 import shlex
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
@@ -38,6 +39,23 @@ class Link:
     run: Callable[["Iterator[Frame]"], "Iterator[Frame]"] = field(repr=False, default=iter)
 
 
+_commands: dict[str, Callable[..., "Iterator[Frame]"]] = {}
+"""The functions below the decorators, by module and name."""
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A stage's function with its options, that can travel to another process."""
+
+    place: str
+    options: dict[str, Any]
+
+    def __call__(self, frames: "Iterator[Frame]") -> "Iterator[Frame]":
+        if self.place not in _commands:
+            importlib.import_module(self.place.split(":")[0])
+        return _commands[self.place](frames, **self.options)
+
+
 def stage(
     *, needs: Sequence[str] = (), gives: Sequence[str] = ()
 ) -> Callable[[Callable[..., "Iterator[Frame]"]], Callable[..., Link]]:
@@ -47,6 +65,8 @@ def stage(
     """
 
     def decorate(command: Callable[..., "Iterator[Frame]"]) -> Callable[..., Link]:
+        _commands[f"{command.__module__}:{command.__qualname__}"] = command
+
         @wraps(command)
         def bind(**options: Any) -> Link:
             name, line = typed()
@@ -56,7 +76,7 @@ def stage(
                 options=options,
                 needs=frozenset(needs),
                 gives=frozenset(gives),
-                run=lambda frames: command(frames, **options),
+                run=Bound(f"{command.__module__}:{command.__qualname__}", options),
             )
 
         return bind

@@ -2,47 +2,65 @@
 
 import contextlib
 import logging
+import platform
 import shlex
+import time
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from segment import pipeline
+from segment import pipeline, threads
 from segment.absurd import Watch
-from segment.cli import owned, record
+from segment.cli import jobs, owned, record
 from segment.cli.chain import Link, close
+from segment.cli.counting import count
 from segment.cli.exporting import ExportLink
 from segment.cli.plan import Job, Plan
 from segment.cli.progress import Reporter
 from segment.cli.report import RunReport, SequenceReport
 from segment.cli.reserved import Reserved, lock_of
 from segment.cli.signals import Ending
+from segment.cli.summary import row_of
 from segment.errors import InputError, NoFrames
 from segment.frame import Frame
 from segment.protocols import Damage, FrameSource
 
 if TYPE_CHECKING:
     from segment.export import Origin
+    from segment.jobs.shards import Shard
 
 _AHEAD = 2  # frames that wait between two stages: memory for time to even out
 
 
-def execute(plan: Plan, reporter: Reporter) -> RunReport:
-    """Carry out every job; an input that fails does not keep the others from running.
+def execute(plan: Plan, reporter: Reporter, part: "Shard | None" = None) -> RunReport:
+    """Carry out every job in turn; an input that fails does not keep the others from running.
+
+    `part` : of which shard they are, for the summary.
 
     Raises SegmentError for what concerns all of them: an output that cannot be
     written, a stage that lacks what it needs.
     """
     check(plan)
     whole = RunReport()
-    with library_messages(reporter), Reserved(plan.jobs) as reserved:
+    with contextlib.ExitStack() as opened:
+        opened.enter_context(library_messages(reporter))
+        reserved = opened.enter_context(Reserved(plan.jobs))
+        # Of one input its own run.json says all.
+        summaries = jobs.summaries_of(plan, part) if len(plan.order) > 1 else []
+        for summary in summaries:
+            opened.enter_context(summary)
         if plan.advice:
             reporter.warn(plan.advice)
         for job in plan.jobs:
+            begin = time.monotonic()
             with reserved.turn(job):
-                report = _run_job(job, reporter)
+                report = run_job(job, reporter)
             whole.sequences.append(report)
             reporter.end(report)
+            seconds = time.monotonic() - begin
+            row = row_of(report, jobs.chain_of(plan), seconds, platform.node())
+            for summary in summaries:
+                summary.add(row, already=report.already)
             if report.interrupted:
                 break
         reporter.finish(whole)
@@ -58,7 +76,8 @@ def check(plan: Plan) -> None:
             lock_of(folder).check()
 
 
-def _run_job(job: Job, reporter: Reporter) -> SequenceReport:
+def run_job(job: Job, reporter: Reporter) -> SequenceReport:
+    """Do one job, whose folders are locked. Raises SegmentError for what concerns all of them."""
     report = SequenceReport(job.name, job.input)
     # Another run may have come to its end between the first look and the lock.
     for link in job.exports:
@@ -68,6 +87,7 @@ def _run_job(job: Job, reporter: Reporter) -> SequenceReport:
         report.already = True
         report.frames, report.damage, report.absurd = record.outcome(job)
         report.outputs = job.outputs()
+        report.objects, report.events = count(job)
         return report
     try:
         with job.open() as source:
@@ -85,6 +105,8 @@ def _run_job(job: Job, reporter: Reporter) -> SequenceReport:
     except InputError as error:
         report.error = error
     report.outputs = [path for path in job.outputs() if path.exists()]
+    if report.error is None:
+        report.objects, report.events = count(job)
     if report.damage and report.error is None:
         reporter.warn(_describe_damage(job.name, report.damage))
     for line in report.absurd.values() if report.error is None else ():
@@ -124,8 +146,10 @@ def chained(
         # generator, closes nothing of its own.
         frames = job.select(iter(source))
         begun.callback(close, frames)
+        # A worker that has one processor has nothing to win by threads.
+        alone = threads.most() == 1
         for link in job.links:
-            ahead = pipeline.read_ahead(frames, _AHEAD)
+            ahead = frames if alone else pipeline.read_ahead(frames, _AHEAD)
             begun.callback(close, ahead)
             if watch is not None and link.command == "clean":
                 ahead = watch.before_clean(ahead)

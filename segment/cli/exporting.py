@@ -40,6 +40,12 @@ class ExportLink(Link):
     def __post_init__(self) -> None:
         object.__setattr__(self, "run", self.write)
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "run"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, run=self.write)
+
     def folder(self, name: str) -> Path:
         """Where the files of the sequence `name` go."""
         return self.out / name

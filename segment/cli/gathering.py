@@ -21,6 +21,13 @@ def is_pattern(given: str) -> bool:
     return len(_NUMBER.findall(name)) == 1 or any(sign in name for sign in "*?[")
 
 
+def has_wildcards(given: str) -> bool:
+    """Whether an input is a pattern of a shell's wildcards that no shell has replaced."""
+    if "://" in given or not any(sign in given for sign in "*?["):
+        return False
+    return not os.path.lexists(given)
+
+
 def gather(inputs: Sequence[str], as_one: bool) -> tuple[tuple[str, ...], dict[str, list[str]]]:
     """Return the inputs of a run, and which pictures those of them hold that are many.
 

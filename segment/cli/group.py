@@ -13,6 +13,7 @@ from segment import __version__
 from segment.cli import bench, neural, stages, streams, tools
 from segment.cli.chain import Chain, Link, one_line, shorten, write_preset
 from segment.cli.exits import INTERRUPTED
+from segment.cli.how import Count, How
 from segment.cli.signals import leaving_when_terminated
 from segment.errors import ChainError, SegmentError
 
@@ -118,6 +119,18 @@ def _of_the_world(error: OSError) -> str:
     metavar="FILE",
     help="Keep this line's chain, without its inputs, as a preset.",
 )
+@click.option(
+    "--jobs",
+    type=Count(),
+    metavar="N|auto",
+    help="Read so many inputs at once, each in a process of its own; auto: by cores and memory.",
+)
+@click.option(
+    "--shard",
+    metavar="I/N|auto",
+    help="Do the I-th of N parts of the inputs, so that N machines do them all; auto: as an array "
+    "of jobs (SLURM, AWS Batch, Kubernetes, Grid Engine) numbers this one.",
+)
 @click.version_option(__version__, prog_name="segment", message="%(prog)s %(version)s")
 @click.pass_context
 def main(ctx: click.Context, /, **_: Any) -> None:
@@ -142,6 +155,8 @@ def _execute(
     dry_run: bool,
     preset: str | None,
     save_preset: str | None,
+    jobs: int | None,
+    shard: str | None,
 ) -> "RunReport | int | None":
     if not results:
         click.echo(ctx.get_help())
@@ -152,13 +167,14 @@ def _execute(
 
     from segment.cli import progress
 
+    how = How(jobs, shard)
     embedded: Reporter | None = ctx.obj
     if embedded is not None:
-        return _run(links, embedded, dry_run, save_preset)
+        return _run(links, embedded, how, dry_run, save_preset)
     reporter = progress.for_terminal(quiet=quiet, log=log)
     try:
         with leaving_when_terminated(), reporter:
-            return _run(links, reporter, dry_run, save_preset)
+            return _run(links, reporter, how, dry_run, save_preset)
     except SegmentError as error:
         reporter.fail(str(error))
         return error.exit_code
@@ -168,9 +184,13 @@ def _execute(
 
 
 def _run(
-    links: list[Link], reporter: "Reporter", dry_run: bool, save_preset: str | None
+    links: list[Link],
+    reporter: "Reporter",
+    how: How,
+    dry_run: bool,
+    save_preset: str | None,
 ) -> "RunReport | None":
-    from segment.cli import execute
+    from segment.cli import execute, jobs
     from segment.cli.plan import make_plan
 
     plan = make_plan(links)
@@ -182,7 +202,9 @@ def _run(
         return None
     if save_preset:
         _save_preset(Path(save_preset), plan.links)
-    return execute.execute(plan, reporter)
+    if how.is_plain:
+        return execute.execute(plan, reporter)
+    return jobs.carry_out(plan, reporter, how)
 
 
 def _save_preset(path: Path, links: Sequence[Link]) -> None:
@@ -191,7 +213,12 @@ def _save_preset(path: Path, links: Sequence[Link]) -> None:
     write_preset(path, links)
 
 
-def run(line: str | Sequence[str], *, progress: "OnProgress | None" = None) -> "RunReport":
+def run(
+    line: str | Sequence[str],
+    *,
+    progress: "OnProgress | None" = None,
+    jobs: int | str | None = None,
+) -> "RunReport":
     """Run one line of the command line: ``run("read street.mp4 subtract export out")``.
 
     Parameters
@@ -199,6 +226,9 @@ def run(line: str | Sequence[str], *, progress: "OnProgress | None" = None) -> "
     line : the stages as they would be typed after `segment`, or a list of their words.
     progress : called after every frame with (sequence name, frames done, frames
         expected or None). Whatever it raises ends the run.
+    jobs : so many inputs at once, each in a process of its own, or "auto"; `progress` is not
+        called then. A script that says so does it below ``if __name__ == "__main__":``, for the
+        processes load it, too.
 
     Returns
     -------
@@ -207,12 +237,15 @@ def run(line: str | Sequence[str], *, progress: "OnProgress | None" = None) -> "
     Raises
     ------
     SegmentError : what the command line would print as an error; ChainError for a
-        line that cannot be understood. Nothing is printed.
+        line that cannot be understood. Nothing is printed. Where one of several inputs failed,
+        its `report` says what became of all.
     """
     from segment.cli.progress import Callback
     from segment.cli.report import RunReport
 
     words = shlex.split(line) if isinstance(line, str) else [str(word) for word in line]
+    if jobs is not None:
+        words = ["--jobs", str(jobs), *words]
     try:
         report = main.main(
             words, prog_name="segment", standalone_mode=False, obj=Callback(progress)

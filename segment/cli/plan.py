@@ -74,6 +74,8 @@ class Plan:
     jobs: tuple[Job, ...]
     advice: str | None = None
     """What to tell before it begins."""
+    order: tuple[str, ...] = ()
+    """Names of all sequences of the line, also when `jobs` are a part of them."""
 
     def check_outputs(self) -> None:
         """Raise OutputError when an export cannot write, or would write over something.
@@ -118,7 +120,7 @@ def make_plan(links: Sequence[Link]) -> Plan:
         for name, given in zip(names, read.inputs, strict=True)
     )
     moving = any("foreground" in link.gives for link in rest)
-    return Plan(tuple(rest), jobs, advice(read.inputs) if moving else None)
+    return Plan(tuple(rest), jobs, advice(read.inputs) if moving else None, tuple(names))
 
 
 def _split(links: Sequence[Link]) -> tuple[ReadLink, list[Link]]:

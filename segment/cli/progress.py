@@ -4,6 +4,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -18,6 +19,31 @@ if TYPE_CHECKING:
 
 OnProgress = Callable[[str, int, int | None], None]
 """(name of the sequence, frames done, frames expected or None)"""
+
+
+@dataclass(frozen=True)
+class Overall:
+    """How far a run over many inputs is."""
+
+    done: int
+    total: int
+    failed: int
+    frames_per_second: float
+    seconds_left: float | None
+
+    def __str__(self) -> str:
+        failed = f", {self.failed} failed" if self.failed else ""
+        left = "" if self.seconds_left is None else f", {_clock(self.seconds_left)} left"
+        return (
+            f"{self.done} of {self.total} inputs{failed}, {self.frames_per_second:.0f} frames a "
+            f"second{left}"
+        )
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}"
 
 
 class Reporter:
@@ -42,6 +68,9 @@ class Reporter:
 
     def frame(self, name: str, done: int, length: int | None) -> None:
         """`done` frames of the sequence are through."""
+
+    def overall(self, overall: Overall) -> None:
+        """So far is a run whose inputs are worked on side by side; called twice a second."""
 
     def note(self, message: str) -> None:
         """Something worth knowing happened."""
@@ -72,6 +101,18 @@ class Callback(Reporter):
 
 class Plain(Reporter):
     """Messages only: stderr is a file or a pipe."""
+
+    OVERALL_EVERY = 60.0  # seconds between two lines on how far a run over many inputs is
+
+    _told_overall: float | None = None
+
+    def overall(self, overall: Overall) -> None:
+        now = time.monotonic()
+        if self._told_overall is None:
+            self._told_overall = now
+        elif now - self._told_overall >= self.OVERALL_EVERY:
+            self._told_overall = now
+            self.note(str(overall))
 
     def note(self, message: str) -> None:
         self._line(message)
@@ -129,6 +170,7 @@ class Bars(Plain):
             refresh_per_second=8,
         )
         self._task: TaskID | None = None
+        self._of_many = False  # one bar for all inputs
         self._began = 0.0
 
     def __enter__(self) -> Self:
@@ -143,6 +185,18 @@ class Bars(Plain):
     ) -> None:
         self._progress.stop()
 
+    def overall(self, overall: Overall) -> None:
+        if self._task is None:
+            self._task = self._progress.add_task("inputs", total=overall.total, rate="–")
+        failed = f", {overall.failed} failed" if overall.failed else ""
+        self._progress.update(
+            self._task,
+            completed=overall.done,
+            description=f"inputs{failed}",
+            rate=f"{overall.frames_per_second:.0f}",
+        )
+        self._of_many = True
+
     def prepare(self, name: str) -> None:
         self._task = self._progress.add_task(name, total=None, rate="–")
 
@@ -155,11 +209,13 @@ class Bars(Plain):
             self._progress.update(self._task, completed=done, total=length, rate=f"{rate:.1f}")
 
     def end(self, report: "SequenceReport") -> None:
-        if self._task is not None and report.error is None:
+        if self._task is not None and report.error is None and not self._of_many:
             self._progress.update(self._task, completed=report.frames, total=report.frames)
         super().end(report)
 
     def finish(self, report: "RunReport") -> None:
+        if self._of_many:
+            return  # the summary names them all
         for sequence in report.sequences:
             for output in sequence.outputs:
                 self._line(f"wrote {output}")
@@ -195,6 +251,12 @@ class JsonLines(Reporter):
             frames_per_second=round(rate, 2),
             seconds_left=left,
         )
+
+    def overall(self, overall: Overall) -> None:
+        now = time.monotonic()
+        if now - self._said >= self.EVERY:
+            self._said = now
+            self._say("overall", **asdict(overall))
 
     def note(self, message: str) -> None:
         self._say("note", message=message)

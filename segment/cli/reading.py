@@ -4,6 +4,7 @@ import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -12,6 +13,7 @@ import click
 from segment.cli.chain import Link, Stage, did_you_mean, typed, with_first
 from segment.cli.gathering import gather, summary
 from segment.cli.limiting import coming_back, limited, limits_of
+from segment.cli.listing import all_inputs
 from segment.cli.params import Input, LevelOf, Moment, Size
 from segment.errors import UnreadableInput
 
@@ -83,7 +85,18 @@ def _standard_input() -> BinaryIO:
 
 
 @click.command(cls=Stage)
-@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=Input())
+@click.argument("inputs", nargs=-1, metavar="INPUT...", type=Input())
+@click.option(
+    "--from",
+    "lists",
+    type=click.Path(allow_dash=True),
+    multiple=True,
+    metavar="FILE",
+    help="Read what FILE lists, an input a line; - is standard input. May stand several times.",
+)
+@click.option(
+    "--recursive", is_flag=True, help="Of a folder, read every video and folder of pictures below."
+)
 @click.option("--start", type=Moment(), help="First moment to read: 5s, 00:01:30, or frame 125.")
 @click.option("--stop", type=Moment(), help="Read up to this moment, and not beyond.")
 @click.option(
@@ -136,8 +149,9 @@ def read(inputs: tuple[str, ...], **options: Any) -> ReadLink:
     INPUT is a video file, a folder of pictures, a picture, a camera number (0), a
     stream address (rtsp://...), a sample clip (sample:street), or - for standard
     input, which holds a video stream or, with --raw-size, raw frames. Several inputs
-    are read one after the other, each as a sequence of its own. frames/%04d.png,
-    'frames/*.png' in quotes, and pictures with --sequence are one sequence.
+    are read one after the other (--jobs: several at once), each as a sequence of its own;
+    'cams/*/*.mp4' in quotes stands for all of them. frames/%04d.png, 'frames/*.png' in
+    quotes, and pictures with --sequence are one sequence.
     """
     context = click.get_current_context()
     group = context.find_root().command
@@ -152,6 +166,7 @@ def read(inputs: tuple[str, ...], **options: Any) -> ReadLink:
     if options["raw_size"] is not None and inputs != ("-",):
         raise click.UsageError("--raw-size goes with standard input: read - --raw-size 640x480")
     _check_levels(options["black"], options["white"])
+    inputs = all_inputs(inputs, options.pop("lists"), options.pop("recursive"))
     inputs, many = gather(inputs, options["sequence"])
     if many:
         options["pictures"] = summary(many)
@@ -161,7 +176,7 @@ def read(inputs: tuple[str, ...], **options: Any) -> ReadLink:
         line=line,
         options={"inputs": inputs, **options},
         gives=frozenset({"image"}),
-        run=lambda frames: _selected(frames, **options),
+        run=partial(_selected, **options),
         inputs=inputs,
         many=many,
     )

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from segment.cli.exits import DECODED_WITH_DAMAGE, SOME_INPUTS_FAILED
+from segment.cli.exits import DECODED_WITH_DAMAGE, INTERRUPTED, SOME_INPUTS_FAILED
 from segment.errors import SegmentError
 from segment.protocols import Damage
 from segment.video.mapping import Mapping
@@ -25,6 +25,7 @@ class SequenceReport:
     interrupted : exit code of the signal that ended a live source, else 0.
     mapping : which frames of the input they were, by number and, for pictures, by name.
     absurd : what can hardly be meant, as kind (`segment.absurd.KINDS`) and one line.
+    objects, events : how many there were, None where none were looked for.
     """
 
     name: str
@@ -37,6 +38,8 @@ class SequenceReport:
     interrupted: int = 0
     mapping: Mapping = field(default_factory=Mapping)
     absurd: dict[str, str] = field(default_factory=dict)
+    objects: int | None = None
+    events: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -58,10 +61,14 @@ class RunReport:
     """What became of all inputs, in their order."""
 
     sequences: list[SequenceReport] = field(default_factory=list)
+    left: int = 0
+    """Inputs that were not begun, for somebody interrupted the run."""
 
     @property
     def exit_code(self) -> int:
         """0 fine, 1 all failed, 3 some failed, 4 decoded with damage, 130 interrupted."""
+        if self.left:
+            return INTERRUPTED
         failed = [report.error for report in self.sequences if report.error is not None]
         if failed:
             return failed[0].exit_code if len(failed) == len(self.sequences) else SOME_INPUTS_FAILED
@@ -74,4 +81,5 @@ class RunReport:
         """Raise the first input's failure, if any input failed."""
         for report in self.sequences:
             if report.error is not None:
+                report.error.report = self
                 raise report.error

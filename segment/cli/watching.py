@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -177,7 +178,7 @@ def events(**options: Any) -> Link:
         options={**options, "zones": None if drawn is None else (options["zones"], drawn)},
         needs=frozenset({"labels"} if objects else {"foreground"}),
         gives=frozenset({"events"}),
-        run=lambda frames: _watched(frames, scene, drawn, kinds=kinds, **settings),
+        run=partial(_watched, scene=scene, drawn=drawn, kinds=kinds, **settings),
         places=(*(zone.name for zone in whole.zones), *(line.name for line in whole.lines)),
         kinds=tuple(kinds),
     )

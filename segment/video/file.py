@@ -12,6 +12,7 @@ import av
 import numpy as np
 from av.container import InputContainer
 
+from segment import threads
 from segment.arrays import Image
 from segment.errors import UnreadableInput
 from segment.frame import Frame, SequenceInfo
@@ -151,6 +152,8 @@ class VideoFile(Source):
                 )
         if self.live:
             self.stream.thread_count = 2
+        elif (shared := threads.most()) is not None:
+            self.stream.thread_count = shared
         self._ledger = Ledger(self.told, self.container, self.stream)
         self._decoded = self._decode()
         self._first = next(self._decoded, None)

@@ -1,0 +1,329 @@
+"""Many videos at once: a job of the plan is a piece of work for `segment.jobs`, and comes back."""
+
+import contextlib
+import os
+import platform
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from segment.cli.exporting import ExportLink
+from segment.cli.how import How
+from segment.cli.plan import Job, Plan
+from segment.cli.progress import Overall, Reporter
+from segment.cli.report import RunReport, SequenceReport
+from segment.cli.summary import Summary, row_of
+from segment.errors import ChainError, InputError, SegmentError
+from segment.jobs import shards
+
+if TYPE_CHECKING:
+    from segment.jobs.local import Workers
+
+_PATIENCE = 120.0
+"""Seconds to wait for another worker that is still at a video which was given to this one: one
+that has lost its connection does not know that it is not waited for any more."""
+
+
+@dataclass
+class Task:
+    """One video, as it travels to a worker."""
+
+    job: Job
+    threads: int
+
+
+@dataclass
+class Done:
+    """What became of it."""
+
+    report: SequenceReport
+    said: list[tuple[str, str]] = field(default_factory=list)
+    seconds: float = 0.0
+    host: str = ""
+    fatal: SegmentError | None = None
+    """What concerns all videos: a full disk, a chain that does not fit."""
+
+
+class _Gatherer(Reporter):
+    """Keeps what is said for the process that hands out the work."""
+
+    def __init__(self) -> None:
+        self.said: list[tuple[str, str]] = []
+
+    def frame(self, name: str, done: int, length: int | None) -> None:
+        from segment.jobs import local
+
+        local.count_frame()
+
+    def note(self, message: str) -> None:
+        self.said.append(("note", message))
+
+    def warn(self, message: str) -> None:
+        self.said.append(("warn", message))
+
+
+def work(task: Task) -> Done:
+    """Do one video from its opening to its record. Called in a worker."""
+    from segment.cli.execute import library_messages
+    from segment.cli.signals import leaving_when_terminated
+    from segment.jobs import machine
+
+    machine.capped(task.threads)
+    job = task.job
+    begin = time.monotonic()
+    said = _Gatherer()
+    done = Done(SequenceReport(job.name, job.input), said.said, host=platform.node())
+    try:
+        with leaving_when_terminated(), library_messages(said):
+            done.report = _run(job, said)
+    except InputError as error:
+        done.report.error = error
+    except SegmentError as error:
+        done.report.error = done.fatal = error
+    except MemoryError:
+        done.report.error = InputError(
+            f"{job.input}: there is not enough memory; fewer --jobs, or smaller frames by "
+            "read --size 640x360, need less"
+        )
+    except Exception as error:
+        if os.environ.get("SEGMENT_DEBUG"):
+            raise
+        done.report.error = InputError(
+            f"{job.input}: this should not have happened: {type(error).__name__}: {error}; "
+            "SEGMENT_DEBUG=1 shows where, please report it"
+        )
+    done.seconds = time.monotonic() - begin
+    return done
+
+
+def _run(job: Job, said: Reporter) -> SequenceReport:
+    from segment.cli import execute
+    from segment.cli.reserved import Reserved
+    from segment.locks import Busy
+
+    until = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            with Reserved([job]):
+                report = execute.run_job(job, said)
+            # It is in run.json, may be long, and nobody asks for it here.
+            report.mapping = type(report.mapping)()
+            return report
+        except Busy:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.25)
+
+
+def warm(job: Job) -> None:
+    """Run a chain on a few frames of a sample, so that its loops are compiled and kept."""
+    from segment import samples, video
+    from segment.cli.execute import chained
+
+    links = tuple(link for link in job.links if not isinstance(link, ExportLink))
+    links = tuple(_without_files(link) for link in links)
+    with contextlib.suppress(SegmentError), video.open_frames(samples.path("street")) as source:
+        read = replace(job.read, run=iter)
+        for frame in chained(replace(job, read=read, links=links), source):
+            if frame.index >= _WARMING:
+                source.stop()
+
+
+_WARMING = 40  # frames of the sample after which a car and a man were subtracted and grouped
+
+
+def _without_files(link: Any) -> Any:
+    """The stage without what belongs to the user's own videos: a state, a region."""
+    from segment.cli.chain import Bound
+
+    if not isinstance(link.run, Bound):
+        return link
+    own = dict.fromkeys({"state", "region", "ignore"} & link.run.options.keys())
+    return replace(link, run=Bound(link.run.place, {**link.run.options, **own}))
+
+
+def carry_out(plan: Plan, reporter: Reporter, how: How) -> RunReport:
+    """Do a plan by workers: those of this machine, or of a cluster. Raises SegmentError."""
+    from segment.cli import execute
+
+    part = how.part()
+    mine = plan.jobs if part is None else part.of(plan.jobs)
+    plan = replace(plan, jobs=mine)
+    if how.jobs is None:
+        return execute.execute(plan, reporter, part)
+    _check_inputs(mine)
+    execute.check(plan)
+    if plan.advice:
+        reporter.warn(plan.advice)
+    return _carry_out(plan, reporter, how, part)
+
+
+def _check_inputs(jobs: Sequence[Job]) -> None:
+    if any(job.input == "-" for job in jobs):
+        raise ChainError("standard input goes to one process; leave out --jobs and --scheduler")
+
+
+def _carry_out(plan: Plan, reporter: Reporter, how: How, part: shards.Shard | None) -> RunReport:
+    whole: dict[str, SequenceReport] = {}
+    fatal: SegmentError | None = None
+    chain = chain_of(plan)
+    with contextlib.ExitStack() as opened:
+        tally = _Tally(len(plan.jobs), reporter)
+        summaries = summaries_of(plan, part)
+        for summary in summaries:
+            opened.enter_context(summary)
+        workers = opened.enter_context(_workers(plan, how, reporter))
+        opened.enter_context(_draining(workers, reporter, tally))
+        for task, result in workers.run(
+            _tasks(plan, workers), lambda: tally.look(workers.frames, workers.count)
+        ):
+            done = _as_done(task, result)
+            tally.add(done)
+            whole[task.job.name] = done.report
+            for kind, message in done.said:
+                (reporter.note if kind == "note" else reporter.warn)(message)
+            reporter.end(done.report)
+            row = row_of(done.report, chain, done.seconds, done.host)
+            for summary in summaries:
+                summary.add(row, already=done.report.already)
+            if done.fatal is not None and fatal is None:
+                fatal = done.fatal
+                workers.stop()
+    if fatal is not None:
+        raise fatal
+    report = RunReport([whole[job.name] for job in plan.jobs if job.name in whole])
+    report.left = len(plan.jobs) - len(whole)
+    reporter.finish(report)
+    return report
+
+
+def chain_of(plan: Plan) -> str:
+    """The chain as one line, without what it reads, and whether it resumes."""
+    words = [word for link in plan.links for word in shlex.split(link.line)]
+    return shlex.join(word for word in words if word not in ("--resume", "--overwrite"))
+
+
+def summaries_of(plan: Plan, part: shards.Shard | None = None) -> list[Summary]:
+    """A summary below every OUT."""
+    outs = dict.fromkeys(link.out for link in plan.links if isinstance(link, ExportLink))
+    told = None if part is None else f"{part.number}of{part.count}"
+    return [Summary(out, plan.order, told) for out in outs]
+
+
+def _tasks(plan: Plan, workers: "Workers[Task, Done]") -> Iterator[Task]:
+    for job in plan.jobs:
+        yield Task(_for_worker(job, workers.count), workers.threads)
+
+
+def _for_worker(job: Job, count: int) -> Job:
+    """The job as it travels: with its own input only, and such that it can be begun twice.
+
+    What is there was looked at before; what a worker finds is another worker's, who was lost or
+    is not waited for any more, and a run goes on with it.
+    """
+    from segment.video.limits import half_of_memory
+
+    options = dict(job.read.options)
+    options["inputs"] = (job.input,)
+    options["max_memory"] = options["max_memory"] or half_of_memory() // count
+    many = {job.input: job.read.many[job.input]} if job.input in job.read.many else {}
+    read = replace(job.read, options=options, inputs=(job.input,), many=many)
+    links = tuple(
+        replace(link, mode="resume")
+        if isinstance(link, ExportLink) and link.mode == "new"
+        else link
+        for link in job.links
+    )
+    return replace(job, read=read, links=links)
+
+
+def _as_done(task: Task, result: Done | BaseException) -> Done:
+    if isinstance(result, Done):
+        return result
+    if not isinstance(result, Exception):
+        raise result
+    report = SequenceReport(task.job.name, task.job.input)
+    told = result if isinstance(result, InputError) else InputError(f"{result}")
+    report.error = type(told)(f"{task.job.input}: {told}")
+    return Done(report, host=platform.node())
+
+
+@contextlib.contextmanager
+def _workers(plan: Plan, how: How, reporter: Reporter) -> "Iterator[Workers[Task, Done]]":
+    from functools import partial
+
+    from segment.jobs import local, machine
+
+    count = how.jobs or machine.workers_for(len(plan.jobs))
+    count = max(1, min(count, len(plan.jobs)))
+    threads = max(1, machine.cores() // count)
+    first = None
+    if count > 1 and not _kept_something():
+        reporter.note("compiling, once for this machine: about half a minute")
+        first = partial(warm, plan.jobs[0])
+    yield local.Workers(count, threads, work, first)
+
+
+def _kept_something() -> bool:
+    """Whether loops have been compiled before; a guess, for a lock holds it true in any case."""
+    from segment.kernels import places
+
+    for folder in places.candidates("*"):
+        # A folder for each version and processor, see segment.kernels.kept.
+        if any(folder.parent.glob(f"{folder.name}/*.loops")):
+            return True
+    return False
+
+
+class _Tally:
+    """Counts what has ended, and tells how far the run is."""
+
+    def __init__(self, total: int, reporter: Reporter) -> None:
+        self.total, self.done, self.failed = total, 0, 0
+        self._reporter = reporter
+        self._began = time.monotonic()
+        self._frames = 0
+
+    def add(self, done: Done) -> None:
+        self.done += 1
+        self.failed += done.report.error is not None
+        self._frames += 0 if done.report.already else done.report.frames
+
+    def look(self, frames: int, workers: int) -> None:
+        spent = time.monotonic() - self._began
+        left = (self.total - self.done) * spent / self.done if self.done else None
+        rate = max(frames, self._frames) / max(spent, 1e-9)
+        self._reporter.overall(Overall(self.done, self.total, self.failed, rate, left))
+
+
+@contextlib.contextmanager
+def _draining(workers: "Workers[Task, Done]", reporter: Reporter, tally: _Tally) -> Iterator[None]:
+    """Let the first Ctrl-C end the run after the videos that are at work, the second at once."""
+    before = None
+
+    def drain(number: int, frame: FrameType | None) -> None:
+        workers.stop()
+        signal.signal(signal.SIGINT, before)
+        at_work = min(workers.count, tally.total - tally.done)
+        left = tally.total - tally.done - at_work
+        sys.stderr.flush()
+        reporter.note(
+            f"interrupted: {at_work} at work are brought to their end, {left} are left for "
+            "--resume; again ends at once"
+        )
+
+    try:
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            before = signal.signal(signal.SIGINT, drain)
+    except ValueError:  # only the main thread may listen to signals
+        before = None
+    try:
+        yield
+    finally:
+        if before is not None:
+            signal.signal(signal.SIGINT, before)
