@@ -234,8 +234,11 @@ class LearnedSubtractor(Guided, Saved):
         return Parameters(self.threshold, self.absorb, self.remember, self.frame_rate)
 
     def _begin(self, image: NDArray[Any], unknown: Mask | None = None) -> None:
-        """Make a background of the first image; where it is `unknown`, of black."""
-        self._state = begin(_planes(to_eight_bits(image, unknown)), image.shape)
+        """Make a background of the first image; where it is `unknown`, of what is nearest."""
+        pixels = to_eight_bits(image, unknown)
+        if unknown is not None and unknown.any() and not unknown.all():
+            pixels = _like_the_nearest(pixels, unknown)
+        self._state = begin(_planes(pixels), image.shape)
         self._shape, self._image_dtype = image.shape, image.dtype
         self._begin_to_look()
 
@@ -451,6 +454,17 @@ class LearnedSubtractor(Guided, Saved):
 def _restore(state: State, kept: list[tuple[Any, Any, Any]]) -> None:
     for array, index, values in kept:
         array[index] = values
+
+
+def _like_the_nearest(pixels: Bytes, unknown: Mask) -> Bytes:
+    """Return (H, W, C) with every `unknown` pixel like the nearest that is known."""
+    _, nearest = cv2.distanceTransformWithLabels(
+        unknown.view(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    places = np.zeros(int(nearest.max()) + 1, np.intp)
+    places[nearest[~unknown]] = np.flatnonzero(~unknown)
+    found: Bytes = pixels.reshape(-1, pixels.shape[2])[places[nearest]]
+    return found
 
 
 def _planes(image: Bytes) -> Bytes:

@@ -337,7 +337,10 @@ class PosteriorSubtractor(Guided, Saved):
         """Begin with the first frame, and return its mask."""
         told, size = request.told, image.shape[:2]
         foreground = (told == FOREGROUND).reshape(size) if told.size else np.zeros(size, np.bool_)
-        self._begin(image, foreground if request.facts else request.unknown)
+        unseen = request.unknown
+        if request.facts:
+            unseen = foreground if unseen is None else foreground | unseen
+        self._begin(image, unseen)
         return foreground
 
     def _look(
