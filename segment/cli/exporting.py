@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from segment.cli.chain import Link, Stage, typed, with_first
+from segment.cli.params import Duration
 
 if TYPE_CHECKING:
     from segment.export import Chosen, Origin
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 FORMATS = (
     "masks", "video", "labels", "coco", "overlay", "tracks", "mot", "events", "events-json",
-    "edl", "counts", "report", "clips", "crops", "ctc",
+    "edl", "counts", "report", "clips", "crops", "ctc", "synopsis",
 )  # fmt: skip
 
 # What one name stands for: a file for people and one for machines, say.
@@ -121,8 +122,13 @@ class ExportLink(Link):
     "--only",
     multiple=True,
     metavar="WHAT",
-    help="Of clips, crops and edl: an object's id, a zone or line by name, or a kind of event; "
-    "may stand several times.",
+    help="Of clips, crops, edl and synopsis: an object's id, a zone or line by name, or a kind "
+    "of event; may stand several times.",
+)
+@click.option(
+    "--length",
+    type=Duration(),
+    help="Of the synopsis, at most.  [default: 60s]",
 )
 @click.option("--drawn", is_flag=True, help="Draw outlines and ids into the clips.")
 @click.option("--overwrite", is_flag=True, help="Replace what an earlier run wrote.")
@@ -131,6 +137,7 @@ def export(
     out: Path,
     formats: tuple[str, ...],
     only: tuple[str, ...],
+    length: float | None,
     drawn: bool,
     overwrite: bool,
     resume: bool,
@@ -155,11 +162,17 @@ def export(
                                  number of its first frame, with the input's sound
     crops    crops/000003.png    the best still of each object, by id
     ctc      ctc/mask000.tif, ctc/res_track.txt   tracks for the Cell Tracking Challenge
+    synopsis synopsis.mp4        a day in a minute: objects of all hours side by side, each with
+                                 its time; synopsis.json says when each is shown
     """
     if overwrite and resume:
         raise click.UsageError("--overwrite and --resume exclude each other; choose one")
     wanted = tuple(dict.fromkeys(formats)) or ("masks",)
     chosen = _chosen(only, wanted)
+    if length is not None and "synopsis" not in wanted:
+        raise click.UsageError("--length is of the synopsis; add --as synopsis, or leave it out")
+    if length == 0:
+        raise click.UsageError("--length is 0 seconds; wanted more, as 60s")
     if drawn and "clips" not in wanted:
         raise click.UsageError("--drawn is for clips; add --as clips, or leave it out")
     formats = tuple(dict.fromkeys(one for kind in wanted for one in BRINGS.get(kind, (kind,))))
@@ -174,6 +187,7 @@ def export(
             "out": out,
             "formats": formats,
             "only": only,
+            "length": length,
             "drawn": drawn,
             "overwrite": overwrite,
             "resume": resume,
@@ -182,7 +196,7 @@ def export(
         out=out,
         formats=formats,
         mode=mode,
-        settings={"chosen": chosen, "drawn": drawn},
+        settings={"chosen": chosen, "drawn": drawn, "length": length},
     )
 
 

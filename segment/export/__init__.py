@@ -20,6 +20,7 @@ from segment.export.mot import MotText
 from segment.export.origin import Origin
 from segment.export.overlay import draw_overlay
 from segment.export.report import ReportPage
+from segment.export.synopsis import SynopsisVideo
 from segment.export.tracks import TracksTable
 from segment.export.video import MaskVideo, OverlayVideo
 from segment.protocols import Sink
@@ -44,6 +45,7 @@ __all__ = [
     "Origin",
     "OverlayVideo",
     "ReportPage",
+    "SynopsisVideo",
     "TracksTable",
     "check_output",
     "draw_overlay",
@@ -78,6 +80,7 @@ FORMATS: dict[str, Format] = {
     "clips": Clips,
     "crops": CropImages,
     "ctc": CellTracking,
+    "synopsis": SynopsisVideo,
 }
 
 

@@ -3,6 +3,7 @@
 import functools
 import itertools
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
@@ -72,6 +73,17 @@ def draw_overlay(
     if clock.shape[0] + gap <= picture.shape[0] and clock.shape[1] + gap <= picture.shape[1]:
         _lay(picture, clock, gap, picture.shape[0] - clock.shape[0] - gap)
     return picture
+
+
+def attach_tags(picture: Image, tags: Sequence[tuple[str, Colour, Object]]) -> None:
+    """Write a text with a dot of a colour at each object's box, none on another where there is
+    room; `picture` (H, W, 3) is changed."""
+    scale = max(0.6, min(picture.shape[:2]) / 540)
+    letters = max(9, round(11 * scale**0.8))
+    height, width = picture.shape[:2]
+    taken = np.zeros((height // _CELL + 1, width // _CELL + 1), bool)
+    for text, colour, thing in tags:
+        _attach(picture, _tag(text, letters, colour), thing, 2, taken)
 
 
 @functools.lru_cache(maxsize=4096)
