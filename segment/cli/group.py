@@ -190,7 +190,7 @@ def _run(
     dry_run: bool,
     save_preset: str | None,
 ) -> "RunReport | None":
-    from segment.cli import execute, jobs
+    from segment.cli import execute, indexing, jobs
     from segment.cli.plan import make_plan
 
     plan = make_plan(links)
@@ -202,9 +202,13 @@ def _run(
         return None
     if save_preset:
         _save_preset(Path(save_preset), plan.links)
-    if how.is_plain:
-        return execute.execute(plan, reporter)
-    return jobs.carry_out(plan, reporter, how)
+    report = (
+        execute.execute(plan, reporter) if how.is_plain else jobs.carry_out(plan, reporter, how)
+    )
+    if len(plan.order) > 1:
+        with execute.library_messages(reporter):
+            indexing.write_indexes(plan)
+    return report
 
 
 def _save_preset(path: Path, links: Sequence[Link]) -> None:

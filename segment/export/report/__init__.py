@@ -25,6 +25,7 @@ __all__ = ["ReportPage"]
 
 _INLINE = 10_000_000  # bytes of video that lie in the page itself
 _BACKDROP = 768  # pixels; as wide as the video
+_SCENE = 192  # pixels of the scene's still in an index of several videos
 _SLIP = 2.0  # pixels by which a box in the player may be off
 
 
@@ -149,6 +150,7 @@ class ReportPage(FileSink):
             film=self._film_path.read_bytes() if inline else None,
             film_name=None if inline else self._film_target.name,
             grouped=self._grouped,
+            still=None if backdrop is None else as_jpeg(shrunk(backdrop, _SCENE), 70),
         )
         wanted = {event.id for event in foremost(digest.things, MOST_THINGS)}
         wanted |= {event.id for _, event in digest.rows[:150]}

@@ -18,6 +18,7 @@ from segment.export.report.words import Words, escape, length, many, share, stre
 MOST_ROWS = 150
 MOST_THINGS = 40
 _MOST_TIMES = 48  # columns of a chart over time
+_MOST_BINS = 60  # of the activity in the page's summary
 
 
 @dataclass(slots=True)
@@ -47,6 +48,7 @@ class Findings:
     grouped: bool
     stills: dict[int, bytes] = field(default_factory=dict)
     motion_stills: dict[int, bytes] = field(default_factory=dict)  # by the event's number
+    still: bytes | None = None  # of the scene, small
 
 
 @dataclass(slots=True)
@@ -137,6 +139,7 @@ def render(found: Findings, digest: Digest) -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f'<meta name="segment-summary" content="{escape(json.dumps(_summary(found, digest)))}">'
+        f"{_still(found)}"
         f"<title>{escape(found.name)}: what happened</title><style>{style}</style></head>\n"
         f'<body><div class="page">{body}<footer>Made by segment. This page loads nothing from '
         "anywhere.</footer></div>\n"
@@ -183,7 +186,21 @@ def _summary(found: Findings, digest: Digest) -> dict[str, Any]:
         "events": sum(digest.kinds.values()),
         "busy": round(found.busy, 4),
         "damaged": damage.lost + damage.flagged,
+        "strip": _coarse(found.strip),
     }
+
+
+def _coarse(strip: Sequence[int]) -> list[int]:
+    """The activity in few bins, for the index of several videos."""
+    step = max(1, -(-len(strip) // _MOST_BINS))
+    return [max(strip[n : n + step]) for n in range(0, len(strip), step)]
+
+
+def _still(found: Findings) -> str:
+    """A small picture of the scene, for the same."""
+    if found.still is None:
+        return ""
+    return f'<meta name="segment-still" content="{_picture(found.still)}">'
 
 
 # --- the parts --------------------------------------------------------------------------
