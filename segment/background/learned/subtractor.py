@@ -337,7 +337,7 @@ class LearnedSubtractor(Guided, Saved):
 
         def band(start: int, stop: int) -> None:
             desk = (
-                np.empty((ROOM, width + 1), np.int32),
+                np.empty((ROOM, width + 1), np.int16),
                 np.empty(width, np.uint8),
                 np.zeros((channels, width), np.uint8),
                 np.empty((2, width), np.float32),

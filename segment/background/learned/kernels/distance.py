@@ -1,7 +1,7 @@
 """How far the pixels of a row are from samples: sums of absolute differences over the channels.
 
 Distances are scaled to three channels. Rows are whole arrays, so that every loop becomes vector
-instructions; grey levels are compared as 32-bit integers, exactly.
+instructions; grey levels are compared as 16-bit integers, exactly.
 """
 
 import numpy as np
@@ -10,10 +10,11 @@ from segment.background.compiling import loop, part
 
 __all__ = ["FAR", "find_around", "find_nearest", "find_second"]
 
-i = np.int32
+i = np.int16
 FAR = i(30000)
 """More than any distance."""
 
+_ALL, _NONE = np.uint8(255), np.uint8(0)
 _THREE = i(3)
 _ZERO = i(0)
 
@@ -88,7 +89,7 @@ def _order(distance, first, second, largest, nearer):
         first[k] = d if near else o
         h = largest[k]
         largest[k] = d if d > h else h
-        nearer[k] = np.uint8(1) if near else np.uint8(0)
+        nearer[k] = _ALL if near else _NONE
 
 
 @loop
@@ -106,14 +107,17 @@ def _order_two(distance, first, second):
 @loop
 def _take(nearer, sample, out):
     for k in range(out.size):
-        out[k] = sample[k] if nearer[k] != np.uint8(0) else out[k]
+        # Chosen by bits: as a condition it is a branch for every pixel, and costs as much as the
+        # rest of the room.
+        n = nearer[k]
+        out[k] = np.uint8(np.uint8(sample[k] & n) | np.uint8(out[k] & np.uint8(n ^ _ALL)))
 
 
 @part
 def find_nearest(frame, begin, samples, room, nearer, nearest):
     """Smallest, second smallest and largest distance to samples (S, C, P); values of the nearest.
 
-    room (4 and more, W and more) int32: one to work in, smallest, second, largest; nearer (W,) to
+    room (4 and more, W and more) int16: one to work in, smallest, second, largest; nearer (W,) to
     work in; nearest (C, W) uint8. All overwritten.
     """
     size = nearer.size

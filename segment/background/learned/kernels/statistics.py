@@ -30,7 +30,7 @@ from segment.background.learned.kernels.distance import (
 __all__ = ["ROOM", "describe"]
 
 f = np.float32
-i = np.int32
+i = np.int16
 u = np.uint8
 
 ZERO, ONE, HALF, TOP = f(0), f(1), f(0.5), f(255)
@@ -202,7 +202,7 @@ def _fill(out, value):
 def describe(sight, memory, course, desk, size, numbers, start, stop):
     """Write the statistics of half-resolution rows `start` to `stop`, and follow their course.
 
-    desk : room (ROOM, W + 1) int32, nearer (W,) uint8, nearest (C, W) uint8, grey (2, W) float32
+    desk : room (ROOM, W + 1) int16, nearer (W,) uint8, nearest (C, W) uint8, grey (2, W) float32
     and near (w,) uint8 to work in. size : (H, W). numbers : scale of distances, distance from
     which on a pixel is far, frames known, and what planes 19 and 20 hold.
     """
