@@ -1,8 +1,10 @@
 """The learned E-step: from statistics to posteriors, by a small network where there is doubt.
 
-A U of four levels over half-resolution statistics: at each level two convolutions with 3 x 3, on
-the way back one over the sum of the coarser level and what was found on the way there. Its last
-maps are the logits of foreground of 2 x 2 pixels, and one of shadow.
+Two networks. A glance at each block, at the largest values and the means of its statistics, says
+where there may be anything but plain background. There, and in the blocks beside, the other looks
+closely, a U of four levels: at each level two convolutions with 3 x 3, on the way back one over the
+sum of the coarser level and what was found on the way there. Its last maps are the logits of
+foreground of 2 x 2 pixels, and one of shadow.
 """
 
 from collections.abc import Mapping
@@ -14,13 +16,13 @@ from numpy.typing import NDArray
 from segment import threads as rows
 from segment.background.learned import weights
 from segment.background.learned.kernels import network as kernels
-from segment.background.learned.kernels.records import BLOCK, PLANES, Bytes, Flow, Layer
+from segment.background.learned.kernels.records import BLOCK, Bytes, Flow, Layer
 
-__all__ = ["DOUBTFUL", "LOW", "Network"]
+__all__ = ["Network"]
 
-# Softened distance (of 255) from which on a pixel is no longer plainly background, and posterior of
-# the last frame (of 255) above which it counts as doubtful: as in training.
-LOW, DOUBTFUL = np.uint8(62), np.uint8(24)
+# Weights without a glance: softened distance (of 255) from which on a pixel is no longer plainly
+# background, and last posterior (of 255) above which it is doubtful, as they were trained.
+_LOW, _DOUBTFUL = np.uint8(62), np.uint8(24)
 
 # Statistics are divided by this: they were in training.
 _SCALE = np.float32(1 / 64)
@@ -47,15 +49,21 @@ class Network:
         self._layers = layers
         self._rows, self._columns = (-(-side // BLOCK) for side in size)
         shape = self._rows, self._columns
-        self._active, self._hot = np.zeros((2, *shape), np.uint8)
+        self._active = np.zeros(shape, np.uint8)
+        self._hot = np.zeros(shape, np.uint8)
+        self._everywhere = np.ones(shape, np.uint8)
+        self._learned = "g0" in layers
         self._open = [self._plane(step) for step in _STEPS]
         counts = [layers[name].bias.size for name in ("e0", "a1", "a2", "a3")]
         c0, c1, c2, c3 = counts
+        planes = layers["e0"].weight.shape[1]
+        glance = layers["g0"].bias.size if self._learned else 4
         levels = {
-            "seen": (PLANES, 0), "e0": (c0, 0), "s0": (c0, 0), "u0": (c0, 0), "out": (8, 0),
+            "seen": (planes, 0), "e0": (c0, 0), "s0": (c0, 0), "u0": (c0, 0), "out": (8, 0),
             "p1": (c0, 1), "a1": (c1, 1), "b1": (c1, 1), "s1": (c1, 1), "u1": (c1, 1),
             "t0": (c0, 1), "p2": (c1, 2), "a2": (c2, 2), "b2": (c2, 2), "s2": (c2, 2),
             "u2": (c2, 2), "t1": (c1, 2), "p3": (c2, 3), "a3": (c3, 3), "b3": (c3, 3),
+            "blocks": (2 * planes, 3), "g0": (glance, 3), "doubt": (4, 3),
         }  # fmt: skip
         self._levels = {name: level for name, (_, level) in levels.items()}
         self._maps = {name: self._make(*how) for name, how in levels.items()}
@@ -68,11 +76,11 @@ class Network:
     def judge(self, planes: Bytes, size: tuple[int, int], threads: int) -> tuple[Bytes, Bytes]:
         """Return the posteriors of foreground and of shadow, (H, W) uint8, 255 is certain.
 
-        planes (PLANES, h, w) uint8; size (H, W) of the picture.
+        planes (P, h, w) uint8; size (H, W) of the picture.
         """
         foreground, shadow = np.zeros((2, *size), np.uint8)
         before = self._active.copy()
-        if not kernels.find_doubt(planes, LOW, DOUBTFUL, self._hot, self._active):
+        if not self._glance(planes):
             self._clear(before)
             return foreground, shadow
         self._clear(before & (1 - self._active))
@@ -128,6 +136,20 @@ class Network:
 
         rows.over_rows(answer, planes.shape[1], threads, 16)
         return foreground, shadow
+
+    def _glance(self, planes: Bytes) -> int:
+        """Find the blocks in which there may be anything but background, and how many they are."""
+        if not self._learned:
+            return int(kernels.find_doubt(planes, _LOW, _DOUBTFUL, self._hot, self._active))
+        maps, width = self._maps, planes.shape[2]
+        room = np.empty(width, np.uint8), np.empty(width, np.uint16)
+        kernels.pool(planes, _SCALE, *room, maps["blocks"], 0, self._rows)
+        spans = np.empty((2, self._columns), np.int64)
+        everywhere = np.ones_like(self._open[3])
+        flow = Flow(self._everywhere, everywhere, 1, spans[0], spans[1])
+        kernels.convolve(maps["blocks"], self._layers["g0"], flow, maps["g0"], 0, self._rows)
+        kernels.mix(maps["g0"], self._layers["doubt"], flow, maps["doubt"], 0, self._rows)
+        return int(kernels.choose(maps["doubt"][0], self._active))
 
     def _plane(self, step: int) -> NDArray[np.float32]:
         """One row of a level for every row of blocks; spans may go beyond the last block."""

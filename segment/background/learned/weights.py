@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.background.learned.kernels.records import PLANES, Layer
+from segment.background.learned.kernels.records import Layer
 from segment.errors import SegmentError
 
 __all__ = ["CONVOLVED", "FORMAT", "NAME", "checksum", "load", "pack"]
@@ -26,20 +26,22 @@ _FOLDERS = (_PACKAGE / "neural" / "models", _PACKAGE.parent / "models")
 # Layers with 3 x 3, rectified, and with 1 x 1, not.
 CONVOLVED = ("e0", "a1", "b1", "a2", "b2", "a3", "b3", "u2", "u1", "u0")
 _MIXED = ("t1", "t0", "out")
+# Of the glance, in weights that have one.
+_GLANCE = ("g0", "doubt")
 
 
 @cache
-def load() -> Mapping[str, Layer]:
-    """Return the layers by name, packed for the kernels.
+def load(name: str = NAME) -> Mapping[str, Layer]:
+    """Return the layers of the model `name`, packed for the kernels.
 
     Raises SegmentError when the file is missing, damaged, or not this network.
     """
     from safetensors import SafetensorError, safe_open
 
-    paths = [folder / NAME / _FILE for folder in _FOLDERS]
+    paths = [folder / name / _FILE for folder in _FOLDERS]
     path = next((path for path in paths if path.is_file()), None)
     if path is None:
-        raise SegmentError(f"the weights models/{NAME}/{_FILE} are missing; install segment again")
+        raise SegmentError(f"the weights models/{name}/{_FILE} are missing; install segment again")
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
@@ -65,13 +67,14 @@ def checksum(metadata: Mapping[str, str], tensors: Mapping[str, NDArray[Any]]) -
 def pack(tensors: Mapping[str, NDArray[Any]]) -> dict[str, Layer]:
     """Return the layers of tensors "name.weight" (out, in, k, k) and "name.bias" (out,)."""
     layers = {}
-    for name in (*CONVOLVED, *_MIXED):
+    glance = _GLANCE if "g0.weight" in tensors else ()
+    for name in (*CONVOLVED, *_MIXED, *glance):
         given, bias = tensors[f"{name}.weight"], tensors[f"{name}.bias"]
         most, least = given.shape[:2]
         more = -most % 4
         weight = np.pad(given.reshape(most, least, -1), ((0, more), (0, 0), (0, 0)))
         groups = weight.shape[0] // 4
-        if name in CONVOLVED:
+        if given.shape[2] == 3:
             four = weight.reshape(groups, 4, least, 9).transpose(0, 2, 1, 3)
             packed = four.reshape(groups, least, 36)
         else:
@@ -81,6 +84,4 @@ def pack(tensors: Mapping[str, NDArray[Any]]) -> dict[str, Layer]:
         layers[name] = Layer(
             np.ascontiguousarray(packed, np.float32), np.ascontiguousarray(bias, np.float32)
         )
-    if layers["e0"].weight.shape[1] != PLANES:
-        raise SegmentError("the weights of the E-step read other statistics than this segment has")
     return layers

@@ -11,7 +11,17 @@ import numpy as np
 from segment.background.compiling import entry, fused, loop, part
 from segment.background.learned.kernels.records import BLOCK
 
-__all__ = ["add_finer", "answer", "convolve", "fetch", "find_doubt", "halve", "mix"]
+__all__ = [
+    "add_finer",
+    "answer",
+    "choose",
+    "convolve",
+    "fetch",
+    "find_doubt",
+    "halve",
+    "mix",
+    "pool",
+]
 
 f = np.float32
 u = np.uint8
@@ -281,6 +291,73 @@ def find_doubt(planes, low, doubtful, hot, active):
                     value |= hot[y, x]
             active[by, bx] = value
             found += value
+    return found
+
+
+@loop
+def _gather_first(values, most, total):
+    for k in range(values.size):
+        v = values[k]
+        most[k] = v
+        total[k] = np.uint16(v)
+
+
+@loop
+def _gather(values, most, total):
+    for k in range(values.size):
+        v = values[k]
+        m = most[k]
+        most[k] = v if v > m else m
+        total[k] = np.uint16(total[k] + np.uint16(v))
+
+
+@entry
+def pool(planes, scale, most, total, out, start, stop):
+    """Largest values and means over the blocks of rows `start` to `stop` of blocks.
+
+    planes (P, h, w) uint8; most (w,) uint8 and total (w,) uint16 to work in; out (2 P, rows + 2,
+    columns + 2 and more): the largest of each plane, then the means, times `scale`.
+    """
+    count, height, width = planes.shape
+    columns = (width + BLOCK - 1) // BLOCK
+    for by in range(start, stop):
+        low = BLOCK * by
+        high = min(low + BLOCK, height)
+        for m in range(count):
+            middle = f(128) if (m >= 4) & (m < 8) else ZERO
+            _gather_first(planes[m, low], most, total)
+            for y in range(low + 1, high):
+                _gather(planes[m, y], most, total)
+            for bx in range(columns):
+                end = min(BLOCK * bx + BLOCK, width)
+                largest = u(0)
+                together = 0
+                for x in range(BLOCK * bx, end):
+                    largest = max(largest, most[x])
+                    together += int(total[x])
+                mean = f(together) / f((high - low) * (end - BLOCK * bx))
+                out[m, by + 1, bx + 1] = (f(largest) - middle) * scale
+                out[count + m, by + 1, bx + 1] = (mean - middle) * scale
+
+
+@entry
+def choose(logits, active):
+    """Find the blocks in doubt, those with a positive logit, and those beside them.
+
+    logits (rows + 2, columns + 2 and more) with a border; active (rows, columns) uint8,
+    overwritten. Returns how many are active.
+    """
+    rows, columns = active.shape
+    found = 0
+    for by in range(rows):
+        for bx in range(columns):
+            value = u(0)
+            for y in range(max(0, by - 1), min(rows, by + 2)):
+                for x in range(max(0, bx - 1), min(columns, bx + 2)):
+                    if logits[y + 1, x + 1] > ZERO:
+                        value = u(1)
+            active[by, bx] = value
+            found += int(value)
     return found
 
 
