@@ -22,7 +22,7 @@ log = logging.getLogger("segment.cli")
 ENDING = ".state"
 
 # What a model is built for; all else may be changed while it runs.
-_BUILT_IN = ("components",)
+_BUILT_IN = ("components", "quality")
 
 
 def check_states(links: Sequence[Link], inputs: Sequence[str]) -> None:

@@ -52,6 +52,14 @@ class Decision(Protocol):
     it keeps of the last frame must suffice for `soften`.
     """
 
+    def begin(self, size: tuple[int, int]) -> None:
+        """Begin with a scene of (H, W)."""
+        ...
+
+    def move(self, shift: tuple[int, int]) -> None:
+        """Follow the camera, whose pictures lie `shift` pixels to the right and down."""
+        ...
+
     def decide(
         self,
         statistics: Statistics,
@@ -64,6 +72,10 @@ class Decision(Protocol):
         sensitivity (H, W), by which thresholds are divided; `workspace` shares rows out
         among threads, of which nothing may depend.
         """
+        ...
+
+    def learn(self, foreground: Bytes, learned: int, workspace: Workspace) -> None:
+        """Take the last decision into what is kept; foreground (H, W) with what is known."""
         ...
 
     def soften(
@@ -86,6 +98,15 @@ class PooledEvidence:
     """
 
     judged: tuple[float, ...] | None = None
+
+    def begin(self, size: tuple[int, int]) -> None:
+        """Do nothing: what is known of the last scene is asked for until the next frame."""
+
+    def move(self, shift: tuple[int, int]) -> None:
+        """Do nothing: evidence is of one frame."""
+
+    def learn(self, foreground: Bytes, learned: int, workspace: Workspace) -> None:
+        """Do nothing: evidence is of one frame."""
 
     def decide(
         self,

@@ -54,6 +54,10 @@ _CHANGE_RATE = 0.02
 # frame is less than one in so many of the past: it is hardly less accurate.
 _EVERY = ((4, 64), (2, 24))
 
+# What foreground that stands still learns where the network decides, which tells ghosts itself:
+# after some 4,500 frames its mode has been seen for the ten that make it background.
+_STANDING = 0.002
+
 # Grey levels of a vote from which on foreground is a ghost.
 _GHOST = 2
 
@@ -115,8 +119,8 @@ def choose_numbers(
             given=f(AUTOMATIC if rate is None else rate),
             history=f(asked.history),
             moving=f(asked.object_rate),
-            resting=f(asked.still_rate),
-            ghost=f(asked.ghost_rate),
+            resting=f(asked.still_rate if asked.quality == "fast" else _STANDING),
+            ghost=f(asked.ghost_rate if asked.quality == "fast" else _STANDING),
             still=f(_stillness(asked, noise, channels)),
             vote=f(_GHOST),
             every=every,

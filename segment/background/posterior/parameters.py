@@ -6,7 +6,10 @@ from typing import Any
 
 from segment import threads
 
-__all__ = ["Parameters", "values_of"]
+__all__ = ["QUALITIES", "Parameters", "values_of"]
+
+QUALITIES = ("fast", "best")
+"""Who decides what is foreground: pooled evidence, or a network."""
 
 _ABOVE_0 = ("threshold", "match_threshold", "largest_evidence")
 _AT_LEAST_0 = (
@@ -51,6 +54,7 @@ class Parameters:
     still: float
     majority: int
     closing: int
+    quality: str
     follow_light: bool
     follow_noise: bool
     stabilize: bool
@@ -68,6 +72,8 @@ class Parameters:
         for name in _AT_LEAST_0:
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} is {getattr(self, name)}, wanted at least 0")
+        if self.quality not in QUALITIES:
+            raise ValueError(f"quality is {self.quality!r}, wanted {' or '.join(QUALITIES)}")
         self._check_modes()
         self._check_decision()
         threads.count_threads(self.threads)

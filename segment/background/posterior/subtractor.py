@@ -30,6 +30,7 @@ from segment.background.posterior.learning import (
     rates_by_pixel,
     remember,
 )
+from segment.background.posterior.network import LearnedEvidence
 from segment.background.posterior.parameters import Parameters, values_of
 from segment.background.posterior.sharing import Workspace
 from segment.background.posterior.state import State, begin
@@ -112,6 +113,12 @@ class PosteriorSubtractor(Guided, Saved):
         still.
     majority : pixels along the side of the square that votes, odd, 1 to 15; 1 is no vote.
     closing : pixels across the disc that closes holes, odd; 1 closes none.
+    quality : "fast" decides by pooled evidence as said above. "best" lets a network decide, which
+        reads what the mixtures say (`kernels.planes`) and was trained on footage with truth
+        (models/mixture-e-step): it tells ghosts, shadows and light itself, so that `own_evidence`,
+        `light_price`, the bounds of light, `still_rate`, `ghost_rate`, `majority` and `closing`
+        have no say; its log odds count 4 in evidence, so that `threshold` 16 is one half. It is
+        chosen once, not changed between frames.
     follow_light : measure the gain of the whole picture.
     follow_noise : measure the noise of the camera, and raise the variances to it.
     stabilize : look for shifts of a moving camera, and move the background with it.
@@ -123,7 +130,7 @@ class PosteriorSubtractor(Guided, Saved):
     invalid : what to do about NaN and infinity: "raise", or take such pixels as "unknown":
         background in this frame's mask, and nothing learned.
 
-    Every parameter but `components` may be changed between frames.
+    Every parameter but `components` and `quality` may be changed between frames.
 
     Convention: images are (H, W, C), C from 1 to 8, all of a sequence alike: uint8, uint16 over
     its full range, or float32 and float64 in [0, 1]. All are rounded to 256 grey levels, in
@@ -138,7 +145,7 @@ class PosteriorSubtractor(Guided, Saved):
     shift: phase correlation (Kuglin & Hines 1975).
     """
 
-    STATE_REVISION: ClassVar[int] = 5
+    STATE_REVISION: ClassVar[int] = 6
     _SCRATCH: ClassVar[frozenset[str]] = frozenset({"_workspace", "_agreed"})
 
     def __init__(
@@ -167,6 +174,7 @@ class PosteriorSubtractor(Guided, Saved):
         still: float = 3.0,
         majority: int = 7,
         closing: int = 9,
+        quality: str = "fast",
         follow_light: bool = True,
         follow_noise: bool = True,
         stabilize: bool = True,
@@ -199,6 +207,7 @@ class PosteriorSubtractor(Guided, Saved):
         self.still = still
         self.majority = majority
         self.closing = closing
+        self.quality = quality
         self.follow_light = follow_light
         self.follow_noise = follow_noise
         self.stabilize = stabilize
@@ -210,7 +219,7 @@ class PosteriorSubtractor(Guided, Saved):
         self._agreed = values_of(self), Parameters(*values_of(self))
         self._shape: tuple[int, ...] | None = None
         self._state: State | None = None
-        self._decision: Decision = PooledEvidence()
+        self._decision: Decision = PooledEvidence() if quality == "fast" else LearnedEvidence()
         self._workspace = Workspace()
 
     def apply(
@@ -257,6 +266,7 @@ class PosteriorSubtractor(Guided, Saved):
             state.shown[:] = foreground.reshape(-1)
         else:
             still = remember(state, frame, foreground, light, asked, self._workspace)
+            self._decision.learn(foreground, state.learned, self._workspace)
             if request.free and asked.relearn and not request.facts:
                 self._guard(image, request.where, foreground, still)
         mask: Mask = foreground.view(np.bool_)
@@ -375,6 +385,7 @@ class PosteriorSubtractor(Guided, Saved):
             if shift != (0, 0):
                 count = rows.count_threads(asked.threads)
                 state.move(pixels, shift, asked.initial_variance, count)
+                self._decision.move(shift)
                 gain = gain_of(frame)
         if asked.follow_noise:
             before = state.pictures.before
@@ -409,6 +420,7 @@ class PosteriorSubtractor(Guided, Saved):
         self._state = begin(image, self.components, self.initial_variance, unknown)
         self._shape, self._image_dtype = image.shape, image.dtype
         self._workspace = Workspace()
+        self._decision.begin(self._state.size)
 
     def _known(self, what: str) -> State:
         if self._state is None:

@@ -17,11 +17,15 @@ from segment.background.posterior.kernels.frame import (
     sample_noise,
 )
 from segment.background.posterior.kernels.ghosts import ask_border, average_change, look_back
+from segment.background.posterior.kernels.planes import describe, draw_light, follow_course
 
 __all__ = [
     "ask_border",
     "average_change",
     "decide",
+    "describe",
+    "draw_light",
+    "follow_course",
     "follow_pixels",
     "level_pixels",
     "look_back",

@@ -58,6 +58,18 @@ class Ghosts(NamedTuple):
     border: Floats  # (h4, w4), of the last frame
 
 
+class Course(NamedTuple):
+    """What places have gone through, over 2 x 2, (h2, w2): for a decision that asks for it."""
+
+    last: Bytes  # the last posterior, 255 is certain
+    light: Bytes  # brightness of the last frame
+    come: Bytes  # whether there was evidence in it
+    stay: Floats  # frames for which it has been foreground
+    blink: Floats  # how often the evidence comes and goes, of 255
+    evidence: Floats  # averaged, of 255
+    posterior: Floats  # averaged, of 255
+
+
 # --- what a frame shows -----------------------------------------------------------------------
 
 

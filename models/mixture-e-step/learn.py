@@ -1,0 +1,288 @@
+"""Train a learned E-step on samples, or go on from weights that are there.
+
+    python models/mixture-e-step/learn.py --out DIR --minutes 20 SAMPLES/drawn SAMPLES/fold0:2 ...
+
+A folder of samples (samples.py), and with a colon how much more often than others it is drawn from.
+First the glance learns which blocks hold anything, then the U learns to judge there. Needs torch;
+what is drawn follows from --seed.
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.numpy import load_file, save_file
+from torch import nn
+from torch.nn import functional
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from segment.background.learned import weights
+from segment.background.learned.kernels.records import BLOCK
+
+# By the planes of the statistics: maps of the four levels, planes that are of 2 x 2 pixels.
+SAMPLES, MIXTURES = 24, 28
+SIZES = {SAMPLES: (12, 24, 32, 32), MIXTURES: (8, 16, 24, 24)}
+FINE = {SAMPLES: 8, MIXTURES: 4}
+GLANCE = 16  # maps of the glance
+SEEN = 0.998  # share of the foreground that the glance must pass on
+WHOLE = 16  # pixels of a block, of 256, from which on missing it counts in full
+Sample = tuple[np.ndarray, np.ndarray]
+
+
+class Glance(nn.Module):
+    """Which blocks hold anything, by the largest values and the means of their statistics."""
+
+    def __init__(self, planes: int) -> None:
+        super().__init__()
+        self.g0 = nn.Conv2d(2 * planes, GLANCE, 3, padding=1)
+        self.doubt = nn.Conv2d(GLANCE, 1, 1)
+
+    def forward(self, planes: torch.Tensor) -> torch.Tensor:
+        """Statistics (B, P, h, w) as `scaled` gives them -> logits (B, 1, blocks)."""
+        most, mean = functional.max_pool2d(planes, BLOCK), functional.avg_pool2d(planes, BLOCK)
+        return self.judge(torch.cat([most, mean], 1))
+
+    def judge(self, blocks: torch.Tensor) -> torch.Tensor:
+        """Logits from what is known of the blocks."""
+        return self.doubt(functional.relu(self.g0(blocks)))
+
+
+class Net(nn.Module):
+    """The U of segment/background/learned/network.py, with gradients."""
+
+    def __init__(self, planes: int) -> None:
+        super().__init__()
+        c0, c1, c2, c3 = SIZES[planes]
+
+        def conv(inward: int, outward: int, side: int = 3) -> nn.Conv2d:
+            return nn.Conv2d(inward, outward, side, padding=side // 2)
+
+        self.e0 = conv(planes, c0)
+        self.a1, self.b1 = conv(c0, c1), conv(c1, c1)
+        self.a2, self.b2 = conv(c1, c2), conv(c2, c2)
+        self.a3, self.b3 = conv(c2, c3), conv(c3, c3)
+        self.u2 = conv(c2, c2)
+        self.t1, self.u1 = conv(c2, c1, 1), conv(c1, c1)
+        self.t0, self.u0 = conv(c1, c0, 1), conv(c0, c0)
+        self.out = conv(c0, 5, 1)
+        nn.init.constant_(self.out.bias, -2.0)
+
+    def forward(self, x: torch.Tensor, active: torch.Tensor) -> torch.Tensor:
+        """Statistics and active blocks (B, 1, ., .) -> logits (B, 5, h, w): of 2 x 2 pixels, of
+        shadow."""
+        m0, m1, m2, m3 = (_larger(active, BLOCK >> level) for level in range(4))
+        relu, halve = functional.relu, lambda maps: functional.avg_pool2d(maps, 2)
+        e0 = relu(self.e0(x)) * m0
+        d1 = relu(self.b1(relu(self.a1(halve(e0))) * m1)) * m1
+        d2 = relu(self.b2(relu(self.a2(halve(d1))) * m2)) * m2
+        d3 = relu(self.b3(relu(self.a3(halve(d2))) * m3)) * m3
+        u2 = relu(self.u2((_larger(d3, 2) + d2) * m2)) * m2
+        u1 = relu(self.u1((_larger(self.t1(u2), 2) + d1) * m1)) * m1
+        u0 = relu(self.u0((_larger(self.t0(u1), 2) + e0) * m0)) * m0
+        return self.out(u0) * m0 - 12 * (1 - m0)
+
+
+def _larger(maps: torch.Tensor, times: int) -> torch.Tensor:
+    return maps.repeat_interleave(times, 2).repeat_interleave(times, 3)
+
+
+def scaled(planes: torch.Tensor) -> torch.Tensor:
+    """Statistics (B, P, h, w) uint8 as both networks read them."""
+    x = planes.float()
+    return torch.cat([x[:, :4], x[:, 4:8] - 128, x[:, 8:]], 1) / 64
+
+
+def around(hot: torch.Tensor) -> torch.Tensor:
+    """Blocks (B, 1, ., .) and those beside them, 0 or 1."""
+    return functional.max_pool2d(hot.float(), 3, 1, 1)
+
+
+def gather(folders: list[str]) -> tuple[list[Sample], np.ndarray]:
+    """All samples, and how often each is to be drawn.
+
+    Within a folder a sequence counts by the square root of its samples.
+    """
+    pool: list[Sample] = []
+    share: list[float] = []
+    for folder in folders:
+        path, _, times = folder.partition(":")
+        files = sorted(Path(path).glob("*.npz"))
+        if not files:
+            raise SystemExit(f"{path} holds no samples; samples.py writes them")
+        own: list[float] = []
+        for file in files:
+            with np.load(file) as held:
+                planes, truth = held["planes"], held["truth"]
+            pool += list(zip(planes, truth, strict=True))
+            own += [max(1, len(planes)) ** -0.5] * len(planes)
+        share += [float(times or 1) * value / sum(own) for value in own]
+    return pool, np.asarray(share) / sum(share)
+
+
+def batch(
+    pool: list[Sample], share: np.ndarray, rng: np.random.Generator, count: int = 8
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Windows of samples, some mirrored: nothing is to be learned of where things use to be."""
+    height, width = (96, 128) if rng.random() < 0.5 else (64, 96)
+    seen, true = [], []
+    for planes, truth in (pool[i] for i in rng.choice(len(pool), count, p=share)):
+        h, w = planes.shape[1:]
+        more = max(0, height - h), max(0, width - w)
+        planes = np.pad(planes, ((0, 0), (0, more[0]), (0, more[1])), mode="edge")
+        truth = np.pad(truth, ((0, 0), (0, more[0]), (0, more[1])), constant_values=170)
+        y = int(rng.integers(0, planes.shape[1] - height + 1))
+        x = int(rng.integers(0, planes.shape[2] - width + 1))
+        planes = planes[:, y : y + height, x : x + width]
+        truth = truth[:, y : y + height, x : x + width]
+        if rng.random() < 0.5:
+            across = [1, 0, 3, 2]
+            planes, truth = planes[_turned(across, len(planes)), :, ::-1], truth[across, :, ::-1]
+        if rng.random() < 0.4:
+            down = [2, 3, 0, 1]
+            planes, truth = planes[_turned(down, len(planes)), ::-1], truth[down, ::-1]
+        planes = planes.copy()
+        chance = rng.random()
+        last = 17 if len(planes) == SAMPLES else 15
+        if chance < 0.12:  # the last posterior and how long it lasts may be wrong
+            planes[last : last + 2] = 0
+        elif chance < 0.2:
+            planes[last] = np.roll(planes[last], rng.integers(-3, 4, 2), (0, 1))
+        seen.append(planes)
+        true.append(truth.copy())
+    return torch.from_numpy(np.stack(seen)), torch.from_numpy(np.stack(true))
+
+
+def _turned(order: list[int], count: int) -> list[int]:
+    """The order of `count` planes when the pixels of 2 x 2 change places like `order`."""
+    fine = FINE[count]
+    return [4 * group + k for group in range(fine // 4) for k in order] + [*range(fine, count)]
+
+
+def loss_of(logits: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+    """Cross entropy plus half of Dice on foreground, and a little on shadows."""
+    valid = ((truth == 0) | (truth == 50) | (truth == 255)).float()
+    shadow = (truth == 50).float().mean(1, keepdim=True)
+    true = (truth == 255).float()
+    entropy = functional.binary_cross_entropy_with_logits
+    found = logits[:, :4]
+    first = (entropy(found, true, reduction="none") * valid).sum() / valid.sum().clamp(min=1)
+    share, there = found.sigmoid() * valid, true * valid
+    both = (share * there).sum((1, 2, 3))
+    dice = 1 - (2 * both + 20) / ((share + there).sum((1, 2, 3)) + 20)
+    seen = valid.amin(1, keepdim=True)
+    third = (entropy(logits[:, 4:5], shadow, reduction="none") * seen).sum()
+    return first + 0.5 * dice.mean() + 0.3 * third / seen.sum().clamp(min=1)
+
+
+def blocks_of(truth: torch.Tensor, value: int) -> torch.Tensor:
+    """Pixels of a value in each block, (B, 1, ., .)."""
+    count = (truth == value).float().sum(1, keepdim=True)
+    return functional.avg_pool2d(count, BLOCK) * BLOCK**2
+
+
+def train_glance(glance: Glance, pool: list, share: np.ndarray, rng, steps: int) -> None:
+    """Learn which blocks hold anything; then move the threshold until SEEN is passed on."""
+    optimiser = torch.optim.AdamW(glance.parameters(), lr=3e-3, weight_decay=1e-4)
+    for step in range(steps):
+        optimiser.param_groups[0]["lr"] = 3e-3 * (0.5 * (1 + np.cos(np.pi * step / steps)) + 0.01)
+        planes, truth = batch(pool, share, rng, 16)
+        things, shade = blocks_of(truth, 255), blocks_of(truth, 50)
+        there = (things >= 4) | (shade >= 64)
+        weight = torch.where(
+            there,
+            8 * torch.maximum(things, shade / 4).clamp(max=WHOLE) / WHOLE,
+            (things == 0) * (blocks_of(truth, 0) > 0.5 * 4 * BLOCK**2),
+        )
+        value = functional.binary_cross_entropy_with_logits(
+            glance(scaled(planes)), there.float(), weight=weight
+        )
+        optimiser.zero_grad()
+        value.backward()
+        optimiser.step()
+    with torch.no_grad():
+        looks = [batch(pool, share, rng, 16) for _ in range(80)]
+        logits = [glance(scaled(planes)) for planes, _ in looks]
+        for bar in np.linspace(2, -8, 101):
+            held = passed = active = blocks = 0.0
+            for (_, truth), logit in zip(looks, logits, strict=True):
+                things, look = blocks_of(truth, 255), around(logit > bar)
+                held, passed = held + things.sum().item(), passed + (things * look).sum().item()
+                active, blocks = active + look.sum().item(), blocks + look.numel()
+            if passed >= SEEN * held:
+                break
+        glance.doubt.bias -= float(bar)
+    print(
+        f"the glance passes on {passed / held:.4f} of the foreground in {active / blocks:.2f} "
+        f"of the blocks",
+        flush=True,
+    )
+
+
+def train(net: Net, glance: Glance, pool: list, share: np.ndarray, rng, seconds: float) -> None:
+    """Learn to judge where the glance leaves doubt."""
+    optimiser = torch.optim.AdamW(net.parameters(), lr=2e-3, weight_decay=1e-4)
+    began, count, mean = time.monotonic(), 0, 1.0
+    while (part := (time.monotonic() - began) / seconds) < 1:
+        rate = 2e-3 * min(1, count / 50 + 0.02) * (0.5 * (1 + np.cos(np.pi * part)) + 0.01)
+        optimiser.param_groups[0]["lr"] = rate
+        planes, truth = batch(pool, share, rng)
+        x = scaled(planes).contiguous(memory_format=torch.channels_last)
+        with torch.no_grad():
+            active = around(glance(x) > 0)
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = net(x, active)
+        value = loss_of(logits.float(), truth)
+        optimiser.zero_grad()
+        value.backward()
+        nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        optimiser.step()
+        mean, count = 0.98 * mean + 0.02 * value.item(), count + 1
+        if count % 100 == 0:
+            print(f"{count} {mean:.4f} {time.monotonic() - began:.0f} s", flush=True)
+
+
+def save(net: Net, glance: Glance, path: Path) -> None:
+    """Write the weights as `weights.load` reads them."""
+    both = {**net.state_dict(), **glance.state_dict()}
+    tensors = {name: value.detach().contiguous().numpy().copy() for name, value in both.items()}
+    metadata = {"format": weights.FORMAT, "version": "2"}
+    metadata["checksum"] = weights.checksum(metadata, tensors)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file(tensors, path, metadata)
+
+
+def main() -> None:
+    """Train both networks, and save."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("samples", nargs="+", help="FOLDER or FOLDER:TIMES")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, default=20.0, help="of the U's training")
+    parser.add_argument("--glances", type=int, default=2500, help="steps of the glance's training")
+    parser.add_argument("--begin", type=Path, help="weights to go on from")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=0)
+    asked = parser.parse_args()
+    torch.manual_seed(asked.seed)
+    torch.set_num_threads(asked.threads)
+    rng = np.random.default_rng(asked.seed)
+    pool, share = gather(asked.samples)
+    print(f"{len(pool)} samples", flush=True)
+    planes = len(pool[0][0])
+    net, glance = Net(planes).to(memory_format=torch.channels_last), Glance(planes)
+    if asked.begin:
+        begin = {name: torch.from_numpy(v) for name, v in load_file(asked.begin).items()}
+        net.load_state_dict({k: v for k, v in begin.items() if k in net.state_dict()})
+        if "doubt.bias" in begin:
+            glance.load_state_dict({k: v for k, v in begin.items() if k in glance.state_dict()})
+    if asked.glances:
+        train_glance(glance, pool, share, rng, asked.glances)
+    train(net, glance, pool, share, rng, 60 * asked.minutes)
+    save(net, glance, asked.out / "e-step.safetensors")
+
+
+if __name__ == "__main__":
+    main()
