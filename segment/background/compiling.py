@@ -27,6 +27,7 @@ from numba.core.compiler import Compiler
 from numba.extending import intrinsic
 
 from segment.kernels import kept
+from segment.kernels.inner import Inner
 
 __all__ = ["ask_for", "entry", "entry_apart", "fused", "inline", "loop", "part"]
 
@@ -45,12 +46,16 @@ class _Apart(Compiler):
         self.state.flags.noalias = True
 
 
+class _ApartInner(_Apart, Inner):
+    """The same, of what only kernels call."""
+
+
 entry = kept.compiled(**_OPTIONS)
 entry_apart = kept.compiled(**_OPTIONS, pipeline_class=_Apart)
-loop = kept.compiled(**_OPTIONS, **_INNER, pipeline_class=_Apart)
+loop = kept.compiled(**_OPTIONS, **_INNER, pipeline_class=_ApartInner)
 part = kept.compiled(**_OPTIONS, **_INNER)
 inline = kept.compiled(**_OPTIONS, **_INNER, forceinline=True)
-fused = kept.compiled(**_OPTIONS, **_INNER, pipeline_class=_Apart, fastmath={"contract"})
+fused = kept.compiled(**_OPTIONS, **_INNER, pipeline_class=_ApartInner, fastmath={"contract"})
 
 
 @intrinsic

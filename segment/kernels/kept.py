@@ -28,6 +28,7 @@ from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
 
 from segment.kernels import places
+from segment.kernels.inner import Inner
 
 try:
     import fcntl
@@ -46,10 +47,17 @@ _LONGEST_WAIT = 180.0
 
 
 def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """Return numba's `njit(**options)`, whose results are kept."""
+    """Return numba's `njit(**options)`, whose results are kept.
+
+    But for what has no entrance from Python: it is in what is kept of its callers.
+    """
+    inner = options.get("no_cpython_wrapper", False)
+    if inner:
+        options.setdefault("pipeline_class", Inner)
 
     def compile_function(function: Callable[..., Any]) -> Any:
-        return _keep(njit(**options)(function))
+        loop = njit(**options)(function)
+        return loop if inner else _keep(loop)
 
     return compile_function
 
