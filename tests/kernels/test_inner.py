@@ -1,4 +1,4 @@
-"""Loops that only loops call have no machine code of their own, and are in that of their callers."""
+"""Loops that only loops call have no machine code of their own: it is in that of their callers."""
 
 import os
 import subprocess
