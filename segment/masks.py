@@ -1,11 +1,12 @@
 """Functions on foreground masks; each returns a new array and leaves its input as it was."""
 
 import operator
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.arrays import Mask, check_mask
+from segment.arrays import Labels, Mask, check_mask
 
 # The defaults of `clean` were chosen on the masks of OpenCV's MOG2 (history 200, threshold 16,
 # no shadows) over eight sequences of 144x144 to 384x256 pixels, 112 to 152 frames each. CDnet's
@@ -109,6 +110,29 @@ def remove_small(mask: Mask, smallest: int) -> Mask:
     result = np.zeros_like(mask)
     result[mask] = keep[members]
     return result
+
+
+def pieces_of(mask: Mask) -> Labels:
+    """Number the 4-connected pieces of a mask (H, W) in reading order, from 1: (H, W) int32."""
+    import cv2
+
+    check_mask(mask)
+    _, found = cv2.connectedComponents(mask.view(np.uint8), connectivity=4)
+    return np.asarray(found, np.int32)
+
+
+def polygons(corners: Sequence[Sequence[tuple[float, float]]], size: tuple[int, int]) -> Labels:
+    """Number the insides of polygons in a picture of `size` (height, width), from 1, 0 outside.
+
+    Corners are (column, row), pixels. Where polygons overlap, the former counts.
+    """
+    import cv2
+
+    found = np.zeros(size, np.int32)
+    for number in range(len(corners), 0, -1):
+        points = np.rint(np.array(corners[number - 1])).astype(np.int32)
+        cv2.fillPoly(found, [points], number)
+    return found
 
 
 def _majority(mask: Mask, side: int) -> Mask:

@@ -1,6 +1,7 @@
 """The stages between reading and writing: each takes frames, gives frames, and holds no method."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -323,13 +324,30 @@ def clean(frames: "Iterator[Frame]", **options: Any) -> "Iterator[Frame]":
     "began; 0 for live use.",
 )
 @click.option(
+    "--number",
+    type=click.IntRange(1),
+    metavar="N",
+    help="There are N objects, in every arena: animals in a cage are always N.",
+)
+@click.option(
+    "--arena",
+    type=click.Path(exists=True, dir_okay=False),
+    metavar="FILE",
+    help="Only what is inside counts, and ids stay inside: a picture, or zones.json.",
+)
+@click.option(
     "--candidates",
     is_flag=True,
     help="Give an id to all that is followed: flutter, scraps and parts of objects, too.",
 )
 @stage(gives=("labels",))
 def group(
-    frames: "Iterator[Frame]", delay: float, candidates: bool, **options: Any
+    frames: "Iterator[Frame]",
+    delay: float,
+    candidates: bool,
+    number: int | None,
+    arena: str | None,
+    **options: Any,
 ) -> "Iterator[Frame]":
     """Tell objects apart by Neural EM, and follow them while they touch and hide each other.
 
@@ -337,9 +355,12 @@ def group(
     then grouped whole by colour and texture, as by group-mixture, and ids last all the same.
     """
     from segment import pipeline
+    from segment.cli.arenas import read_arenas
     from segment.grouping import MixtureGrouper, NeuralGrouper
     from segment.grouping.tracks.naming import TrackNamer
 
+    if candidates and (number or arena):
+        raise click.UsageError("--candidates are no objects yet: leave out --number and --arena")
     frames = iter(frames)
     first = next(frames, None)
     if first is None:
@@ -363,7 +384,9 @@ def group(
     if candidates:
         return grouped
     rate = float(first.sequence.rate)
-    return pipeline.decide(grouped, TrackNamer(rate), delay=round(delay * rate))
+    arenas = None if arena is None else read_arenas(Path(arena), first.image.shape[:2])
+    namer = TrackNamer(rate, number=number, arenas=arenas)
+    return pipeline.decide(grouped, namer, delay=round(delay * rate))
 
 
 @click.command("group-components", cls=Stage)

@@ -12,7 +12,7 @@ from segment.frame import Frame, SequenceInfo
 from segment.grouping.tracks.decider import Decider, Evidence
 from segment.grouping.tracks.naming import TrackNamer
 from segment.grouping.tracks.track import Sighting
-from segment.grouping.tracks.usual import Usual
+from segment.grouping.usual import Usual
 
 SIZE = (60, 90)
 INFO = SequenceInfo("drawn", SIZE, Fraction(10))
@@ -90,19 +90,44 @@ def test_ids_are_never_given_twice():
     assert [int(labels.max()) for labels in decided(boxes, delay=8)[20::30]] == [1, 2, 3]
 
 
-def test_size_that_is_usual_is_learned_by_row_and_scraps_do_not_count():
-    rng = np.random.default_rng(0)
+def learned(heights, widths, rows):
+    """What is usual after boxes of 30 tracks, of which every fourth lacks most of itself."""
     usual = Usual(500)
     assert not usual.known
-    assert usual.ratio(100, 30) == 1.0
-    for k in range(900):
-        row = rng.uniform(100, 500)
-        size = 20 * np.exp(2 * row / 500) * np.exp(rng.normal(0, 0.1))
-        usual.add(row, size * (0.4 if k % 4 == 0 else 1.0), k // 30)
+    assert usual.ratios((70, 10, 100, 20)) == (1.0, 1.0)
+    for k, (high, wide, row) in enumerate(zip(heights, widths, rows, strict=True)):
+        part = 0.4 if k % 4 == 0 else 1.0
+        usual.add((row - round(part * high), 50, row, 50 + wide), k // 30)
     usual.fit()
     assert usual.known
-    for row in (150, 300, 480):
-        assert usual.ratio(row, 20 * np.exp(2 * row / 500)) == pytest.approx(1, abs=0.12)
+    return usual
+
+
+def test_the_usual_height_is_learned_by_row_and_scraps_do_not_count():
+    rng = np.random.default_rng(0)
+    rows = rng.integers(200, 500, 900)
+    heights = np.rint(20 * np.exp(2 * rows / 500 + rng.normal(0, 0.1, 900))).astype(int)
+    widths = np.rint(heights * np.exp(rng.normal(-1, 0.5, 900))).astype(int)
+    usual = learned(heights.tolist(), widths.tolist(), rows.tolist())
+    assert usual.upright
+    for row in (250, 400, 480):
+        high = round(20 * np.exp(2 * row / 500))
+        assert usual.ratios((row - high, 50, row, 60))[0] == pytest.approx(1, abs=0.12)
+        assert not usual.is_scrap((row - high, 50, row, 60))
+        assert usual.is_scrap((row - high // 2, 50, row, 60))
+
+
+def test_animals_from_above_have_a_usual_side():
+    rng = np.random.default_rng(0)
+    turned = np.exp(rng.normal(0, 0.4, 900))
+    heights, widths = np.rint(60 * turned).astype(int), np.rint(60 / turned).astype(int)
+    usual = learned(heights.tolist(), widths.tolist(), rng.integers(200, 500, 900).tolist())
+    assert not usual.upright
+    for high, wide in ((30, 120), (60, 60), (120, 30)):
+        assert not usual.is_scrap((300 - high, 50, 300, 50 + wide))
+        assert usual.may_be_one((300 - high, 50, 300, 50 + wide))
+    assert usual.is_scrap((270, 50, 300, 80))
+    assert not usual.may_be_one((200, 50, 300, 150))
 
 
 def test_scraps_by_what_is_usual_are_no_objects():
@@ -164,3 +189,55 @@ def test_what_is_wrong_is_named():
 def test_evidence_can_be_asked_for():
     strict = decided(walker(30), evidence=Evidence(moved=1e9))
     assert not any(labels.any() for labels in strict)
+
+
+def flies(length, lost=()):
+    """Two flies that walk to and fro; the grouper loses one now and then, and begins it anew."""
+    boxes = []
+    for t in range(length):
+        x = 10 + abs(30 - 2 * t % 60)
+        held = {1 + 10 * (t // 20): (5, x, 15, x + 14)}
+        if t not in lost:
+            held[2 + 10 * (t // 25)] = (40, 60 - x, 50, 74 - x)
+        if t % 30 > 20:  # a leg by itself
+            held[5 + 10 * (t // 30)] = (16, x, 19, x + 4)
+        boxes.append(held)
+    return boxes
+
+
+def test_a_known_number_of_animals_is_never_more():
+    found = decided(flies(200, lost=range(95, 105)), delay=8, number=2)
+    assert {int(n) for labels in found for n in np.unique(labels)} == {0, 1, 2}
+    # Everyone keeps the id it had, whatever the grouper calls it.
+    first, second = int(found[30][7].max()), int(found[30][45].max())
+    for t in (60, 90, 130, 199):
+        assert int(found[t][7].max()) == first
+        assert int(found[t][45].max()) == second
+
+
+def test_an_id_never_leaves_its_arena():
+    arenas = np.zeros(SIZE, np.int32)
+    arenas[:, 2:40], arenas[:, 45:88] = 1, 2
+    found = decided(walker(40), delay=8, arenas=arenas)
+    ids = [np.unique(labels[labels > 0]).tolist() for labels in found]
+    assert ids[4] == [1]
+    assert ids[38] == [2]
+    assert all(len(held) <= 1 for held in ids)
+    here = np.stack(found)
+    assert not (here[:, :, 46:] == 1).any()
+    assert not (here[:, :, :30] == 2).any()
+    with pytest.raises(ValueError, match=r"arenas are \(3, 4\), but the labels are \(60, 90\)"):
+        decided(walker(3), arenas=np.ones((3, 4), np.int32))
+
+
+def test_who_was_out_of_sight_comes_back_as_the_same():
+    boxes = [
+        {} if 30 <= t < 40 else {1 + t // 35: (20, 5 + 2 * (t % 41), 32, 11 + 2 * (t % 41))}
+        for t in range(41)
+    ]
+    boxes = [
+        held if t < 30 else ({2: (20, 4 + 2 * t - 20, 32, 10 + 2 * t - 20)} if t >= 34 else {})
+        for t, held in enumerate([*boxes, *[{}] * 12])
+    ]
+    found = decided(boxes, delay=8)
+    assert {int(n) for labels in found for n in np.unique(labels)} >= {0, 1}

@@ -1,17 +1,21 @@
 """Which tracks are objects: evidence over time decides, and candidates wait without an id."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segment.grouping.pieces import Box
 from segment.grouping.regions import Floats
+from segment.grouping.tracks.roster import Roster
 from segment.grouping.tracks.track import Sighting, Track
-from segment.grouping.tracks.usual import Usual
+from segment.grouping.usual import Usual
 
 __all__ = ["Decider", "Evidence"]
+
+_MOST = 300  # tracks of a frame, the largest, that are compared with each other
 
 
 @dataclass(frozen=True)
@@ -24,14 +28,12 @@ class Evidence:
     life: float = 0.4  # seconds for which an object has been seen
     frames: int = 4  # and at least so many frames
     moved: float = 0.5  # of its own size: how far it has been from where it started
-    scrap: float = 0.65  # of the usual size there: below, it is a scrap
     far: float = 4.0  # of its own sizes: who has gone so far,
     apart: float = 1.5  # and been alone for so many seconds, is somebody, however small
     inside: float = 0.5  # share of its box in a larger one's from which one lies on the other
     part: float = 0.5  # seconds more on another than not, after which it is a part of that
     known: float = 2.0  # and if it is an object by itself
     near: float = 0.15  # of the usual size: how far parts of one are from each other
-    whole: float = 1.2  # of the usual height: two that are no more together may be one
     forget: float = 10.0  # seconds after which who is not seen is forgotten
 
 
@@ -47,18 +49,26 @@ class Decider:
     height, width : of the pictures, pixels.
     rate : frames a second.
     evidence : how much of it is wanted.
+    number : how many objects there are, None where nobody knows; then there are never more.
+    ids : numbers for new objects; from 1 unless others take from them, too.
     """
 
     def __init__(
-        self, height: int, width: int, rate: float, evidence: Evidence | None = None
+        self,
+        height: int,
+        width: int,
+        rate: float,
+        evidence: Evidence | None = None,
+        number: int | None = None,
+        ids: Iterator[int] | None = None,
     ) -> None:
         self.height, self.width = height, width
         self.evidence = evidence or Evidence()
         self.usual = Usual(height)
         self.tracks: dict[int, Track] = {}
         self.frame = -1
-        self._objects = 0
         self._rate = min(max(rate, 1.0), 120.0)
+        self.roster = Roster(self._rate, number, ids)
         self._life = self._frames(self.evidence.life, self.evidence.frames)
 
     def _frames(self, seconds: float, least: int = 1) -> int:
@@ -75,8 +85,9 @@ class Decider:
                 self.tracks[one.id] = track = Track.of(one, self.frame)
             track.see(one, self.frame, self._life)
         self._relate(seen)
-        for one in seen:
+        for one in sorted(seen, key=lambda one: (-one.area, one.id)):
             self._weigh(self.tracks[one.id], one)
+        self.roster.learn([self.tracks[one.id] for one in seen], self.frame)
         if self.frame % 10 == 9:
             self.usual.fit()
             self._forget()
@@ -84,6 +95,7 @@ class Decider:
     def _relate(self, seen: Sequence[Sighting]) -> None:
         """Count who lies on whom, or goes along beside as a part of it."""
         wanted = self.evidence
+        seen = sorted(seen, key=lambda one: (-one.area, one.id))[:_MOST]
         if not seen:
             return
         boxes = np.array([one.box for one in seen], np.float64)
@@ -97,15 +109,22 @@ class Decider:
         larger = area[None, :] > area[:, None]
         on = common.prod(2) >= wanted.inside * area[:, None]
         size = np.sqrt(area)
-        beside = self._beside(seen, boxes, gap, common)
-        close = larger & (on | beside)
+        beside = self._beside(boxes, gap, common)
+        close = larger & (on | beside | self._with(tracks, gap, size))
         near = (gap < 0.5 * size[None, :]) & (area[None, :] > 2 * area[:, None])
+        beside_it = (gap <= wanted.near * size[None, :]) & (area[None, :] > 0.3 * area[:, None])
+        pace = np.array([track.velocity for track in tracks])
+        alike = np.abs(pace[:, None] - pace[None, :]).max(2) < 0.03 * size[None, :]
+        beside_it &= alike & ~np.eye(len(tracks), dtype=bool)
         for i, track in enumerate(tracks):
+            track.touched = bool(beside_it[i].any())
             if not near[i].any():
                 track.apart += 1
             hosts = {seen[j].id: True for j in np.flatnonzero(close[i]).tolist()}
             hosts.update({h: False for h in track.hosts if h not in hosts and h in self.tracks})
-            need = self._frames(wanted.known if track.object else wanted.part, 4)
+            spare = not track.object and self.roster.full
+            long = track.object or not (on[i] | beside[i]).any()
+            need = self._frames(wanted.known if long and not spare else wanted.part, 4)
             for other, whether in hosts.items():
                 if self.tracks[other].last != self.frame:
                     continue
@@ -114,25 +133,38 @@ class Decider:
                     del track.hosts[other]
             self._attach(track, need)
 
-    def _beside(
-        self, seen: Sequence[Sighting], boxes: Floats, gap: Floats, common: Floats
-    ) -> NDArray[np.bool_]:
+    def _with(self, tracks: list[Track], gap: Floats, size: Floats) -> NDArray[np.bool_]:
+        """Whether the row's touches the column's and goes along, where sizes say nothing.
+
+        What moves as one for long is one. Of a known number, all in sight, what touches one of
+        them is a part of it.
+        """
+        touches = gap <= self.evidence.near * size[None, :]
+        spare = np.array([self.roster.full and not track.object for track in tracks])
+        goes = np.array([float(np.hypot(*track.velocity)) for track in tracks]) > 0.02 * size
+        along = touches & goes[:, None] & goes[None, :]
+        if self.usual.known:
+            along[:] = False
+        found: NDArray[np.bool_] = along | (touches & spare[:, None] & ~spare[None, :])
+        return found
+
+    def _beside(self, boxes: Floats, gap: Floats, common: Floats) -> NDArray[np.bool_]:
         """Whether the row's is a scrap, and beside the column's together no more than usual."""
-        none: NDArray[np.bool_] = np.zeros(gap.shape, np.bool_)
-        if not self.usual.known:
-            return none
-        wanted = self.evidence
-        ratio = np.array([self._ratio(one.box) for one in seen])
-        usual = (boxes[:, 2] - boxes[:, 0]) / ratio
-        top = np.minimum(boxes[:, None, 0], boxes[None, :, 0])
-        bottom = np.maximum(boxes[:, None, 2], boxes[None, :, 2])
-        lower = np.where(boxes[:, None, 2] >= boxes[None, :, 2], usual[:, None], usual[None, :])
+        beside: NDArray[np.bool_] = np.zeros(gap.shape, np.bool_)
+        usual = self.usual
+        if not usual.known:
+            return beside
+        size = np.sqrt((boxes[:, 2:] - boxes[:, :2]).prod(1))
         wide = boxes[:, 3] - boxes[:, 1]
-        over = common[..., 1] >= 0.5 * np.minimum(wide[:, None], wide[None, :])
-        fits = bottom - top <= wanted.whole * lower
-        scrap = (ratio < wanted.scrap)[:, None]
-        together: NDArray[np.bool_] = scrap & over & fits & (gap <= wanted.near * lower)
-        return together
+        for i in np.flatnonzero([usual.is_scrap(_box(box)) for box in boxes]).tolist():
+            for j in np.flatnonzero(gap[i] <= self.evidence.near * size).tolist():
+                whole = np.append(
+                    np.minimum(boxes[i, :2], boxes[j, :2]), np.maximum(boxes[i, 2:], boxes[j, 2:])
+                )
+                # The parts of what stands are above each other.
+                over = common[i, j, 1] >= 0.5 * min(wide[i], wide[j])
+                beside[i, j] = usual.may_be_one(_box(whole)) and (over or not usual.upright)
+        return beside
 
     def _attach(self, track: Track, need: int) -> None:
         """Make a track a part of the one that it leans on, or let it go again."""
@@ -144,20 +176,25 @@ class Decider:
             host = self.tracks[other]
             if track.hosts[other] >= need and root(host) is not track:
                 track.part_of = host
+                self.roster.release(track)
 
     def _weigh(self, track: Track, one: Sighting) -> None:
         """See whether a candidate is an object by now, and learn from it what is usual."""
-        scrap = self._ratio(one.box) < self.evidence.scrap
+        scrap = self.usual.is_scrap(one.box)
+        track.leaving = self._at_border(one.box)
         track.small += max(0.05, 1.0 / track.seen) * (scrap - track.small)
-        if track.moved >= 1.0 and track.part_of is None and not self._at_border(one.box):
-            self.usual.add(one.box[2], one.height, track.id)
-        if not track.object and self._is_object(track):
-            self._objects += 1
-            track.object = self._objects
+        # Who goes along with nobody is whole: halves do.
+        alone = track.part_of is None and not track.touched
+        if track.moved >= 1.0 and alone and not self._at_border(one.box):
+            self.usual.add(one.box, track.id)
+        if track.object or track.part_of is not None:
+            return
+        if self._is_object(track) or self.roster.expects(track, self.frame):
+            self.roster.admit(track, self.frame)
 
     def _is_object(self, track: Track) -> bool:
         wanted = self.evidence
-        if track.part_of is not None or track.seen < self._life or track.moved < wanted.moved:
+        if track.seen < self._life or track.moved < wanted.moved:
             return False
         return track.small < 0.5 or self._is_somebody(track)
 
@@ -171,6 +208,7 @@ class Decider:
     def _forget(self) -> None:
         old = self.frame - self._frames(self.evidence.forget)
         self.tracks = {number: track for number, track in self.tracks.items() if track.last >= old}
+        self.roster.forget(self.tracks)
         for track in self.tracks.values():
             track.hosts = {h: b for h, b in track.hosts.items() if h in self.tracks}
             if track.part_of is not None and track.part_of.id not in self.tracks:
@@ -178,9 +216,6 @@ class Decider:
 
     def _at_border(self, box: Box) -> bool:
         return box[0] <= 0 or box[1] <= 0 or box[2] >= self.height or box[3] >= self.width
-
-    def _ratio(self, box: Box) -> float:
-        return self.usual.ratio(box[2], box[2] - box[0])
 
     # --- what it is ---------------------------------------------------------------------
 
@@ -194,12 +229,15 @@ class Decider:
         found = dict.fromkeys((one.id for one in seen), 0)
         for whole, parts in members.items():
             boxes = np.array([one.box for one in parts])
-            top, left = boxes[:, :2].min(0).tolist()
-            bottom, right = boxes[:, 2:].max(0).tolist()
-            scrap = self._ratio((top, left, bottom, right)) < self.evidence.scrap
-            if not scrap or self._is_somebody(whole):
+            around = np.append(boxes[:, :2].min(0), boxes[:, 2:].max(0))
+            if not self.usual.is_scrap(_box(around)) or self._is_somebody(whole):
                 found.update({one.id: whole.object for one in parts})
         return found
+
+
+def _box(around: NDArray[Any]) -> Box:
+    top, left, bottom, right = around.tolist()
+    return top, left, bottom, right
 
 
 def root(track: Track) -> Track:

@@ -1,5 +1,6 @@
 """Labels of a grouper into ids of objects, frame after frame."""
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -26,56 +27,85 @@ class TrackNamer:
     ----------
     rate : frames a second.
     evidence : how much is wanted.
+    number : how many objects there are, None where nobody knows. Animals in a cage are always
+        so many: there are then never more ids, and who comes anew is one who was out of sight.
+    arenas : (H, W) int32, which arena a pixel is in, from 1; 0 is outside, where nothing is an
+        object. Each has objects of its own, `number` of them, and no id goes from one to another.
 
     `take` every frame in turn; `name` it at once, or some frames later, when more is known: an
     object then has its id from the beginning. Ids begin at 1, in the order in which objects are
     decided, and are never given twice. The same input gives the same ids.
     """
 
-    def __init__(self, rate: float = 25.0, *, evidence: Evidence | None = None) -> None:
+    def __init__(
+        self,
+        rate: float = 25.0,
+        *,
+        evidence: Evidence | None = None,
+        number: int | None = None,
+        arenas: Labels | None = None,
+    ) -> None:
         if not 0 < rate < float("inf"):
             raise ValueError(f"rate is {rate}, wanted frames a second, above 0")
+        if number is not None and number < 1:
+            raise ValueError(f"number is {number}, wanted how many objects there are, at least 1")
+        if arenas is not None:
+            check_labels(arenas, arenas.shape)
         self.rate = float(rate)
+        self.number = number
         self.evidence = evidence
-        self._decider: Decider | None = None
+        self.arenas = arenas
+        self._ids = itertools.count(1)
+        self._deciders: list[Decider] = []
+        self._shape: tuple[int, ...] | None = None
 
-    def take(self, image: Image, labels: Labels) -> Sequence[Sighting]:
-        """Take in the next frame's labels (H, W) int32; return what `name` wants of it."""
+    def take(self, image: Image, labels: Labels) -> list[list[Sighting]]:
+        """Take in the next frame's labels (H, W) int32; return what `name` wants of it.
+
+        Raises ValueError for labels of another size than the image, the frames before, the arenas.
+        """
         check_image(image)
         check_labels(labels, image.shape[:2])
-        height, width = labels.shape
-        if self._decider is None:
-            self._decider = Decider(height, width, self.rate, self.evidence)
-        elif (height, width) != (self._decider.height, self._decider.width):
+        if self._shape is None:
+            self._begin(labels.shape)
+        elif labels.shape != self._shape:
             raise ValueError(
-                f"labels are {labels.shape}, but the frames before were "
-                f"{(self._decider.height, self._decider.width)}; begin a new sequence with a new "
-                "object"
+                f"labels are {labels.shape}, but the frames before were {self._shape}; begin a "
+                "new sequence with a new object"
             )
-        seen = [
-            Sighting(
-                thing.id,
-                (thing.y, thing.x, thing.y + thing.height, thing.x + thing.width),
-                thing.area,
-                histogram(
-                    image[thing.y : thing.y + thing.height, thing.x : thing.x + thing.width][
-                        thing.mask
-                    ]
-                ),
-            )
-            for thing in objects_of(labels)
-        ]
-        self._decider.take(seen)
+        seen: list[list[Sighting]] = [[] for _ in self._deciders]
+        for thing in objects_of(labels):
+            part = np.s_[thing.y : thing.y + thing.height, thing.x : thing.x + thing.width]
+            arena = 1
+            if self.arenas is not None:
+                arena = int(np.bincount(self.arenas[part][thing.mask]).argmax())
+            if arena:
+                box = (thing.y, thing.x, thing.y + thing.height, thing.x + thing.width)
+                colours = histogram(image[part][thing.mask])
+                seen[arena - 1].append(Sighting(thing.id, box, thing.area, colours))
+        for decider, sightings in zip(self._deciders, seen, strict=True):
+            decider.take(sightings)
         return seen
 
-    def name(self, labels: Labels, seen: Sequence[Sighting]) -> Labels:
+    def _begin(self, shape: tuple[int, ...]) -> None:
+        if self.arenas is not None and self.arenas.shape != shape:
+            raise ValueError(f"arenas are {self.arenas.shape}, but the labels are {shape}")
+        self._shape = shape
+        number = 1 if self.arenas is None else int(self.arenas.max())
+        self._deciders = [
+            Decider(shape[0], shape[1], self.rate, self.evidence, self.number, self._ids)
+            for _ in range(number)
+        ]
+
+    def name(self, labels: Labels, seen: Sequence[Sequence[Sighting]]) -> Labels:
         """Return the labels of a frame, of which `take` has returned `seen`, as ids of objects."""
-        if self._decider is None:
+        if self._shape is None:
             raise ValueError("no frame was taken in; call take before name")
         named = np.zeros_like(labels)
-        for number, found in self._decider.names(seen).items():
-            if found:
-                box = next(one.box for one in seen if one.id == number)
-                part = np.s_[box[0] : box[2], box[1] : box[3]]
-                named[part][labels[part] == number] = found
+        for decider, sightings in zip(self._deciders, seen, strict=True):
+            found = decider.names(sightings)
+            for one in sightings:
+                if found[one.id]:
+                    part = np.s_[one.box[0] : one.box[2], one.box[1] : one.box[3]]
+                    named[part][labels[part] == one.id] = found[one.id]
         return named

@@ -59,10 +59,13 @@ class Track:
     height, width : of its box, smoothed.
     moved : how far it has been from where it started, in its own sizes.
     small : share of its frames, smoothed, in which it was a scrap by what is usual there.
+    leaving : whether it was at the border when it was seen last.
+    touched : whether it went along with another, not much smaller one, when it was seen last.
     apart : frames in which nothing larger was near.
     hosts : by the id of another track, for how many frames more it lay on that one, or went along
         beside it as a part of it, than not.
     colours : (B,) histogram, smoothed.
+    before : a frame some time ago, and its colours then.
     part_of : the track whose part it is.
     """
 
@@ -78,8 +81,11 @@ class Track:
     velocity: Floats = field(default_factory=lambda: np.zeros(2))
     moved: float = 0.0
     small: float = 0.0
+    leaving: bool = False
+    touched: bool = False
     apart: int = 0
     hosts: dict[int, float] = field(default_factory=dict)
+    before: "tuple[int, Floats] | None" = None
     part_of: "Track | None" = None
     object: int = 0
 
