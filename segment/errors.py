@@ -38,6 +38,17 @@ class BadState(InputError):
     """A file is no state of this subtractor: missing, damaged, foreign, of another version."""
 
 
+class OtherState(BadState):
+    """A file is the state of another subtractor, of the class `found`."""
+
+    def __init__(self, message: str, found: str) -> None:
+        super().__init__(message)
+        self.found = found
+
+    def __reduce__(self) -> tuple[type["OtherState"], tuple[str, str]]:
+        return type(self), (str(self), self.found)
+
+
 class BadZones(InputError):
     """Zones or lines do not fit the pictures of an input."""
 

@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.background.inputs import MOST_CHANNELS, grey_levels
-from segment.errors import BadState
+from segment.errors import BadState, OtherState
 from segment.files import told, whole
 
 __all__ = ["FORMAT", "VERSION", "Content", "read", "write"]
@@ -83,10 +83,10 @@ def read(path: Path, name: str, revision: int) -> Content:
     if metadata.get("checksum") != _checksum(metadata, arrays):
         _refuse(path, "is damaged: its checksum is not that of its contents")
     if metadata["class"] != name:
-        _refuse(
-            path,
-            f"is the state of a {metadata['class']}, not of a {name}; "
+        raise OtherState(
+            f"{path} is the state of a {metadata['class']}, not of a {name}; "
             f"load it with {metadata['class']}.load",
+            metadata["class"],
         )
     if metadata["revision"] != str(revision):
         _refuse(

@@ -5,7 +5,7 @@ import logging
 import platform
 import shlex
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from segment.export import Origin
     from segment.jobs.shards import Shard
 
+_ALIKE, _NAMED = 3, 3
+"""Sequences from which on one line stands for all that are alike, and how many it names."""
+
 _AHEAD = 2  # frames that wait between two stages: memory for time to even out
 
 
@@ -49,8 +52,8 @@ def execute(plan: Plan, reporter: Reporter, part: "Shard | None" = None) -> RunR
         summaries = jobs.summaries_of(plan, part) if len(plan.order) > 1 else []
         for summary in summaries:
             opened.enter_context(summary)
-        if plan.advice:
-            reporter.warn(plan.advice)
+        for line in plan.advice:
+            reporter.warn(line)
         for job in plan.jobs:
             begin = time.monotonic()
             with reserved.turn(job):
@@ -63,6 +66,7 @@ def execute(plan: Plan, reporter: Reporter, part: "Shard | None" = None) -> RunR
                 summary.add(row, already=report.already)
             if report.interrupted:
                 break
+        tell_absurd(whole.sequences, reporter)
         reporter.finish(whole)
     return whole
 
@@ -78,7 +82,7 @@ def check(plan: Plan) -> None:
 
 def run_job(job: Job, reporter: Reporter) -> SequenceReport:
     """Do one job, whose folders are locked. Raises SegmentError for what concerns all of them."""
-    report = SequenceReport(job.name, job.input)
+    report = SequenceReport(job.name, job.told)
     # Another run may have come to its end between the first look and the lock.
     for link in job.exports:
         link.check(job.name)
@@ -109,9 +113,26 @@ def run_job(job: Job, reporter: Reporter) -> SequenceReport:
         report.objects, report.events = count(job)
     if report.damage and report.error is None:
         reporter.warn(_describe_damage(job.name, report.damage))
-    for line in report.absurd.values() if report.error is None else ():
-        reporter.warn(f"{job.name}: {line}")
     return report
+
+
+def tell_absurd(reports: Sequence[SequenceReport], reporter: Reporter) -> None:
+    """Say what can hardly be meant; what holds for several sequences in one line."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for report in reports:
+        if report.error is None and not report.already:
+            for kind, line in report.absurd.items():
+                found.setdefault(kind, []).append((report.name, line))
+    for told in found.values():
+        if len(told) < _ALIKE:
+            for name, line in told:
+                reporter.warn(f"{name}: {line}")
+            continue
+        names = ", ".join(name for name, _ in told[:_NAMED])
+        more = f" and {len(told) - _NAMED} more" if len(told) > _NAMED else ""
+        lines = {line for _, line in told}
+        like = "" if len(lines) == 1 else "for example "
+        reporter.warn(f"{len(told)} of {len(reports)} inputs ({names}{more}): {like}{told[0][1]}")
 
 
 def _drain(job: Job, source: FrameSource, report: SequenceReport, reporter: Reporter) -> None:
@@ -128,7 +149,7 @@ def _drain(job: Job, source: FrameSource, report: SequenceReport, reporter: Repo
     report.absurd = watch.findings()
     if report.frames == 0:
         raise NoFrames(
-            f"{job.input} has no frame in the asked range; `segment info` tells how many it has"
+            f"{job.told} has no frame in the asked range; `segment info` tells how many it has"
         )
 
 
@@ -168,7 +189,7 @@ def _origin(job: Job, source: FrameSource) -> "Origin":
     from segment.export import Origin
 
     path = Path(job.input)
-    chain = (f"read {shlex.quote(job.input)}", *(_line(link) for link in job.links))
+    chain = (f"read {shlex.quote(job.told)}", *(_line(link) for link in job.links))
     return Origin(path if path.is_file() else None, chain, source.damage)
 
 

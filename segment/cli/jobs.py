@@ -77,7 +77,7 @@ def work(task: Task) -> Done:
     job = task.job
     begin = time.monotonic()
     said = _Gatherer()
-    done = Done(SequenceReport(job.name, job.input), said.said, host=platform.node())
+    done = Done(SequenceReport(job.name, job.told), said.said, host=platform.node())
     try:
         with leaving_when_terminated(), library_messages(said):
             done.report = _run(job, said)
@@ -87,14 +87,14 @@ def work(task: Task) -> Done:
         done.report.error = done.fatal = error
     except MemoryError:
         done.report.error = InputError(
-            f"{job.input}: there is not enough memory; fewer --jobs, or smaller frames by "
+            f"{job.told}: there is not enough memory; fewer --jobs, or smaller frames by "
             "read --size 640x360, need less"
         )
     except Exception as error:
         if os.environ.get("SEGMENT_DEBUG"):
             raise
         done.report.error = InputError(
-            f"{job.input}: this should not have happened: {type(error).__name__}: {error}; "
+            f"{job.told}: this should not have happened: {type(error).__name__}: {error}; "
             "SEGMENT_DEBUG=1 shows where, please report it"
         )
     done.seconds = time.monotonic() - begin
@@ -158,8 +158,8 @@ def carry_out(plan: Plan, reporter: Reporter, how: How) -> RunReport:
         return execute.execute(plan, reporter, part)
     _check_inputs(mine)
     execute.check(plan)
-    if plan.advice:
-        reporter.warn(plan.advice)
+    for line in plan.advice:
+        reporter.warn(line)
     return _carry_out(plan, reporter, how, part)
 
 
@@ -169,6 +169,8 @@ def _check_inputs(jobs: Sequence[Job]) -> None:
 
 
 def _carry_out(plan: Plan, reporter: Reporter, how: How, part: shards.Shard | None) -> RunReport:
+    from segment.cli import execute
+
     whole: dict[str, SequenceReport] = {}
     fatal: SegmentError | None = None
     chain = chain_of(plan)
@@ -196,6 +198,7 @@ def _carry_out(plan: Plan, reporter: Reporter, how: How, part: shards.Shard | No
                 workers.stop()
     if fatal is not None:
         raise fatal
+    execute.tell_absurd(list(whole.values()), reporter)
     report = RunReport([whole[job.name] for job in plan.jobs if job.name in whole])
     report.left = len(plan.jobs) - len(whole)
     reporter.finish(report)
@@ -247,9 +250,9 @@ def _as_done(task: Task, result: Done | BaseException) -> Done:
         return result
     if not isinstance(result, Exception):
         raise result
-    report = SequenceReport(task.job.name, task.job.input)
+    report = SequenceReport(task.job.name, task.job.told)
     told = result if isinstance(result, InputError) else InputError(f"{result}")
-    report.error = type(told)(f"{task.job.input}: {told}")
+    report.error = type(told)(f"{task.job.told}: {told}")
     return Done(report, host=platform.node())
 
 

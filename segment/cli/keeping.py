@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from segment.cli.chain import Link, with_first
-from segment.errors import BadState, ChainError, OutputError, UnreadableInput
+from segment.errors import BadState, ChainError, OtherState, OutputError, UnreadableInput
 
 if TYPE_CHECKING:
     from segment.arrays import Image, Mask
@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 log = logging.getLogger("segment.cli")
 
 ENDING = ".state"
+
+_COMMANDS = {
+    "PosteriorSubtractor": "subtract",
+    "LearnedSubtractor": "subtract-learned",
+    "GaussianMixtureSubtractor": "subtract-mixture",
+}
 
 # What a model is built for; all else may be changed while it runs.
 _BUILT_IN = ("components", "quality")
@@ -69,7 +75,7 @@ def subtract(
     if first is None:
         return iter(())
     frames = with_first(first, frames)
-    where = _where(first, region, ignore)
+    where = where_to_look(first.image.shape[:2], region, ignore, first.region)
     if where is not first.region and where is not None:
         frames = select.within(frames, where)
 
@@ -100,17 +106,25 @@ def _is_folder(given: str) -> bool:
     return given.endswith(("/", os.sep)) or Path(given).is_dir()
 
 
-def _where(first: "Frame", region: str | None, ignore: str | None) -> "Mask | None":
+def where_to_look(
+    size: Sequence[int],
+    region: str | None,
+    ignore: str | None,
+    where: "Mask | None" = None,
+) -> "Mask | None":
+    """Where of frames of `size` (height, width) to look, (H, W) bool, None for everywhere.
+
+    where : of these, what is looked at anyway. Raises UnreadableInput.
+    """
     from segment.video import select
 
-    where = first.region
     if region is not None:
         looked = select.read_region(Path(region))
-        _check_size(first, looked, f"region {region}")
+        _check_size(size, looked, f"region {region}")
         where = looked if where is None else where & looked
     if ignore is not None:
         ignored = select.read_mask(Path(ignore), "ignored region")
-        _check_size(first, ignored, f"ignored region {ignore}")
+        _check_size(size, ignored, f"ignored region {ignore}")
         if not ignored.any():
             log.warning(
                 "the ignored region %s is black all over (as is what is transparent): nothing is "
@@ -125,8 +139,8 @@ def _where(first: "Frame", region: str | None, ignore: str | None) -> "Mask | No
     return where
 
 
-def _check_size(first: "Frame", mask: "Mask", name: str) -> None:
-    height, width = first.image.shape[:2]
+def _check_size(size: Sequence[int], mask: "Mask", name: str) -> None:
+    height, width = size
     if mask.shape != (height, width):
         raise UnreadableInput(
             f"the {name} is {mask.shape[1]}x{mask.shape[0]}, but the frames are "
@@ -139,7 +153,14 @@ def _begin(
 ) -> "Saved":
     if path is None or not path.exists():
         return kind(**options)
-    subtractor = kind.load(path)
+    try:
+        subtractor = kind.load(path)
+    except OtherState as error:
+        was, wanted = (_COMMANDS.get(name, name) for name in (error.found, kind.__name__))
+        raise BadState(
+            f"{path} is what {was} has learned, not {wanted}; put {was} in the line, or name "
+            "another file"
+        ) from None
     shape = subtractor.image_shape
     if shape is not None and shape != image.shape:
         raise BadState(

@@ -46,6 +46,21 @@ def _plain_name(given: str) -> str:
     return path.stem
 
 
+def without_password(given: str) -> str:
+    """An input as it is shown and written down: an address without its user and password."""
+    scheme, sign, rest = given.partition("://")
+    if not sign or not scheme.isalnum():
+        return given
+    place = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    if "@" in place:
+        return f"{scheme}{sign}{rest[place.rindex('@') + 1 :]}"
+    # A password that is not encoded as it should be may hold a slash; a port is a number.
+    _, colon, port = place.partition(":")
+    if colon and not port.isdecimal() and "@" in rest:
+        return f"{scheme}{sign}{rest[rest.rindex('@') + 1 :]}"
+    return given
+
+
 def as_folder(name: str) -> str:
     """`name` as one folder's, which every file system takes and which leads nowhere else.
 
@@ -83,7 +98,7 @@ def sequence_names(inputs: Sequence[str]) -> list[str]:
     """
     twice = [given for given, count in Counter(inputs).items() if count > 1]
     if twice:
-        raise ChainError(f"the input {twice[0]} is given twice")
+        raise ChainError(f"the input {without_password(twice[0])} is given twice")
     names = [name_of(given) for given in inputs]
     parents = [_parents(given) for given in inputs]
     # `x.mp4 x.mkv` of one folder keep their endings.

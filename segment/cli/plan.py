@@ -5,13 +5,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from segment.cli import idle
 from segment.cli.chain import Link
 from segment.cli.exporting import ExportLink
 from segment.cli.gathering import advice
-from segment.cli.keeping import check_states, state_path
-from segment.cli.names import sequence_names
+from segment.cli.keeping import check_states, state_path, where_to_look
+from segment.cli.names import sequence_names, without_password
 from segment.cli.places import check_paths
-from segment.cli.reading import ReadLink
+from segment.cli.reading import ReadLink, region_of
 from segment.cli.watching import WatchLink
 from segment.errors import ChainError
 from segment.frame import Frame
@@ -39,6 +40,11 @@ class Job:
     input: str
     read: ReadLink
     links: tuple[Link, ...]
+
+    @property
+    def told(self) -> str:
+        """The input as it is shown and written down: without a password."""
+        return without_password(self.input)
 
     def open(self) -> FrameSource:
         """Open the input. Raises UnreadableInput."""
@@ -72,8 +78,8 @@ class Plan:
 
     links: tuple[Link, ...]
     jobs: tuple[Job, ...]
-    advice: str | None = None
-    """What to tell before it begins."""
+    advice: tuple[str, ...] = ()
+    """What to tell before it begins, a line each."""
     order: tuple[str, ...] = ()
     """Names of all sequences of the line, also when `jobs` are a part of them."""
 
@@ -92,7 +98,8 @@ class Plan:
         lines = []
         for job in self.jobs:
             with job.open() as source:
-                lines.append(f"{'read':<18}{job.input}{_describe_source(source)}")
+                lines.append(f"{'read':<18}{job.told}{_describe_source(source)}")
+                _check_masks(job, source)
             for link in (job.read, *job.links):
                 name = "" if link is job.read else link.command
                 lines.append(f"{name:<18}{_describe_options(link)}")
@@ -110,6 +117,7 @@ def make_plan(links: Sequence[Link]) -> Plan:
     """Check the order of the stages and make a job for every input. Raises ChainError."""
     read, rest = _split(links)
     _check_needs(rest)
+    _check_lost(rest)
     _check_only(rest)
     completed = _with_tracks(rest)
     _check_collisions(completed)
@@ -120,7 +128,9 @@ def make_plan(links: Sequence[Link]) -> Plan:
         for name, given in zip(names, read.inputs, strict=True)
     )
     moving = any("foreground" in link.gives for link in rest)
-    return Plan(tuple(rest), jobs, advice(read.inputs) if moving else None, tuple(names))
+    lines = [advice(read.inputs) if moving else None, *read.idle, *idle.of_stages(rest)]
+    told = tuple(line for line in lines if line is not None)
+    return Plan(tuple(rest), jobs, told, tuple(names))
 
 
 def _split(links: Sequence[Link]) -> tuple[ReadLink, list[Link]]:
@@ -144,6 +154,25 @@ def _check_needs(links: Sequence[Link]) -> None:
         for missing in sorted(link.needs - there):
             raise ChainError(f"{link.command} needs {_CURES[missing]}")
         there |= link.gives
+
+
+def _check_lost(links: Sequence[Link]) -> None:
+    """Raise ChainError when nothing sees what a stage gives before another gives it anew."""
+    unseen: dict[str, Link] = {}
+    for link in links:
+        if isinstance(link, ExportLink):
+            unseen.clear()
+            continue
+        fresh = link.gives - link.needs
+        for kind in sorted(fresh & unseen.keys()):
+            raise ChainError(
+                f"{link.command} takes the place of what {unseen[kind].command} found, which "
+                "nothing has seen; leave one of them out, or put an export between them"
+            )
+        for kind in ("foreground", "labels"):
+            if fresh - {kind}:
+                unseen.pop(kind, None)
+        unseen.update(dict.fromkeys(fresh, link))
 
 
 def _check_only(links: Sequence[Link]) -> None:
@@ -192,6 +221,21 @@ def _check_collisions(links: Sequence[Link]) -> None:
             raise ChainError(
                 f"two exports write {name} into {out}; give the second one another folder"
             )
+
+
+def _check_masks(job: Job, source: FrameSource) -> None:
+    """Raise UnreadableInput when a mask picture of the line does not fit an input's frames."""
+    wanted = job.read.options["size"]
+    where = None
+    if job.read.options["region"] is not None:
+        where, _ = region_of(job.read.options["region"], source.info.size, wanted)
+    size = wanted or source.info.size
+    if where is not None and where.shape != size:
+        where = None  # it is scaled with the frames
+    for link in job.links:
+        masks = [link.options.get(name) for name in ("region", "ignore")]
+        if any(masks):
+            where_to_look(size, masks[0], masks[1], where)
 
 
 def _describe_source(source: FrameSource) -> str:

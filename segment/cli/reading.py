@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
+from segment.cli import idle
 from segment.cli.chain import Link, Stage, did_you_mean, typed, with_first
 from segment.cli.gathering import gather, summary
 from segment.cli.limiting import coming_back, limited, limits_of
@@ -18,6 +19,7 @@ from segment.cli.params import Input, LevelOf, Moment, Size
 from segment.errors import UnreadableInput
 
 if TYPE_CHECKING:
+    from segment.arrays import Mask
     from segment.frame import Frame
     from segment.protocols import FrameSource
     from segment.video import Source
@@ -30,6 +32,8 @@ class ReadLink(Link):
     inputs: tuple[str, ...]
     many: dict[str, list[str]]
     """The pictures of those inputs that stand for many."""
+    idle: tuple[str, ...] = ()
+    """What to tell of options that do nothing here."""
 
     def open(self, given: str, name: str) -> "FrameSource":
         """Open one of the inputs. Raises UnreadableInput."""
@@ -179,6 +183,7 @@ def read(inputs: tuple[str, ...], **options: Any) -> ReadLink:
         run=partial(_selected, **options),
         inputs=inputs,
         many=many,
+        idle=idle.told(inputs, many, options["raw_size"] is not None),
     )
 
 
@@ -186,6 +191,8 @@ def _check_levels(black: float | str | None, white: float | str | None) -> None:
     from segment.video.levels import Levels
 
     try:
+        if isinstance(white, float) and white <= 0 and black is None:
+            raise ValueError(f"white is {white:g}, not above black, which is 0 without --black")
         Levels(black, white)  # type: ignore[arg-type]
     except ValueError as error:
         raise click.UsageError(str(error)) from None
@@ -212,14 +219,29 @@ def _selected(
     frames = with_first(first, frames)
     if region is None:
         return select.resize(frames, size) if size else frames
+    where, scaled = region_of(region, first.sequence.size, size)
+    if scaled:
+        return select.within(select.resize(frames, size), where)  # type: ignore[arg-type]
+    frames = select.within(frames, where)
+    return select.resize(frames, size) if size else frames
+
+
+def region_of(
+    region: str, found: tuple[int, int], wanted: tuple[int, int] | None
+) -> "tuple[Mask, bool]":
+    """Return a mask for frames of the size `found`, and whether it is for the `wanted` one.
+
+    Sizes are (height, width). Raises UnreadableInput when it fits neither, or is no mask.
+    """
+    from segment.video import select
+
     where = select.read_region(Path(region))
-    if where.shape == first.sequence.size:
-        frames = select.within(frames, where)
-        return select.resize(frames, size) if size else frames
-    if where.shape == size:
-        return select.within(select.resize(frames, size), where)
+    if where.shape == found:
+        return where, False
+    if where.shape == wanted:
+        return where, True
     height, width = where.shape
     raise UnreadableInput(
         f"the region {region} is {width}x{height}, but the frames are "
-        f"{first.sequence.size[1]}x{first.sequence.size[0]}; draw it at their size"
+        f"{found[1]}x{found[0]}; draw it at their size"
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 from segment import __version__
 from segment.cli import owned
+from segment.cli.chain import shorten
 from segment.cli.limiting import LIMITING
 from segment.cli.owned import NAME
 from segment.cli.plan import Job
@@ -85,7 +86,10 @@ def finished(job: Job) -> bool:
 def outcome(job: Job) -> tuple[int, Damage, dict[str, str]]:
     """Frames, damage and what was absurd, as the finished run wrote them down."""
     content = owned.read(job.exports[0].folder(job.name))
-    damage = Damage(content.get("lost", 0), content.get("flagged", 0), content.get("reasons", []))
+    gaps = [tuple(gap[key] for key in _GAP) for gap in content.get("gaps", [])]
+    damage = Damage(
+        content.get("lost", 0), content.get("flagged", 0), content.get("reasons", []), gaps
+    )
     return content.get("frames", 0), damage, content.get("absurd", {})
 
 
@@ -106,16 +110,50 @@ def _compare(folder: Path, job: Job) -> None:
             f"{folder} has no {NAME} that tells how it was made, so it cannot be resumed; "
             "add --overwrite, or choose another folder"
         )
-    if not _same(content, job):
+    difference = _difference(content, _signature(job))
+    if difference is not None:
         raise OutputError(
-            f"{folder} was made by another chain or from another input ({content.get('chain')}); "
-            "add --overwrite, or choose another folder"
+            f"{folder} was made {difference}; add --overwrite, or choose another folder"
         )
 
 
-def _same(content: dict[str, Any], job: Job) -> bool:
-    wanted = _signature(job)
+def _difference(content: dict[str, Any], wanted: dict[str, Any]) -> str | None:
+    """In a few words what a folder was made by and what is wanted now, None when they are one."""
+    if content.get("input") != wanted["input"]:
+        was = shorten(str(content.get("input")), 200)
+        return f"from another input: it was {was}, it is {shorten(wanted['input'], 200)}"
+    if content.get("stamp") != wanted["stamp"]:
+        return f"from {shorten(wanted['input'], 200)} before that file was changed"
+    if content.get("segment") != wanted["segment"]:
+        return f"by another version: it was {content.get('segment')}, it is {wanted['segment']}"
+    before, now = _stages(content.get("chain")), _stages(wanted["chain"])
+    names = [" ".join(name for name, _ in stages) for stages in (before, now)]
+    if names[0] != names[1]:
+        return f"by another chain: it was {shorten(names[0], 200)}, it is {shorten(names[1], 200)}"
+    for (name, old), (_, new) in zip(before, now, strict=True):
+        for key in sorted(old.keys() | new.keys()):
+            if old.get(key) != new.get(key):
+                option = f"{name} --{key.replace('_', '-')}"
+                values = [shorten(str(one.get(key)), 80) for one in (old, new)]
+                return f"with another {option}: it was {values[0]}, it is {values[1]}"
+    return None if _fits(content, wanted) else "by another chain"
+
+
+def _fits(content: dict[str, Any], wanted: dict[str, Any]) -> bool:
     return all(content.get(key) == value for key, value in wanted.items())
+
+
+def _stages(chain: Any) -> list[tuple[str, dict[str, Any]]]:
+    """The stages of a record's chain, as far as it is one."""
+    return [
+        (str(part[0]), part[1])
+        for part in (chain if isinstance(chain, list) else [])
+        if isinstance(part, list) and len(part) == 2 and isinstance(part[1], dict)
+    ]
+
+
+def _same(content: dict[str, Any], job: Job) -> bool:
+    return _fits(content, _signature(job))
 
 
 def _signature(job: Job) -> dict[str, Any]:
@@ -130,7 +168,7 @@ def _signature(job: Job) -> dict[str, Any]:
     }
     return {
         "segment": __version__,
-        "input": job.input,
+        "input": job.told,
         "stamp": _stamp(Path(job.input)),
         "chain": [["read", selection], *chain],
     }

@@ -1,8 +1,10 @@
 """`segment train`: a recipe with one seed or several, or the model of `group` fitted to footage."""
 
+import contextlib
 import os
 import shlex
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +13,7 @@ import click
 
 from segment.cli import fitting
 from segment.cli.chain import Tool, typed
+from segment.cli.owned import LOCK
 
 if TYPE_CHECKING:
     from segment.neural.recipe import Recipe
@@ -96,15 +99,41 @@ def train(
     command = shlex.join(["segment", *words])
     run = _Run(recipe, first, device, every, compiled, count, rival, command)
     if len(seeds) > 1:
-        run.several(settings, out, seeds, resume, seconds)
+        with _alone(out):
+            run.several(settings, out, seeds, resume, seconds)
         return
     if seeds:
         settings = with_seed(settings, seeds[0])
-    check_folder(out, resume)
-    if videos and start is not None:
+    if videos:
         fitting.check(settings)
-        run.footage = fitting.watch(videos, start, device, frames)
-    run.one(settings, out, resume, seconds)
+    with _alone(out):
+        check_folder(out, resume)
+        if videos and start is not None:
+            run.footage = fitting.watch(videos, start, device, frames)
+        run.one(settings, out, resume, seconds)
+
+
+@contextlib.contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """Let no other training write into a folder; several processes of one line are one training.
+
+    A folder that was made for this, and stays empty, goes with it.
+    """
+    if os.environ.get("RANK", "0") != "0":
+        yield
+        return
+    from segment.files import make_folder
+    from segment.locks import Lock
+
+    made = not out.exists()
+    make_folder(out)
+    try:
+        with Lock(out / LOCK, out):
+            yield
+    finally:
+        if made:
+            with contextlib.suppress(OSError):  # it is not empty
+                out.rmdir()
 
 
 def _rival(against: str, device: str, settings: "Recipe") -> Any:

@@ -83,6 +83,11 @@ def options_for(address: str | None, allow: frozenset[str]) -> dict[str, str]:
     }
 
 
+def without_files(protocols: str) -> str:
+    """Return a whitelist of protocols that lets no file be opened."""
+    return ",".join(name for name in protocols.split(",") if name not in _FILES)
+
+
 def _lists(allow: frozenset[str]) -> frozenset[str]:
     return _LISTS if allow else frozenset()
 
@@ -131,7 +136,7 @@ def refusal(told: str, kind: str, allow: frozenset[str]) -> str | None:
     """Return why a list may not be opened, None when it may."""
     if "network" in allow or ("files" in allow and "session" not in kind):
         return None
-    need = "network" if "session" in kind else "files (or network)"
+    need = "network" if "session" in kind else "files, or --allow network for addresses"
     return (
         f"{told}: is {kind}, which opens other files or addresses; "
         f"if it can be trusted, --allow {need}"

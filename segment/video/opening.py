@@ -9,7 +9,7 @@ from av.container import InputContainer
 
 from segment.errors import UnreadableInput
 from segment.video import limits
-from segment.video.allowed import options_for, playlist, refusal
+from segment.video.allowed import options_for, playlist, refusal, without_files
 from segment.video.checks import why_not_a_video
 from segment.video.headers import picture_size
 from segment.video.pipes import Pipe
@@ -60,6 +60,7 @@ def open_container(path: str | Path | BinaryIO, name: str) -> InputContainer:
     options["max_pixels"] = str(limits.current().most_pixels(video=True))
     timeout = None
     target: str | BinaryIO
+    kind = None
     if not isinstance(path, (str, Path)):
         _check_head(_head(path), name, allow)
         target = path
@@ -69,23 +70,35 @@ def open_container(path: str | Path | BinaryIO, name: str) -> InputContainer:
             options["rtsp_transport"] = "tcp"  # its default, udp, loses packets
     else:
         # Bytes of a pipe that are looked at are gone.
-        if not is_pipe(Path(path)) and not _check_head(_head(Path(path)), name, allow):
-            why = why_not_a_video(Path(path))
+        if not is_pipe(Path(path)):
+            kind = _check_head(_head(Path(path)), name, allow)
+            why = None if kind else why_not_a_video(Path(path))
             if why is not None:
                 raise UnreadableInput(f"{name}: {why}")
         # A plain name with a colon would be taken for a protocol.
         target = f"file:{path}"
+        if kind is not None and "files" not in allow:
+            # The list itself is read by us, so that FFmpeg need not open any file.
+            target = Path(path).open("rb")  # noqa: SIM115  # closed with what reads it
+            options["protocol_whitelist"] = without_files(options["protocol_whitelist"])
+        if kind is not None and "ffconcat" in kind:
+            options["safe"] = "0"  # else names with a folder or an address are refused
     try:
         return av.open(target, "r", options=options, timeout=timeout, metadata_errors="replace")
     except (av.FFmpegError, OSError, ValueError) as error:
         why = None
-        if isinstance(path, (str, Path)) and address is None and not is_pipe(Path(path)):
+        if kind is not None:
+            why = (
+                f"is {kind}, and what it names cannot be opened ({reason(error)}); "
+                f"--allow {' --allow '.join(sorted(allow))} lets in nothing else"
+            )
+        elif isinstance(path, (str, Path)) and address is None and not is_pipe(Path(path)):
             why = why_not_a_video(Path(path), refused=True)
         raise UnreadableInput(f"{name}: {why or f'cannot be opened ({reason(error)})'}") from error
 
 
-def _check_head(head: bytes, name: str, allow: frozenset[str]) -> bool:
-    """Say whether an input is a playlist that may be opened; raise when it may not.
+def _check_head(head: bytes, name: str, allow: frozenset[str]) -> str | None:
+    """Return what kind of playlist an input is, None for none; raise when it may not be opened.
 
     And for a picture, which comes here under another name or by a pipe, when it is too large.
     """
@@ -93,12 +106,10 @@ def _check_head(head: bytes, name: str, allow: frozenset[str]) -> bool:
     if size is not None:
         limits.check_size(name, *size)
     kind = playlist(head)
-    if kind is None:
-        return False
-    why = refusal(name, kind, allow)
+    why = None if kind is None else refusal(name, kind, allow)
     if why is not None:
         raise UnreadableInput(why)
-    return True
+    return kind
 
 
 def _head(path: Path | BinaryIO) -> bytes:

@@ -153,9 +153,11 @@ def _last(words):
 
 def _written(out, camera):
     """What the run's own account says: numbers and gaps, and how far its clock is off."""
-    (record,) = out.rglob("run.json")
-    account = json.loads(record.read_text())
-    (table,) = out.rglob("tracks.csv")
+    records, tables = list(out.rglob("run.json")), list(out.rglob("tracks.csv"))
+    if not records or not tables:
+        return {"files": sorted(path.name for path in out.rglob("*.*"))[-20:]}
+    account = json.loads(records[0].read_text())
+    (table,) = tables
     with table.open() as file:
         rows = list(csv.DictReader(file))
     masks = sorted(int(path.stem) for path in out.rglob("masks/*.png"))
