@@ -664,7 +664,7 @@ def test_a_state_that_does_not_fit_gets_one_line(clip, make_clip, tmp_path):
         (("read", clip, *keep), b"", 1, "empty"),
         (("read", clip, *keep), clip.read_bytes(), 1, "no state"),
         (("read", clip, grey, *keep), whole, 2, f"2 inputs.*--state {state}/"),
-        (("read", clip, *keep, *keep), whole, 2, "two stages"),
+        (("read", clip, *keep, "export", tmp_path / "o", *keep), whole, 2, "two stages"),
         (("read", clip, *keep, "export", tmp_path / "o", "--resume"), whole, 2, "--resume reads"),
         (("read", clip, "subtract --state", clip / "s"), whole, 1, "cannot be written"),
     ):
