@@ -77,7 +77,7 @@ class Watcher:
         self._check(image, foreground, labels, time)
         over: list[Event] = []
         if self._motion is not None and foreground is not None:
-            found = self._motion.see(foreground, index, time)
+            found = self._motion.see(foreground, index, time, image)
             if found is not None:
                 over.append(_of_motion(found))
         if labels is not None:

@@ -327,3 +327,64 @@ def test_memory_does_not_grow_with_the_number_of_objects_that_were():
     grown = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
     assert grown < 40_000
+
+
+# --- light and leaves -----------------------------------------------------------------------
+
+
+def _moving(picture, mask, frames):
+    """Motion of `frames` pictures, each with the mask that a subtractor might give."""
+    from segment.events.motion import Motion
+
+    motion = Motion(0.5, 2.0)
+    found = [motion.see(mask(t), t, t / 10, picture(t)) for t in range(frames)]
+    return [one for one in [*found, motion.finish()] if one is not None]
+
+
+def _crossing(t, high=40, wide=30):
+    mask = np.zeros((120, 200), bool)
+    if t >= 10:
+        x = 3 * (t - 10)
+        mask[30 : 30 + high, x : min(x + wide, 200)] = True
+    return mask
+
+
+@pytest.mark.parametrize("who", ["somebody", "a cloud"])
+def test_light_that_goes_by_is_nobody(who):
+    rng = np.random.default_rng(0)
+    ground = rng.integers(80, 140, (120, 200, 1)).astype(np.float64)
+    coat = rng.integers(0, 60, (120, 200, 1)).astype(np.float64)
+
+    def picture(t):
+        front = coat if who == "somebody" else 0.6 * ground
+        image = np.where(_crossing(t)[:, :, None], front, ground) + rng.normal(0, 1, ground.shape)
+        return np.repeat(image.clip(0, 255).astype(np.uint8), 3, 2)
+
+    found = _moving(picture, _crossing, 90)
+    assert len(found) == (who == "somebody")
+    if found:
+        assert found[0].start == pytest.approx(1.0, abs=0.11)
+
+
+def test_leaves_that_flutter_are_nobody_and_who_walks_beside_them_is():
+    rng = np.random.default_rng(1)
+
+    def leaves(t):
+        mask = np.zeros((120, 200), bool)
+        for _ in range(6):
+            y, x = rng.integers(0, 40), rng.integers(0, 60)
+            mask[y : y + rng.integers(4, 14), x : x + rng.integers(4, 20)] = True
+        return mask
+
+    def with_a_walker(t):
+        mask = leaves(t)
+        if 600 <= t < 700:
+            x = 190 - 2 * (t - 600)
+            mask[70:110, max(0, x) : x + 12] = True
+        return mask
+
+    image = np.full((120, 200, 3), 90, np.uint8)
+    settled = [one for one in _moving(lambda _: image, leaves, 900) if one.start > 30]
+    assert sum(one.end - one.start for one in settled) < 3
+    found = [one for one in _moving(lambda _: image, with_a_walker, 900) if one.end > 62]
+    assert any(abs(one.start - 60) < 0.5 and abs(one.end - 69.5) < 1.5 for one in found)
