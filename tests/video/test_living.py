@@ -1,5 +1,6 @@
 """Sources that fall silent, die, come back or must be left; and what they may cost and open."""
 
+import json
 import os
 import socket
 import threading
@@ -8,7 +9,10 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from segment.background import PosteriorSubtractor
+from segment.cli import main
 from segment.errors import UnreadableInput
 from segment.video import living
 from segment.video.limits import Limits
@@ -100,6 +104,23 @@ def test_a_stream_that_dies_and_comes_back_goes_on(stream, monkeypatch, caplog):
     assert "back after" in told
     assert "not back within 0.5 s" in told
     assert threads() == []
+
+
+def test_a_gap_is_written_down_and_what_was_learned_is_kept(stream, monkeypatch, tmp_path):
+    monkeypatch.setattr(living, "_WAITS", (0.1, 0.2))
+    state, out = tmp_path / "state", tmp_path / "out"
+    with serving((stream, False), None, (stream, False), *[None] * 5) as server:
+        line = ["read", server.address, "--timeout", "0.6", "--reconnect-for", "0.5", "subtract"]
+        line += ["--state", str(state), "export", str(out)]
+        result = CliRunner().invoke(main, line)
+    assert result.exit_code == 4, result.output  # what was lost is damage
+    account = json.loads((out / "cam" / "run.json").read_text())
+    (gap,) = account["gaps"]
+    assert 50 < gap["after_frame"] < 60
+    assert gap["seconds"] > 0.25
+    assert account["frames"] > 100
+    learned = PosteriorSubtractor.load(state)._state.learned
+    assert account["frames"] - 2 <= learned <= account["frames"]
 
 
 def test_without_reconnecting_the_end_is_the_end(stream):
