@@ -25,6 +25,9 @@ _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _FINE = 4  # letters and plates are drawn so many times as large, and averaged
 _SHIFT = 4  # binary digits behind the point of the coordinates that OpenCV draws
 _CELL = 8  # tags keep out of each other's way on a grid of so many pixels
+_LEAST = 6  # pixels: lower letters cannot be read, whatever the picture
+_BESIDE = 0.45  # of the side of an object: its tag's letters are no higher, if that can be read
+_HIDES = 0.25  # of its own object: a tag that hides more of it is left out; its colour tells it
 
 
 def draw_overlay(
@@ -47,7 +50,8 @@ def draw_overlay(
     picture: Image = np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image.copy()
     scale = max(0.6, min(picture.shape[:2]) / 540)
     thickness = max(1, round(1.6 * scale))
-    letters = max(10, round(13 * scale**0.8))
+    side = min(picture.shape[:2]) / 540
+    letters = max(_LEAST, round(13 * side ** (0.8 if side > 1 else 0.5)))
     if shadow is not None:
         _tint(picture, shadow if foreground is None else shadow & ~foreground, _SHADE, FILL)
     if foreground is not None:
@@ -67,8 +71,12 @@ def draw_overlay(
             _outline(picture, thing.mask, thing.x, thing.y, colour, thickness)
         height, width = picture.shape[:2]
         taken = np.zeros((height // _CELL + 1, width // _CELL + 1), bool)
-        for thing, colour in things:  # on top of all outlines
-            _attach(picture, _tag(str(thing.id), letters, colour), thing, thickness + 2, taken)
+        # On top of all outlines. Small ones choose first: a large one's tag has room on itself.
+        for thing, colour in sorted(things, key=lambda one: one[0].area):
+            side = math.sqrt(thing.width * thing.height)
+            own = max(_LEAST, min(letters, round(_BESIDE * side)))
+            tag = _tag(str(thing.id), own, colour)
+            _attach(picture, tag, thing, thickness + 2, taken, labels)
     clock, gap = _tag(_clock(time), letters, None), letters // 2
     if clock.shape[0] + gap <= picture.shape[0] and clock.shape[1] + gap <= picture.shape[1]:
         _lay(picture, clock, gap, picture.shape[0] - clock.shape[0] - gap)
@@ -180,8 +188,13 @@ def _attach(
     thing: Object,
     gap: int,
     taken: NDArray[np.bool_],
+    labels: Labels | None = None,
 ) -> None:
-    """Lay a tag above its object; below or beside it where there is no room, or another tag."""
+    """Lay a tag above its object; below or beside it where there is no room, or another tag.
+
+    With `labels` (H, W) of all objects it lies where it hides least of them, and is left out
+    where it would hide much of its own or of another.
+    """
     height, width = tag.shape[:2]
     most_x, most_y = picture.shape[1] - width, picture.shape[0] - height
     if most_x < 0 or most_y < 0:
@@ -196,7 +209,16 @@ def _attach(
     ]
     inside = [(min(max(x, 0), most_x), y) for x, y in places if 0 <= y <= most_y]
     inside = inside or [(min(max(middle, 0), most_x), min(max(thing.y, 0), most_y))]
-    x, y = next((p for p in inside if not taken[_cells(*p, width, height)].any()), inside[0])
+    free = [p for p in inside if not taken[_cells(*p, width, height)].any()]
+
+    def hidden(place: tuple[int, int]) -> int:
+        if labels is None:
+            return 0
+        return int(np.count_nonzero(labels[place[1] : place[1] + height, place[0] :][:, :width]))
+
+    x, y = min(free or inside, key=hidden)  # the first of those that hide least
+    if hidden((x, y)) > _HIDES * max(thing.area, height * width):
+        return
     taken[_cells(x, y, width, height)] = True
     _lay(picture, tag, x, y)
 

@@ -287,3 +287,15 @@ def test_tags_of_a_pile_of_objects_do_not_hide_each_other():
     dark[200:] = 0  # the clock
     plates = [area for *_, area in cv2.connectedComponentsWithStats(dark)[2][1:] if area > 100]
     assert len(plates) == 3
+
+
+def test_in_a_tiny_picture_tags_hide_little_and_no_other_object():
+    labels = np.zeros((120, 160), np.int32)
+    labels[40:70, 60:72], labels[50:62, 74:80], labels[30:36, 62:70] = 1, 2, 3
+    image = np.full((120, 160, 3), 200, np.uint8)
+    drawn = draw_overlay(image, None, labels, 0.0)
+    dark = drawn.max(axis=2) < 90
+    dark[105:] = False  # the clock
+    plates = cv2.morphologyEx(dark.astype(np.uint8), cv2.MORPH_OPEN, np.ones((4, 4), np.uint8)) > 0
+    assert 0 < plates.sum() < 0.04 * labels.size
+    assert not (plates & (labels > 0)).any()

@@ -10,6 +10,7 @@ from segment.grouping.regions import Floats
 __all__ = ["Sighting", "Track"]
 
 _SMOOTH = 0.2  # share of a frame in what is remembered of place, size and motion
+_GROWING = 0.5  # what the middle moves counts by so much: who comes nearer grows, too
 _LOOKS = 0.05  # and of colours
 
 
@@ -57,7 +58,9 @@ class Track:
     start : (2,) middle of its box at first, the mean of a few frames.
     place, velocity : (2,) middle of its box now, smoothed, and pixels a frame.
     height, width : of its box, smoothed.
-    moved : how far it has been from where it started, in its own sizes.
+    edges : (4,) its box, smoothed, and `began` (4,), the mean of its first ones.
+    moved : how far it has been from where it started, in its own sizes: all of it, or its middle
+        by twice as much. What flutters grows and shrinks, so that its middle moves, but not all.
     small : share of its frames, smoothed, in which it was a scrap by what is usual there.
     leaving : whether it was at the border when it was seen last.
     touched : whether it went along with another, not much smaller one, when it was seen last.
@@ -79,6 +82,8 @@ class Track:
     last: int = 0
     seen: int = 0
     velocity: Floats = field(default_factory=lambda: np.zeros(2))
+    edges: Floats = field(default_factory=lambda: np.zeros(4))
+    began: Floats = field(default_factory=lambda: np.zeros(4))
     moved: float = 0.0
     small: float = 0.0
     leaving: bool = False
@@ -105,7 +110,9 @@ class Track:
         gap = max(1, frame - self.last)
         self.seen += 1
         middle = one.middle
+        box = np.array(one.box, np.float64)
         if self.seen <= still:
+            self.began = self.began + (box - self.began) / self.seen
             self.start = self.start + (middle - self.start) / self.seen
         share = max(_SMOOTH, 1.0 / self.seen)
         before = self.place
@@ -115,8 +122,16 @@ class Track:
         self.height += share * (one.height - self.height)
         self.width += share * (one.width - self.width)
         self.colours += max(_LOOKS, 1.0 / self.seen) * (one.colours - self.colours)
-        self.moved = max(self.moved, float(np.abs(self.place - self.start).max()) / self.size)
+        self.edges = self.edges + share * (box - self.edges)
+        self.moved = max(self.moved, self._gone() / self.size)
         self.last = frame
+
+    def _gone(self) -> float:
+        """How far it is from where it started, pixels."""
+        off = (self.edges - self.began).reshape(2, 2)
+        together = np.where(off[0] * off[1] > 0, np.abs(off).min(0), 0.0)
+        middle = float(np.abs(self.place - self.start).max())
+        return max(float(together.max()), _GROWING * middle)
 
     def lean_on(self, other: int, whether: bool, most: float) -> float:
         """Count a frame for or against being another's part; return the balance."""
