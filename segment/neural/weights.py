@@ -38,6 +38,10 @@ def build_model(config: NeuralEMConfig | SeededConfig) -> NeuralEM | SeededEM:
     return SeededEM(config) if isinstance(config, SeededConfig) else NeuralEM(config)
 
 
+_KNOWN = frozenset(["format", "version", "config", "checksum"])
+"""What is written beside the tensors."""
+
+
 def save_weights(model: NeuralEM | SeededEM, path: str | Path, half: bool = False) -> None:
     """Write weights and configuration to one safetensors file, whole or not at all.
 
@@ -81,6 +85,9 @@ def load_weights(path: str | Path) -> Any:
             f"the weights {path} have version {metadata.get('version')}, this Segment reads "
             f"{VERSION}; update Segment"
         )
+    if not metadata.keys() <= _KNOWN:  # damage may have hit the checksum's own name
+        odd = sorted(metadata.keys() - _KNOWN)[0]
+        raise ModelError(f"the weights {path} are damaged, or somebody added {odd!r} to them")
     if "checksum" not in metadata:
         log.info("the weights %s carry no checksum: damage to them would not be seen", path)
     elif metadata["checksum"] != checksum(metadata, tensors):
