@@ -86,8 +86,8 @@ def load_weights(path: str | Path) -> Any:
             f"{VERSION}; update Segment"
         )
     if not metadata.keys() <= _KNOWN:  # damage may have hit the checksum's own name
-        odd = sorted(metadata.keys() - _KNOWN)[0]
-        raise ModelError(f"the weights {path} are damaged, or somebody added {odd!r} to them")
+        name = sorted(metadata.keys() - _KNOWN)[0]
+        raise ModelError(f"the weights {path} are damaged, or somebody added {name!r} to them")
     if "checksum" not in metadata:
         log.info("the weights %s carry no checksum: damage to them would not be seen", path)
     elif metadata["checksum"] != checksum(metadata, tensors):

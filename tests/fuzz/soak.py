@@ -120,7 +120,10 @@ def soak(seconds, deaths, tell=lambda found: None):
         line += ["clean", "group-components", "export", out, "--as", "tracks", "--as", "masks"]
         with words.open("wb") as said:
             run = subprocess.Popen(
-                [sys.executable, "-m", "segment", *map(str, line)], stdout=said, stderr=said
+                [sys.executable, "-m", "segment", *map(str, line)],
+                stdout=said,
+                stderr=said,
+                preexec_fn=_listen,
             )
         while run.poll() is None and camera.now() < seconds:
             time.sleep(1)
@@ -145,6 +148,11 @@ def soak(seconds, deaths, tell=lambda found: None):
             **_written(out, camera),
         }
         return _report(camera, ended, memory, state)
+
+
+def _listen():
+    """Take Ctrl-C, which a shell lets its background ignore."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _last(words):
