@@ -182,7 +182,7 @@ def test_what_is_known_counts_as_decided_and_another_scene_keeps_the_last_poster
     assert subtractor.apply(frame(), known=known)[10:30, 10:30].all()
     assert subtractor._decision.course.last[6:14, 6:14].min() >= 128
     other = scene(seed=5)
-    follow(subtractor, [other() for _ in range(20)])
+    follow(subtractor, [other() for _ in range(100)])
     assert subtractor.posterior().shape == (97, 131)
     assert subtractor.apply(other()).mean() < 0.01
 
