@@ -131,6 +131,12 @@ def _of_the_world(error: OSError) -> str:
     help="Do the I-th of N parts of the inputs, so that N machines do them all; auto: as an array "
     "of jobs (SLURM, AWS Batch, Kubernetes, Grid Engine) numbers this one.",
 )
+@click.option(
+    "--scheduler",
+    metavar="ADDRESS|FILE|auto",
+    help="Let the workers of a Dask cluster read the inputs; auto: the one that "
+    "DASK_SCHEDULER_ADDRESS names. They see the same folders as this machine.",
+)
 @click.version_option(__version__, prog_name="segment", message="%(prog)s %(version)s")
 @click.pass_context
 def main(ctx: click.Context, /, **_: Any) -> None:
@@ -157,6 +163,7 @@ def _execute(
     save_preset: str | None,
     jobs: int | None,
     shard: str | None,
+    scheduler: str | None,
 ) -> "RunReport | int | None":
     if not results:
         click.echo(ctx.get_help())
@@ -167,8 +174,10 @@ def _execute(
 
     from segment.cli import progress
 
-    how = How(jobs, shard)
     embedded: Reporter | None = ctx.obj
+    if jobs is not None and scheduler is not None:
+        raise ChainError("--jobs is for this machine, --scheduler for a cluster; choose one")
+    how = How(jobs, shard, scheduler, getattr(embedded, "client", None))
     if embedded is not None:
         return _run(links, embedded, how, dry_run, save_preset)
     reporter = progress.for_terminal(quiet=quiet, log=log)
@@ -222,6 +231,7 @@ def run(
     *,
     progress: "OnProgress | None" = None,
     jobs: int | str | None = None,
+    client: "Any | None" = None,
 ) -> "RunReport":
     """Run one line of the command line: ``run("read street.mp4 subtract export out")``.
 
@@ -233,6 +243,7 @@ def run(
     jobs : so many inputs at once, each in a process of its own, or "auto"; `progress` is not
         called then. A script that says so does it below ``if __name__ == "__main__":``, for the
         processes load it, too.
+    client : a `distributed.Client`, whose workers read the inputs then; they see the same folders.
 
     Returns
     -------
@@ -252,7 +263,7 @@ def run(
         words = ["--jobs", str(jobs), *words]
     try:
         report = main.main(
-            words, prog_name="segment", standalone_mode=False, obj=Callback(progress)
+            words, prog_name="segment", standalone_mode=False, obj=Callback(progress, client)
         )
     except click.ClickException as error:
         raise ChainError(error.format_message()) from None

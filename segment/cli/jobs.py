@@ -1,6 +1,7 @@
 """Many videos at once: a job of the plan is a piece of work for `segment.jobs`, and comes back."""
 
 import contextlib
+import hashlib
 import os
 import platform
 import shlex
@@ -18,7 +19,7 @@ from segment.cli.plan import Job, Plan
 from segment.cli.progress import Overall, Reporter
 from segment.cli.report import RunReport, SequenceReport
 from segment.cli.summary import Summary, row_of
-from segment.errors import ChainError, InputError, SegmentError
+from segment.errors import ChainError, InputError, OutputError, SegmentError
 from segment.jobs import shards
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ class Task:
 
     job: Job
     threads: int
+    place: str | None = None
+    """The working folder that paths are relative to, where a worker has another."""
 
 
 @dataclass
@@ -79,6 +82,7 @@ def work(task: Task) -> Done:
     said = _Gatherer()
     done = Done(SequenceReport(job.name, job.told), said.said, host=platform.node())
     try:
+        _go_to(task.place)
         with leaving_when_terminated(), library_messages(said):
             done.report = _run(job, said)
     except InputError as error:
@@ -99,6 +103,17 @@ def work(task: Task) -> Done:
         )
     done.seconds = time.monotonic() - begin
     return done
+
+
+def _go_to(place: str | None) -> None:
+    if place is not None and os.getcwd() != place:
+        try:
+            os.chdir(place)
+        except OSError:
+            raise OutputError(
+                f"{platform.node()} has no folder {place}; the workers of a cluster see the same "
+                "folders as the machine that asks them"
+            ) from None
 
 
 def _run(job: Job, said: Reporter) -> SequenceReport:
@@ -154,7 +169,7 @@ def carry_out(plan: Plan, reporter: Reporter, how: How) -> RunReport:
     part = how.part()
     mine = plan.jobs if part is None else part.of(plan.jobs)
     plan = replace(plan, jobs=mine)
-    if how.jobs is None:
+    if how.jobs is None and how.scheduler is None and how.client is None:
         return execute.execute(plan, reporter, part)
     _check_inputs(mine)
     execute.check(plan)
@@ -219,8 +234,11 @@ def summaries_of(plan: Plan, part: shards.Shard | None = None) -> list[Summary]:
 
 
 def _tasks(plan: Plan, workers: "Workers[Task, Done]") -> Iterator[Task]:
+    place = getattr(workers, "place", None)
     for job in plan.jobs:
-        yield Task(_for_worker(job, workers.count), workers.threads)
+        # Of other machines nobody knows here how many workers share one.
+        sharing = workers.count if place is None else 1
+        yield Task(_for_worker(job, sharing), workers.threads, place)
 
 
 def _for_worker(job: Job, count: int) -> Job:
@@ -262,6 +280,9 @@ def _workers(plan: Plan, how: How, reporter: Reporter) -> "Iterator[Workers[Task
 
     from segment.jobs import local, machine
 
+    if how.scheduler is not None or how.client is not None:
+        yield from _cluster(how)
+        return
     count = how.jobs or machine.workers_for(len(plan.jobs))
     count = max(1, min(count, len(plan.jobs)))
     threads = max(1, machine.cores() // count)
@@ -270,6 +291,26 @@ def _workers(plan: Plan, how: How, reporter: Reporter) -> "Iterator[Workers[Task
         reporter.note("compiling, once for this machine: about half a minute")
         first = partial(warm, plan.jobs[0])
     yield local.Workers(count, threads, work, first)
+
+
+def _cluster(how: How) -> "Iterator[Workers[Task, Done]]":
+    from segment.jobs.cluster import Cluster, connect
+
+    client = how.client if how.client is not None else connect(str(how.scheduler))
+    try:
+        cluster: Any = Cluster(client, work, _key)
+        yield cluster
+    finally:
+        if how.client is None:
+            client.close()
+
+
+def _key(task: Task) -> str:
+    """The same for the same video and chain, whoever asks for it."""
+    from segment.cli import record
+
+    code = hashlib.sha256(repr(sorted(record.signature(task.job).items())).encode()).hexdigest()
+    return f"segment-{task.job.name}-{code[:16]}"
 
 
 def _kept_something() -> bool:

@@ -91,8 +91,10 @@ class Reporter:
 class Callback(Reporter):
     """Tells a Python caller's function about every frame."""
 
-    def __init__(self, function: OnProgress | None) -> None:
+    def __init__(self, function: OnProgress | None, client: Any = None) -> None:
         self._function = function
+        self.client = client
+        """Of a Dask cluster whose workers the caller wants to do the work."""
 
     def frame(self, name: str, done: int, length: int | None) -> None:
         if self._function is not None:

@@ -39,7 +39,7 @@ def begin(job: Job) -> None:
         made = {**dict.fromkeys(names), **_still_there(folder)}
         # What bears no mark is ours by its name here, also when this run comes to no end.
         made |= {name: None for name in names if isinstance(made[name], dict)}
-        _write(folder, {**_signature(job), "complete": False, "made": made})
+        _write(folder, {**signature(job), "complete": False, "made": made})
 
 
 def finish(job: Job, report: SequenceReport) -> None:
@@ -50,7 +50,7 @@ def finish(job: Job, report: SequenceReport) -> None:
         _write(
             folder,
             {
-                **_signature(job),
+                **signature(job),
                 "complete": True,
                 "made": made,
                 "frames": report.frames,
@@ -110,7 +110,7 @@ def _compare(folder: Path, job: Job) -> None:
             f"{folder} has no {NAME} that tells how it was made, so it cannot be resumed; "
             "add --overwrite, or choose another folder"
         )
-    difference = _difference(content, _signature(job))
+    difference = _difference(content, signature(job))
     if difference is not None:
         raise OutputError(
             f"{folder} was made {difference}; add --overwrite, or choose another folder"
@@ -153,10 +153,10 @@ def _stages(chain: Any) -> list[tuple[str, dict[str, Any]]]:
 
 
 def _same(content: dict[str, Any], job: Job) -> bool:
-    return _fits(content, _signature(job))
+    return _fits(content, signature(job))
 
 
-def _signature(job: Job) -> dict[str, Any]:
+def signature(job: Job) -> dict[str, Any]:
     """What must be equal for two runs to give equal results."""
     modes = {"overwrite", "resume"}
     chain = [
