@@ -6,7 +6,7 @@ A scene of 160x120 is drawn and piped into `segment read - ... subtract clean gr
 somebody crosses it every twelve seconds, to the right and to the left in turn, in light that goes
 up and down and with a sensor's noise. What is known of it, when who crosses the line in the
 middle, is held against events.csv and tracks.csv at the end. Memory is looked at every ten
-seconds. `--seconds` ends the run in order, with SIGINT, as a user would end a camera's.
+seconds. `--seconds` ends the run in order, with SIGTERM, as a service manager would end a camera's.
 """
 
 import argparse
@@ -96,7 +96,7 @@ def soak(frames, out, seconds=None, tell=lambda found: None):
         except psutil.Error:
             break
         if seconds is not None and not asked and time.monotonic() - began > seconds:
-            run.send_signal(signal.SIGINT)
+            run.send_signal(signal.SIGTERM)
             asked = True
         tell({"frames": fed[0], "seconds": round(time.monotonic() - began), "memory": memory[-30:]})
     run.wait()
