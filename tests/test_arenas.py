@@ -53,6 +53,17 @@ def test_arenas_that_do_not_fit_are_named(tmp_path):
 
 
 def test_candidates_are_not_counted(tmp_path):
-    line = ["read", "nothing.mp4", "subtract", "group", "--candidates", "--number", "2"]
+    line = [
+        "read",
+        "sample:street",
+        "--stop",
+        ".2s",
+        "subtract",
+        "group",
+        "--candidates",
+        "--number",
+        "2",
+    ]
     result = CliRunner().invoke(main, [*line, "export", str(tmp_path / "out")])
-    assert result.exit_code != 0
+    assert result.exit_code == 2
+    assert "leave out --number and --arena" in result.output

@@ -29,8 +29,7 @@ _ALONE = 1.0  # seconds between two pictures that can be decoded alone
 _CHUNK = 30.0  # seconds in one file: what is forgotten goes by so much
 LARGEST_SIDE = 16384  # pixels that the encoder takes
 
-# Packets come out at once and in order, so that a clip can be cut as soon as it is over. Of
-# vtest (768x576) 6.5 ms and 7 kB a frame, 1 dB better than the overlay's setting.
+# Packets come out at once and in order, so that a clip can be cut as soon as it is over.
 _OPTIONS = {
     "preset": "superfast",
     "crf": "20",

@@ -52,10 +52,13 @@ class Papers:
         return PosteriorSubtractor.load(path).background().tobytes()
 
     def _make_weights(self):
+        import torch
+
         from segment.neural.config import NeuralEMConfig
         from segment.neural.model import NeuralEM
         from segment.neural.weights import save_weights
 
+        torch.manual_seed(0)
         save_weights(NeuralEM(NeuralEMConfig(hidden=8)), self.folder / "w.safetensors")
         return self.folder / "w.safetensors"
 
