@@ -117,6 +117,9 @@ def _compare(folder: Path, job: Job) -> None:
         )
 
 
+_READABLE = 80  # letters of an option's value that a line shows
+
+
 def _difference(content: dict[str, Any], wanted: dict[str, Any]) -> str | None:
     """In a few words what a folder was made by and what is wanted now, None when they are one."""
     if content.get("input") != wanted["input"]:
@@ -134,7 +137,9 @@ def _difference(content: dict[str, Any], wanted: dict[str, Any]) -> str | None:
         for key in sorted(old.keys() | new.keys()):
             if old.get(key) != new.get(key):
                 option = f"{name} --{key.replace('_', '-')}"
-                values = [shorten(str(one.get(key)), 80) for one in (old, new)]
+                values = [str(one.get(key)) for one in (old, new)]
+                if max(map(len, values)) > _READABLE:  # what a file holds says nothing to people
+                    return f"with another {option}"
                 return f"with another {option}: it was {values[0]}, it is {values[1]}"
     return None if _fits(content, wanted) else "by another chain"
 

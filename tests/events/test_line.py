@@ -159,4 +159,4 @@ def test_resume_sees_that_the_zones_have_changed(clip, tmp_path):
     path.write_text(json.dumps(drawn))
     other = run(*words, "--resume")
     assert other.exit_code == 1
-    assert "another chain" in other.output
+    assert "was made with another events --zones" in other.output

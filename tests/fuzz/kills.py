@@ -9,6 +9,7 @@ each kill all files must be whole, and after the last resume equal to those of a
 
 import argparse
 import contextlib
+import csv
 import importlib
 import json
 import os
@@ -31,6 +32,8 @@ TIDY = {"INT": 130, "TERM": 143, "HUP": 129}  # these leave nothing behind, and 
 FILES = list(FORMATS)
 EVENTS = ["events", "--zone", "half: 0,0 60,0 60,91 0,91", "--line", "middle: 62,0 62,91"]
 CHAIN = ["subtract", "clean", "group-components", *EVENTS, "export", "out"]
+ACCOUNTS = ("report.jsonl", "summary.csv")
+TOLD = ("sequence", "state", "frames", "lost", "flagged", "objects", "events", "error")
 LINE = ["read", "clip.mkv", "second.mkv", *CHAIN]
 LINE += [word for name in FILES for word in ("--as", name)]
 READ_BEFORE = ["video", "pipeline", "export", "background", "grouping", "cli.execute", "masks"]
@@ -191,19 +194,31 @@ def _listen() -> None:
         signal.signal(getattr(signal, f"SIG{name}"), signal.SIG_DFL)
 
 
-def contents(folder: Path) -> dict[str, list[int]]:
-    """Size and checksum of every file below `folder`, hidden ones, too."""
+def contents(folder: Path) -> dict[str, object]:
+    """Size and checksum of every file below `folder`, hidden ones, too; of accounts their words."""
     return {
-        str(path.relative_to(folder)): checksum(path)
+        str(path.relative_to(folder)): said(path) if path.name in ACCOUNTS else checksum(path)
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
 
 
-def half_written(out: Path, whole: dict[str, list[int]]) -> str | None:
+def said(path: Path) -> list[tuple[str, ...]]:
+    """What an account says of every sequence, but when and how fast. ValueError when it is torn."""
+    text = path.read_text(encoding="utf-8")
+    if not text.endswith("\n"):
+        raise ValueError(f"{path.name} ends within a row")
+    if path.suffix == ".csv":
+        rows = list(csv.DictReader(text.splitlines(), strict=True))
+    else:
+        rows = [json.loads(line) for line in text.splitlines()]
+    return sorted(tuple(str(row[key] or "") for key in TOLD) for row in rows)
+
+
+def half_written(out: Path, whole: dict[str, object]) -> str | None:
     """The first file under its final name that is not whole, or None."""
     for path in sorted(out.rglob("*")):
-        if path.is_dir() or path.name.startswith("."):
+        if path.is_dir() or any(part.startswith(".") for part in path.relative_to(out).parts):
             continue
         name = str(path.relative_to(out))
         if path.name == "run.json":
@@ -211,6 +226,13 @@ def half_written(out: Path, whole: dict[str, list[int]]) -> str | None:
                 json.loads(path.read_text(encoding="utf-8"))
                 continue
             return name
+        if path.name in ACCOUNTS:  # they grow by rows, which may be of the time before the kill
+            if path.stat().st_size:
+                try:
+                    said(path)
+                except (ValueError, KeyError, csv.Error):
+                    return name
+            continue
         if path.suffix == ".png" and png.fault(path):
             return name
         if checksum(path) != whole.get(name):
