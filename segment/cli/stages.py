@@ -148,8 +148,8 @@ def _follows_the_camera(command: Callable[..., Any]) -> Callable[..., Any]:
     type=click.Choice(["fast", "best"]),
     default="fast",
     show_default=True,
-    help="best lets a network decide: people who stand and trees are told apart better, at three "
-    "to four times the time.",
+    help="best lets a network decide: people who stand stay, ghosts and bands of light go, at five "
+    "times the time.",
 )
 @_follows_the_camera
 @_shadows
