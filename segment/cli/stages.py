@@ -148,7 +148,7 @@ def _follows_the_camera(command: Callable[..., Any]) -> Callable[..., Any]:
     type=click.Choice(["fast", "best"]),
     default="fast",
     show_default=True,
-    help="best lets a network decide: people who stand stay, ghosts and bands of light go, at five "
+    help="best lets a network decide: people who stand stay, ghosts and bands of light go, at four "
     "times the time.",
 )
 @_follows_the_camera
