@@ -122,7 +122,11 @@ class Cluster(Generic[T, R]):
                         # What a worker had begun nevertheless is found by who does it again.
                         again.append(task)
                         continue
-                    yield task, self._result(future)
+                    result = self._result(future)
+                    if result is _LOST:  # cut off between its end and its answer
+                        again.append(task)
+                        continue
+                    yield task, result
                 look()
                 if not ended:
                     time.sleep(LOOK / 5)
@@ -148,16 +152,22 @@ class Cluster(Generic[T, R]):
 
     def _result(self, future: Any) -> R | BaseException:
         from distributed import KilledWorker
+        from distributed.client import CancelledError  # type: ignore[attr-defined]
 
-        error = future.exception()
+        try:
+            error = future.exception()
+            if error is None:
+                return future.result()  # type: ignore[no-any-return]
+        except CancelledError:
+            return _LOST  # type: ignore[no-any-return]
+        if isinstance(error, CancelledError):
+            return _LOST  # type: ignore[no-any-return]
         if isinstance(error, KilledWorker):
             return WorkerLost(
                 "its worker was lost as often as Dask allows (allowed-failures); where memory is "
                 "short, fewer threads or smaller frames, read --size, need less"
             )
-        if error is not None:
-            return error  # type: ignore[no-any-return]
-        return future.result()  # type: ignore[no-any-return]
+        return error  # type: ignore[no-any-return]
 
     def _watch(self) -> None:
         """Wait while the scheduler is away; raise SegmentError when it does not come back."""
@@ -171,3 +181,4 @@ class Cluster(Generic[T, R]):
 
 
 _END: Any = object()
+_LOST: Any = object()
