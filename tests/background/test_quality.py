@@ -5,9 +5,8 @@ import numpy as np
 import pytest
 
 from segment.background import PosteriorSubtractor
-from segment.background.posterior import kernels
-from segment.background.posterior.kernels.planes import PLANES
 from segment.background.posterior.network import LearnedEvidence, planes_of
+from segment.background.posterior.sharing import Workspace
 
 
 def scene(shape=(97, 131, 3), seed=0):
@@ -85,15 +84,15 @@ def test_what_places_go_through_follows_the_posterior():
     half = (8, 10)
     decision = LearnedEvidence()
     decision.begin((15, 20))
-    course = decision.course
-    planes = np.zeros((PLANES, *half), np.uint8)
+    course, workspace = decision.course, Workspace()
+    planes = planes_of(workspace, (15, 20))
     planes[9, 2] = 200  # evidence comes
     planes[10] = 90
     foreground = np.zeros((15, 20), np.uint8)
-    foreground[4:6] = 255
-    desk = np.empty((2, 21), np.uint8)
+    foreground[4:6] = 1
+    decision.foreground[:] = 255 * foreground.reshape(-1)
     for learned in range(3):
-        kernels.follow_course(foreground, course, planes, learned, desk)
+        decision.learn(foreground, learned, workspace)
     expected = np.zeros(half)
     expected[2] = 255
     np.testing.assert_array_equal(course.last, expected)
@@ -102,7 +101,8 @@ def test_what_places_go_through_follows_the_posterior():
     np.testing.assert_array_equal(course.come, expected > 0)
     blink = 255 * 0.04 * 0.96**2  # it came once, three frames ago
     np.testing.assert_allclose(course.blink, expected / 255 * blink, rtol=1e-5)
-    kernels.follow_course(np.zeros_like(foreground), course, planes, 3, desk)
+    decision.foreground[:] = 0
+    decision.learn(np.zeros_like(foreground), 3, workspace)
     np.testing.assert_allclose(course.stay, expected / 255 * (3 * 0.7 - 0.3), rtol=1e-5)
 
 

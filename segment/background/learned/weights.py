@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.background.learned.kernels.records import Layer
+from segment.background.learned.kernels.records import PLANES, Layer
 from segment.errors import SegmentError
 
 __all__ = ["CONVOLVED", "FORMAT", "NAME", "checksum", "load", "pack"]
@@ -31,8 +31,8 @@ _GLANCE = ("g0", "doubt")
 
 
 @cache
-def load(name: str = NAME) -> Mapping[str, Layer]:
-    """Return the layers of the model `name`, packed for the kernels.
+def load(name: str = NAME, planes: int = PLANES) -> Mapping[str, Layer]:
+    """Return the layers of the model `name`, which reads so many planes, packed for the kernels.
 
     Raises SegmentError when the file is missing, damaged, or not this network.
     """
@@ -50,7 +50,10 @@ def load(name: str = NAME) -> Mapping[str, Layer]:
         raise SegmentError(f"the weights {path} cannot be read: {error}") from None
     if metadata.get("format") != FORMAT or metadata.get("checksum") != checksum(metadata, tensors):
         raise SegmentError(f"the weights {path} are damaged: install segment again")
-    return pack(tensors)
+    layers = pack(tensors)
+    if layers["e0"].weight.shape[1] != planes:
+        raise SegmentError(f"the weights {path} read other statistics than this segment has")
+    return layers
 
 
 def checksum(metadata: Mapping[str, str], tensors: Mapping[str, NDArray[Any]]) -> str:

@@ -6,6 +6,7 @@ import numpy as np
 
 from segment import threads as rows
 from segment.background.learned import weights
+from segment.background.learned.kernels.remember import stay
 from segment.background.learned.network import Network
 from segment.background.learned.scene import put_back
 from segment.background.posterior import kernels
@@ -18,8 +19,9 @@ from segment.background.posterior.statistics import Statistics
 
 __all__ = ["LearnedEvidence", "planes_of"]
 
-# What a logit counts in evidence: as `soften` of pooled evidence has it.
-_STEP = np.float32(4)
+# The threshold of evidence that is a posterior of one half, and what a logit counts in evidence: as
+# `soften` of pooled evidence has it.
+_EVEN, _STEP = np.float32(16), np.float32(4)
 
 # Grey levels that are half-way, of a still camera, and by deviation of the noise.
 _STILL, _NOISE = 4.0, 2.0
@@ -86,10 +88,8 @@ class LearnedEvidence:
         foreground, shade = network.judge(planes, size, count)
         self.foreground[:], self.shade[:] = foreground.reshape(-1), shade.reshape(-1)
         self.decided = True
-        bar = (
-            np.float32(asked.threshold) if sensitivity is None else asked.threshold / sensitivity
-        ) - 16
-        least = 255 / (1 + np.exp(-bar / _STEP))
+        passed = asked.threshold if sensitivity is None else asked.threshold / sensitivity
+        least = 255 / (1 + np.exp((_EVEN - passed) / _STEP))
         return (foreground >= np.maximum(least, 1)).view(np.uint8)
 
     def learn(self, foreground: Bytes, learned: int, workspace: Workspace) -> None:
@@ -97,11 +97,11 @@ class LearnedEvidence:
         assert self.course is not None
         assert self.foreground is not None
         planes = planes_of(workspace, foreground.shape)
-        desk = workspace.desk(_bytes, 0, foreground.shape[1])
         # What is known, or decided at another threshold, counts as decided.
         soft = self.foreground.reshape(foreground.shape)
         soft = np.where(foreground != 0, np.maximum(soft, _HALF), np.minimum(soft, _HALF - 1))
-        kernels.follow_course(soft, self.course, planes, learned, desk)
+        stay(soft.reshape(-1), self.course, foreground.shape, 0, planes.shape[1])
+        kernels.follow_course(self.course, planes, learned)
 
     def soften(
         self, evidence: Evidence, size: tuple[int, int], sensitivity: Floats | None
@@ -112,7 +112,7 @@ class LearnedEvidence:
         assert self.foreground is not None
         assert self.shade is not None
         probability = self.foreground.reshape(size).astype(np.float32) / np.float32(255)
-        return Soft(probability, self.shade.reshape(size) >= 128)
+        return Soft(probability, self.shade.reshape(size) >= _HALF)
 
     def _describe(self, statistics: Statistics, asked: Parameters, workspace: Workspace) -> Bytes:
         assert self.course is not None
@@ -156,12 +156,8 @@ def planes_of(workspace: Workspace, size: tuple[int, ...]) -> Bytes:
 
 
 def _network(height: int, width: int) -> Network:
-    return Network(weights.load("mixture-e-step"), (height, width))
+    return Network(weights.load("mixture-e-step", PLANES), (height, width))
 
 
 def _planes(height: int, width: int) -> Bytes:
     return np.zeros((PLANES, height, width), np.uint8)
-
-
-def _bytes(width: int) -> Bytes:
-    return np.empty((2, width + 1), np.uint8)

@@ -290,33 +290,12 @@ def _average_blinks(now, match, state):
         match[k] = come
 
 
-@loop
-def _pool(one, two, last, stay):
-    for k in range(last.size):
-        s = (f(one[2 * k]) + f(one[2 * k + 1])) + (f(two[2 * k]) + f(two[2 * k + 1]))
-        v = s * QUARTER
-        last[k] = u8(v + HALF)
-        t = stay[k]
-        gone = t * f(0.7) - f(0.3)
-        gone = gone if gone > ZERO else ZERO
-        stay[k] = t + ONE if v >= f(127.5) else gone
-
-
 @entry
-def follow_course(foreground, course, planes, learned, desk):
-    """Take a frame and its posterior, foreground (H, W) uint8, into what places go through.
-
-    desk (2, W + 1) uint8: scratch.
-    """
-    height, width = foreground.shape
+def follow_course(course, planes, learned):
+    """Take a frame, and the posterior `course.last` of it, into what places go through."""
     slow = ONE / f(1 + learned)
     slow = slow if slow > _SLOW else _SLOW
     for r in range(planes.shape[1]):
-        for half in range(2):
-            y = min(2 * r + half, height - 1)
-            _copy(foreground[y], desk[half, :width])
-            desk[half, width] = desk[half, width - 1]
-        _pool(desk[0], desk[1], course.last[r], course.stay[r])
         _copy(planes[10, r], course.light[r])
         _average_blinks(planes[9, r], course.come[r], course.blink[r])
         _average(planes[9, r], slow, course.evidence[r])
