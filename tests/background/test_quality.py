@@ -1,5 +1,9 @@
 """The learned decision of `PosteriorSubtractor`: what it reads, what it keeps, what it promises."""
 
+import itertools
+from pathlib import Path
+
+import av
 import cv2
 import numpy as np
 import pytest
@@ -7,6 +11,8 @@ import pytest
 from segment.background import PosteriorSubtractor
 from segment.background.posterior.network import LearnedEvidence, planes_of
 from segment.background.posterior.sharing import Workspace
+
+VIDEOS = Path(__file__).parents[2] / "videos"
 
 
 def scene(shape=(97, 131, 3), seed=0):
@@ -168,9 +174,28 @@ def test_another_quality_is_refused():
     with pytest.raises(ValueError, match="quality is 'better', wanted fast or best"):
         PosteriorSubtractor(quality="better")
     subtractor = PosteriorSubtractor()
-    subtractor.quality = "better"
     with pytest.raises(ValueError, match="quality is 'better'"):
-        subtractor.apply(scene()())
+        subtractor.quality = "better"
+    with pytest.raises(ValueError, match="make another subtractor for 'best'"):
+        subtractor.quality = "best"
+    subtractor.quality = "fast"
+    assert not subtractor.apply(scene()()).any()
+
+
+def clip(name, count):
+    with av.open(str(VIDEOS / f"{name}.mp4")) as video:
+        frames = itertools.islice(video.decode(video=0), count)
+        images = [frame.to_ndarray(format="rgb24") for frame in frames]
+    return [cv2.resize(image, (320, 180), interpolation=cv2.INTER_AREA) for image in images]
+
+
+@pytest.mark.parametrize("quality", ["fast", "best"])
+def test_another_scene_is_learned_anew_though_the_network_lets_go_of_it(quality):
+    subtractor = PosteriorSubtractor(quality=quality, threads=1)
+    follow(subtractor, [image // 3 for image in clip("room", 20)])
+    cut = follow(subtractor, clip("street", 9))
+    assert cut[0].mean() > 0.9
+    assert cut[-1].mean() < 0.01
 
 
 def test_what_is_known_counts_as_decided_and_another_scene_keeps_the_last_posterior():

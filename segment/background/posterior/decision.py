@@ -6,7 +6,7 @@ is none of its business, nor what is learned of it.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import ClassVar, NamedTuple, Protocol
 
 import cv2
 import numpy as np
@@ -52,6 +52,8 @@ class Decision(Protocol):
     it keeps of the last frame must suffice for `soften`.
     """
 
+    quality: ClassVar[str]  # by which it is asked for
+
     def begin(self, size: tuple[int, int]) -> None:
         """Begin with a scene of (H, W)."""
         ...
@@ -78,6 +80,10 @@ class Decision(Protocol):
         """Take the last decision into what is kept; foreground (H, W) with what is known."""
         ...
 
+    def count_changed(self, foreground: Bytes, evidence: Evidence, asked: Parameters) -> int:
+        """Return how many pixels the last frame shows something else in than the background."""
+        ...
+
     def soften(
         self, evidence: Evidence, size: tuple[int, int], sensitivity: Floats | None
     ) -> Soft | None:
@@ -97,6 +103,8 @@ class PooledEvidence:
         lowest and highest gain, its price. None before it.
     """
 
+    quality: ClassVar[str] = "fast"
+
     judged: tuple[float, ...] | None = None
 
     def begin(self, size: tuple[int, int]) -> None:
@@ -107,6 +115,10 @@ class PooledEvidence:
 
     def learn(self, foreground: Bytes, learned: int, workspace: Workspace) -> None:
         """Do nothing: evidence is of one frame."""
+
+    def count_changed(self, foreground: Bytes, evidence: Evidence, asked: Parameters) -> int:
+        """Return the pixels of the foreground, (H, W)."""
+        return int(np.count_nonzero(foreground.view(np.bool_)))
 
     def decide(
         self,

@@ -1,6 +1,7 @@
 """The learned decision: a network reads what the mixtures say, and says what is foreground."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -40,6 +41,8 @@ class LearnedEvidence:
     course : what places have gone through. foreground, shade (H * W,) uint8: the last posteriors.
     decided : whether there was a frame.
     """
+
+    quality: ClassVar[str] = "best"
 
     course: Course | None = None
     foreground: Bytes | None = None
@@ -102,6 +105,14 @@ class LearnedEvidence:
         soft = np.where(foreground != 0, np.maximum(soft, _HALF), np.minimum(soft, _HALF - 1))
         stay(soft.reshape(-1), self.course, foreground.shape, 0, planes.shape[1])
         kernels.follow_course(self.course, planes, learned)
+
+    def count_changed(self, foreground: Bytes, evidence: Evidence, asked: Parameters) -> int:
+        """Return the pixels whose own evidence passes the threshold, whatever the network says.
+
+        It lets go of most of another scene within a few frames, long before that is learned.
+        """
+        least = 255 * min(asked.threshold / asked.largest_evidence, 1)
+        return int(np.count_nonzero(evidence.own >= np.float32(least)))
 
     def soften(
         self, evidence: Evidence, size: tuple[int, int], sensitivity: Floats | None

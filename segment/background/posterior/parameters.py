@@ -72,8 +72,6 @@ class Parameters:
         for name in _AT_LEAST_0:
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} is {getattr(self, name)}, wanted at least 0")
-        if self.quality not in QUALITIES:
-            raise ValueError(f"quality is {self.quality!r}, wanted {' or '.join(QUALITIES)}")
         self._check_modes()
         self._check_decision()
         threads.count_threads(self.threads)

@@ -31,7 +31,7 @@ from segment.background.posterior.learning import (
     remember,
 )
 from segment.background.posterior.network import LearnedEvidence
-from segment.background.posterior.parameters import Parameters, values_of
+from segment.background.posterior.parameters import QUALITIES, Parameters, values_of
 from segment.background.posterior.sharing import Workspace
 from segment.background.posterior.state import State, begin
 from segment.background.posterior.statistics import collect
@@ -117,8 +117,8 @@ class PosteriorSubtractor(Guided, Saved):
         reads what the mixtures say (`kernels.planes`) and was trained on footage with truth
         (models/mixture-e-step): it tells ghosts, shadows and light itself, so that `own_evidence`,
         `light_price`, the bounds of light, `still_rate`, `ghost_rate`, `majority` and `closing`
-        have no say; its log odds count 4 in evidence, so that `threshold` 16 is one half. It is
-        chosen once, not changed between frames.
+        have no say; its log odds count 4 in evidence, so that `threshold` 16 is one half. They
+        reach from -6 to 6: thresholds beyond -6 and 40 make no more difference. It is chosen once.
     follow_light : measure the gain of the whole picture.
     follow_noise : measure the noise of the camera, and raise the variances to it.
     stabilize : look for shifts of a moving camera, and move the background with it.
@@ -207,7 +207,6 @@ class PosteriorSubtractor(Guided, Saved):
         self.still = still
         self.majority = majority
         self.closing = closing
-        self.quality = quality
         self.follow_light = follow_light
         self.follow_noise = follow_noise
         self.stabilize = stabilize
@@ -216,11 +215,24 @@ class PosteriorSubtractor(Guided, Saved):
         self.region = region
         self.sensitivity = sensitivity
         self.invalid = invalid
+        self._decision: Decision = _decision_of(quality)
         self._agreed = values_of(self), Parameters(*values_of(self))
         self._shape: tuple[int, ...] | None = None
         self._state: State | None = None
-        self._decision: Decision = PooledEvidence() if quality == "fast" else LearnedEvidence()
         self._workspace = Workspace()
+
+    @property
+    def quality(self) -> str:
+        """Who decides: "fast" or "best". Raises ValueError when it is set to another."""
+        return self._decision.quality
+
+    @quality.setter
+    def quality(self, wanted: str) -> None:
+        if _decision_of(wanted).quality != self.quality:
+            raise ValueError(
+                f"quality is {self.quality!r} from the beginning; make another subtractor for "
+                f"{wanted!r}"
+            )
 
     def apply(
         self,
@@ -277,8 +289,8 @@ class PosteriorSubtractor(Guided, Saved):
 
         The logistic of evidence less threshold, half as steep as for one independent pixel,
         since what is pooled is not independent: 0.5 at the threshold. The mask is tidier: it
-        has passed the vote and the closing, and says what was known. Raises ValueError before
-        the second frame.
+        has passed the vote and the closing, and says what was known. With quality "best" it is
+        what the network says, whatever the threshold. Raises ValueError before the second frame.
         """
         return self._soft("posterior").probability
 
@@ -286,7 +298,8 @@ class PosteriorSubtractor(Guided, Saved):
         """Return where the last frame has a shadow on the background, (H, W) bool.
 
         There the evidence passes the threshold, a gain below 1 explains it, and the mask says
-        background. Raises ValueError before the second frame.
+        background; with quality "best", where the network says shadow rather than not. Raises
+        ValueError before the second frame.
         """
         shaded = self._soft("shadow").shaded
         assert self._state is not None
@@ -398,7 +411,8 @@ class PosteriorSubtractor(Guided, Saved):
         """Learn the scene anew if it has become another one; the last frame's evidence is kept."""
         old = self._known("scene")
         seen = foreground.size if where is None else np.count_nonzero(where)
-        covered = np.count_nonzero(foreground.view(np.bool_)) / max(seen, 1)
+        other = self._decision.count_changed(foreground, old.evidence, self._agree())
+        covered = other / max(seen, 1)
         old.watch, changed = look(old.watch, covered, still)
         if not changed:
             return
@@ -439,6 +453,13 @@ class PosteriorSubtractor(Guided, Saved):
     def _check_learned(self) -> None:
         if self._state is not None:
             self._state.check(self._shape, self.components)
+
+
+def _decision_of(quality: str) -> Decision:
+    for decision in (PooledEvidence(), LearnedEvidence()):
+        if decision.quality == quality:
+            return decision
+    raise ValueError(f"quality is {quality!r}, wanted {' or '.join(QUALITIES)}")
 
 
 def _tell(
