@@ -1,7 +1,5 @@
 """The index of several reports: one page that lists what happened in each video."""
 
-import base64
-import hashlib
 import json
 import re
 from collections.abc import Iterable, Sequence
@@ -10,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from segment.export.policy import allowed
 from segment.export.report.words import escape, length, many, share
 
 __all__ = ["MARK", "index_page", "summary_of"]
@@ -85,7 +84,7 @@ def index_page(title: str, reports: Iterable[tuple[str, dict[str, Any]]]) -> str
     """The page: (address of a report, relative to it; its summary) for each, in their order."""
     listed = list(reports)
     policy = (
-        f"default-src 'none'; img-src data:; style-src 'sha256-{_hash(_STYLE)}'; "
+        f"default-src 'none'; img-src data:; style-src '{allowed(_STYLE)}'; "
         "base-uri 'none'; form-action 'none'"
     )
     seconds = sum(float(summary["seconds"]) for _, summary in listed)
@@ -144,7 +143,3 @@ def _bars(strip: Any) -> str:
         f'aria-label="Objects over time, at most {max([0, *values])} at once">'
         f'<line x1="0" x2="100" y1="40.5" y2="40.5"/><path d="{d}"/></svg>'
     )
-
-
-def _hash(text: str) -> str:
-    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

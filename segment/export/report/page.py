@@ -1,7 +1,6 @@
 """The page itself: what was gathered becomes HTML that stands alone, also without its script."""
 
 import base64
-import hashlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,6 +10,7 @@ from typing import Any
 
 from segment.events import Event, Line, Scene
 from segment.export.origin import Origin
+from segment.export.policy import allowed
 from segment.export.report import charts
 from segment.export.report.words import Words, escape, length, many, share, stretch
 
@@ -110,7 +110,7 @@ def render(found: Findings, digest: Digest) -> str:
     style, script = _part("page.css"), _part("page.js")
     policy = (
         "default-src 'none'; img-src data:; media-src blob: data: 'self' file:; "
-        f"style-src '{_hash(style)}'; script-src '{_hash(script)}'; base-uri 'none'; "
+        f"style-src '{allowed(style)}'; script-src '{allowed(script)}'; base-uri 'none'; "
         "form-action 'none'"
     )
     data = {
@@ -150,10 +150,6 @@ def render(found: Findings, digest: Digest) -> str:
 
 def _part(name: str) -> str:
     return resources.files("segment.export.report").joinpath(name).read_text(encoding="utf-8")
-
-
-def _hash(text: str) -> str:
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
 def _base64(content: bytes) -> str:

@@ -1,7 +1,6 @@
 """A page on which zones and lines are clicked: it opens from disk and saves zones.json."""
 
 import base64
-import hashlib
 import json
 from collections.abc import Iterable
 from html import escape
@@ -11,6 +10,7 @@ import numpy as np
 
 from segment.arrays import Image
 from segment.events import Line, Zone, write_zones
+from segment.export.policy import allowed
 from segment.export.report.gather import as_jpeg
 
 __all__ = ["MARK", "background_of", "zones_page"]
@@ -46,8 +46,8 @@ def zones_page(
     height, width = background.shape[:2]
     style, script = _part("page.css"), _part("page.js")
     policy = (
-        f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; "
-        f"script-src '{_hash(script)}'; base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; img-src data:; style-src '{allowed(style)}'; "
+        f"script-src '{allowed(script)}'; base-uri 'none'; form-action 'none'"
     )
     given = json.loads(write_zones(list(zones), list(lines), (height, width)))
     data = json.dumps({"saved": saved, **given}).replace("<", "\\u003c")
@@ -73,7 +73,3 @@ def zones_page(
 
 def _part(name: str) -> str:
     return resources.files("segment.export.zones").joinpath(name).read_text(encoding="utf-8")
-
-
-def _hash(text: str) -> str:
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
