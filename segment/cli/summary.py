@@ -75,6 +75,7 @@ class Summary:
         self._report = out / (REPORT if part is None else f"{stem}.{part}.{ending}")
         self._order = {name: place for place, name in enumerate(order)}
         self._alone = part is None
+        self._earlier: dict[str, Row] | None = None  # read when first asked for
         self._files = ExitStack()
         self._jsonl: IO[str] | None = None
         self._csv: IO[str] | None = None
@@ -120,7 +121,7 @@ class Summary:
                     file.flush()
 
     def _known_as_done(self, row: Row) -> bool:
-        if not hasattr(self, "_earlier"):
+        if self._earlier is None:
             reports = sorted(self.out.glob("report*.jsonl"))
             self._earlier = {known["sequence"]: known for known in self._rows(reports)}
         known = self._earlier.get(row["sequence"], {})
