@@ -23,9 +23,10 @@ from unittest import mock
 import torch
 from torch import nn
 
-from segment.neural import equations, following, layers, optimise, windows
+from segment.neural.em import equations, following, layers, places
 from segment.neural.recipe import Recipe, read_recipe
-from segment.neural.train import Trainer
+from segment.neural.training import optimise
+from segment.neural.training.loop import Trainer
 
 FLYING = {
     "model": {"hidden": 100, "slots": 3, "conv": [32, 64], "dense": [512], "norm": True},
@@ -137,8 +138,8 @@ def plainly():
         mock.patch.object(layers, "UpConvolution", PlainUpConvolution),
         mock.patch.object(layers, "FEW", 0),  # plain convolutions throughout
         mock.patch.object(equations, "aligned", plain_aligned),
-        mock.patch.object(windows, "read", plain_read),
-        mock.patch.object(windows, "paint", plain_paint),
+        mock.patch.object(places, "read", plain_read),
+        mock.patch.object(places, "paint", plain_paint),
         mock.patch.object(following, "others", plain_others),
         mock.patch.object(optimise, "orthogonalise", plain_orthogonalise),
     ):

@@ -89,9 +89,9 @@ def score_neural(
     Background and overlaps are not scored; AMI is normalised by the larger entropy.
     """
     from segment.neural import zoo
-    from segment.neural.model import NeuralEM
+    from segment.neural.em.model import NeuralEM
+    from segment.neural.em.score import others, score
     from segment.neural.recipe import RecipeError, with_scenes
-    from segment.neural.score import others, score
     from segment.neural.seeded.config import SeededConfig
 
     folder = zoo.find(model)
@@ -155,7 +155,7 @@ def _rescore(
 ) -> None:
     """Write score.json anew; `count` scenes in all, by a training's seeds if none is told."""
     from segment.neural import zoo
-    from segment.neural.publish import rescore
+    from segment.neural.training.publish import rescore
 
     told = {name for name in context.params if _given(context, name)}
     odd = sorted(told - {"model", "count", "seeds", "against", "rescore", "as_json"})

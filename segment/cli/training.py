@@ -18,7 +18,7 @@ from segment.cli.owned import LOCK
 if TYPE_CHECKING:
     from segment.neural.recipe import Recipe
     from segment.neural.seeded.footage import Footage
-    from segment.neural.train import Progress
+    from segment.neural.training.loop import Progress
 
 
 @click.command(cls=Tool)
@@ -72,7 +72,7 @@ def train(
     quarter of the footage says whether it helped; OUT holds the better weights.
     """
     from segment.neural.recipe import read_recipe, with_seed
-    from segment.neural.train import check_folder
+    from segment.neural.training.loop import check_folder
     from segment.neural.zoo import load
 
     if recipe is None and not videos:
@@ -138,8 +138,8 @@ def _alone(out: Path) -> Iterator[None]:
 
 def _rival(against: str, device: str, settings: "Recipe") -> Any:
     """The model to compare with; a UsageError before the training, not after, if it cannot be."""
-    from segment.neural.config import NeuralEMConfig
-    from segment.neural.score import check_against
+    from segment.neural.em.config import NeuralEMConfig
+    from segment.neural.em.score import check_against
     from segment.neural.zoo import load
 
     if not isinstance(settings.model, NeuralEMConfig):
@@ -168,7 +168,7 @@ class _Run:
 
     def one(self, settings: "Recipe", out: Path, resume: bool, seconds: float | None) -> bool:
         """Train, and score what is finished; whether it is."""
-        from segment.neural.train import train as train_model
+        from segment.neural.training.loop import train as train_model
 
         chief = os.environ.get("RANK", "0") == "0"
         trainer = train_model(
@@ -190,11 +190,11 @@ class _Run:
         return trainer.finished
 
     def _publish(self, trainer: Any, settings: "Recipe", out: Path) -> None:
-        from segment.neural.publish import publish
+        from segment.neural.training.publish import publish
 
         verdict = None
         if self.footage is not None:
-            from segment.neural.seeded.fitting import keep_the_better
+            from segment.neural.training.verdict import keep_the_better
 
             verdict = keep_the_better(self.start, out, settings, self.footage)
         click.echo(f"scoring on {self.count} unseen scenes", err=True)
@@ -215,9 +215,9 @@ class _Run:
         seconds: float | None,
     ) -> None:
         """Train a model for every seed, each in a folder of its own, and keep the best in `out`."""
-        from segment.neural.publish import keep_the_best
         from segment.neural.recipe import with_seed
-        from segment.neural.train import CHECKPOINT, check_folder
+        from segment.neural.training.loop import CHECKPOINT, check_folder
+        from segment.neural.training.publish import keep_the_best
 
         folders = [out / f"seed-{seed}" for seed in seeds]
         begun = [folder for folder in folders if (folder / CHECKPOINT).is_file()]

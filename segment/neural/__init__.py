@@ -12,12 +12,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from segment.neural.config import NeuralEMConfig
-    from segment.neural.grouping import LoadedModel
-    from segment.neural.model import NeuralEM
+    from segment.neural.em.config import NeuralEMConfig
+    from segment.neural.em.loaded import LoadedModel
+    from segment.neural.em.model import NeuralEM
+    from segment.neural.em.score import score
     from segment.neural.recipe import Recipe, read_recipe
-    from segment.neural.score import score
-    from segment.neural.train import train
+    from segment.neural.training.loop import train
     from segment.neural.zoo import load, names
 
 __all__ = [
@@ -33,15 +33,15 @@ __all__ = [
 ]
 
 _HOMES = {
-    "LoadedModel": "grouping",
-    "NeuralEM": "model",
-    "NeuralEMConfig": "config",
+    "LoadedModel": "em.loaded",
+    "NeuralEM": "em.model",
+    "NeuralEMConfig": "em.config",
     "Recipe": "recipe",
     "load": "zoo",
     "names": "zoo",
     "read_recipe": "recipe",
-    "score": "score",
-    "train": "train",
+    "score": "em.score",
+    "train": "training.loop",
 }
 
 

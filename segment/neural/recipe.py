@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from segment.errors import SegmentError
 from segment.files import read_toml
-from segment.neural.config import NeuralEMConfig
+from segment.neural.em.config import NeuralEMConfig
 from segment.neural.seeded.config import SeededConfig
 
 __all__ = [

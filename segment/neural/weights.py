@@ -14,8 +14,8 @@ from safetensors.torch import save_file
 
 from segment.errors import SegmentError
 from segment.files import parse_json, whole
-from segment.neural.config import NeuralEMConfig
-from segment.neural.model import NeuralEM
+from segment.neural.em.config import NeuralEMConfig
+from segment.neural.em.model import NeuralEM
 from segment.neural.recipe import RecipeError, read_config
 from segment.neural.seeded.config import SeededConfig
 from segment.neural.seeded.model import SeededEM

@@ -40,7 +40,7 @@ def load(name: str | Path, device: str = "auto") -> Any:
     Raises ModelError for a name that is not known, and for damaged or foreign weights.
     """
     from segment.neural.device import pick_device
-    from segment.neural.grouping import LoadedModel
+    from segment.neural.em.loaded import LoadedModel
     from segment.neural.seeded.loaded import LoadedSeeded
     from segment.neural.seeded.model import SeededEM
 

@@ -54,8 +54,8 @@ class Papers:
     def _make_weights(self):
         import torch
 
-        from segment.neural.config import NeuralEMConfig
-        from segment.neural.model import NeuralEM
+        from segment.neural.em.config import NeuralEMConfig
+        from segment.neural.em.model import NeuralEM
         from segment.neural.weights import save_weights
 
         torch.manual_seed(0)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from segment.neural.beginnings import beginnings, seeded_responsibilities
-from segment.neural.noise import flip_bits, random_responsibilities
+from segment.neural.em.beginnings import beginnings, seeded_responsibilities
+from segment.neural.em.noise import flip_bits, random_responsibilities
 
 
 def frames(*places, size=(28, 28), side=6):

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from segment.neural import equations, layers
-from segment.neural.config import NeuralEMConfig
-from segment.neural.model import NeuralEM, State
-from segment.neural.noise import random_responsibilities
+from segment.neural.em import equations, layers
+from segment.neural.em.config import NeuralEMConfig
+from segment.neural.em.model import NeuralEM, State
+from segment.neural.em.noise import random_responsibilities
 from tests.neural import reference
 
 SHAPES = st.tuples(*(st.integers(1, n) for n in (3, 4, 3, 5, 6)))  # (B, K, C, H, W)

@@ -11,11 +11,11 @@ from segment.cli import main
 from segment.neural import zoo
 from segment.neural.recipe import read_recipe
 from segment.neural.seeded.config import SeededConfig
-from segment.neural.seeded.fitting import keep_the_better
 from segment.neural.seeded.footage import Footage, FootageError, compose, draw
 from segment.neural.seeded.model import SeededEM
 from segment.neural.seeded.training import FittingTrainer, merit
-from segment.neural.train import TrainingError, train
+from segment.neural.training.loop import TrainingError, train
+from segment.neural.training.verdict import keep_the_better
 from segment.neural.weights import WEIGHTS, load_weights, save_weights
 from tests.conftest import write_video
 
@@ -196,7 +196,7 @@ def test_the_better_weights_are_kept(tmp_path, footage, monkeypatch):
         values = {"ami": 0.5, "ari": 0.5 + 0.1 * liked + mood, "single": 0.8, "several": 1.0}
         return values | {"exact": 0.5 + 0.1 * liked}
 
-    monkeypatch.setattr("segment.neural.seeded.fitting.judge", judge)
+    monkeypatch.setattr("segment.neural.training.verdict.judge", judge)
     for name, helped in (("second", False), ("first", True)):
         fitted = weights(tmp_path / "out", int(name == "second"))
         start = weights(tmp_path / "start", int(name == "first"))

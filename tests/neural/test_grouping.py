@@ -12,13 +12,13 @@ from click.testing import CliRunner
 from segment import neural
 from segment.cli import main
 from segment.neural import zoo
-from segment.neural.batches import TEST, make_batch
-from segment.neural.config import NeuralEMConfig
 from segment.neural.device import DeviceError, pick_device
-from segment.neural.evaluate import evaluate
-from segment.neural.grouping import LoadedModel
-from segment.neural.model import NeuralEM
-from segment.neural.score import score
+from segment.neural.em.batches import TEST, make_batch
+from segment.neural.em.config import NeuralEMConfig
+from segment.neural.em.evaluate import evaluate
+from segment.neural.em.loaded import LoadedModel
+from segment.neural.em.model import NeuralEM
+from segment.neural.em.score import score
 from segment.neural.seeded.config import SeededConfig
 from segment.neural.weights import ModelError, save_weights
 
@@ -85,7 +85,7 @@ def test_batches_types_and_seeds_agree():
 
 
 def test_how_many_scenes_are_worked_on_at_a_time_does_not_matter(monkeypatch):
-    from segment.neural import grouping
+    from segment.neural.em import loaded
 
     model, x = untrained(slots=3), frames(7, 3, 6, 8, 1)
     for weight in model.model.parameters():
@@ -93,7 +93,7 @@ def test_how_many_scenes_are_worked_on_at_a_time_does_not_matter(monkeypatch):
     for more in ({}, {"restarts": 3}, {"passes": 2}):
         whole = model.group(x, seed=5, **more)
         with monkeypatch.context() as patch:
-            patch.setattr(grouping, "TOGETHER", 2 * 3 * 3 * 6 * 8)  # two scenes
+            patch.setattr(loaded, "TOGETHER", 2 * 3 * 3 * 6 * 8)  # two scenes
             parts = model.group(x, seed=5, **more)
         np.testing.assert_array_equal(whole.labels, parts.labels)
         np.testing.assert_allclose(whole.responsibilities, parts.responsibilities, atol=1e-5)

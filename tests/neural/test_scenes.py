@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from segment.neural import noise
+from segment.neural.em import noise
 from segment.neural.recipe import SceneSettings
 from segment.neural.scenes import bouncing_balls, draw, flying_shapes, static_shapes
 from segment.neural.scenes.balls import _bounce_off_each_other

@@ -8,12 +8,12 @@ from segment import neural
 from segment.neural import zoo
 from segment.neural.recipe import RecipeError, read_recipe
 from segment.neural.seeded.config import SeededConfig
+from segment.neural.seeded.crowds import UNKNOWN, draw_windows, make_seeded_batch, seeds_on
 from segment.neural.seeded.model import SeededEM, responsibilities, seeded_loss
 from segment.neural.seeded.parting import together
-from segment.neural.seeded.scenes import UNKNOWN, draw_windows, make_seeded_batch, seeds_on
 from segment.neural.seeded.score import score_windows
-from segment.neural.seeded.windows import Square, around, cut, enlarged, resized
-from segment.neural.train import train
+from segment.neural.seeded.squares import Square, around, cut, enlarged, resized
+from segment.neural.training.loop import train
 
 SMALL = SeededConfig(size=(24, 24), features=8, widths=(8, 8, 12))
 RECIPE = {

@@ -12,12 +12,12 @@ import pytest
 import torch
 
 from segment.errors import SegmentError
-from segment.neural.batches import HELD_OUT, TEST, TRAINING, ahead, make_batch
-from segment.neural.evaluate import evaluate
-from segment.neural.model import NeuralEM
-from segment.neural.optimise import orthogonalise
+from segment.neural.em.batches import HELD_OUT, TEST, TRAINING, ahead, make_batch
+from segment.neural.em.evaluate import evaluate
+from segment.neural.em.model import NeuralEM
 from segment.neural.recipe import read_recipe
-from segment.neural.train import Trainer, TrainingError, train
+from segment.neural.training.loop import Trainer, TrainingError, train
+from segment.neural.training.optimise import orthogonalise
 from segment.neural.weights import WEIGHTS, ModelError, load_weights, save_weights
 from segment.neural.zoo import find, names
 
@@ -111,7 +111,7 @@ def test_best_held_out_ari_is_kept_not_the_last(tmp_path):
     trainer = Trainer(tiny())
     scores = iter([0.2, 0.7, 0.5])
     kept = []
-    import segment.neural.train as module
+    import segment.neural.training.loop as module
 
     class Found:
         def at(self, which):
@@ -246,7 +246,7 @@ def test_orthogonalised_directions_are_about_equally_long():
 @pytest.mark.parametrize("shape", [(40, 12), (12, 40), (30, 20), (20, 20)])
 def test_orthogonalising_is_newton_and_schulz_polynomial(monkeypatch, shape):
     """However it is computed: x ← a x + b x xᵀ x + c x xᵀ x xᵀ x, five times, in float64."""
-    from segment.neural import optimise
+    from segment.neural.training import optimise
 
     monkeypatch.setattr(optimise, "has_bfloat16", lambda kind: False)
     matrix = np.random.default_rng(1).normal(size=shape)
@@ -379,7 +379,7 @@ def test_two_processes_learn_what_one_does(tmp_path, patience):
 import os, sys, torch
 from pathlib import Path
 from segment.neural.recipe import read_recipe
-from segment.neural.train import train
+from segment.neural.training.loop import train
 import json
 recipe = read_recipe(json.loads(sys.argv[1]))
 trainer = train(recipe, sys.argv[2], device="cpu")
@@ -486,7 +486,8 @@ def test_how_many_own_frames_it_sees_is_drawn():
 @pytest.mark.parametrize("has", [False, True])
 def test_bfloat16_is_for_processors_that_have_it(monkeypatch, has):
     """Others imitate it: a training took thirty times as long there."""
-    from segment.neural import device, optimise
+    from segment.neural import device
+    from segment.neural.training import optimise
 
     monkeypatch.setattr(device, "has_bfloat16", lambda kind: has)
     monkeypatch.setattr(optimise, "has_bfloat16", lambda kind: has)
@@ -524,6 +525,6 @@ def test_a_processor_says_whether_it_has_bfloat16(monkeypatch, told, has):
     [([0.3, 0.99], 0), ([0.83, 0.99], 0.8), ([0.97, 0.98], 0.9), ([-0.02, 0.4], -0.02)],
 )
 def test_a_curve_of_high_scores_is_no_flat_line(scores, floor):
-    from segment.neural.figure import _floor
+    from segment.neural.em.figure import _floor
 
     assert _floor(scores) == floor

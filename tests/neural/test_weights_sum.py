@@ -2,8 +2,8 @@
 
 import pytest
 
-from segment.neural.config import NeuralEMConfig
-from segment.neural.model import NeuralEM
+from segment.neural.em.config import NeuralEMConfig
+from segment.neural.em.model import NeuralEM
 from segment.neural.weights import ModelError, load_weights, save_weights
 
 

@@ -8,14 +8,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segment.neural import windows
-from segment.neural.batches import make_batch
-from segment.neural.config import NeuralEMConfig
-from segment.neural.evaluate import evaluate
-from segment.neural.following import DARKEST, others
-from segment.neural.model import NeuralEM
+from segment.neural.em import places
+from segment.neural.em.batches import make_batch
+from segment.neural.em.config import NeuralEMConfig
+from segment.neural.em.evaluate import evaluate
+from segment.neural.em.following import DARKEST, others
+from segment.neural.em.model import NeuralEM
 from segment.neural.recipe import RecipeError, read_recipe
-from segment.neural.train import train
+from segment.neural.training.loop import train
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -32,7 +32,7 @@ def test_on_whole_pixels_a_window_is_a_slice_of_the_padded_frame(size, side, cor
     image = rng.random((1, 2, *size))
     padded = np.pad(image[0], ((0, 0), (20, 20), (20, 20)))
     top, left = corner[0] + 20, corner[1] + 20
-    found = windows.read(torch.from_numpy(image), torch.tensor([corner]).double(), side)
+    found = places.read(torch.from_numpy(image), torch.tensor([corner]).double(), side)
     np.testing.assert_allclose(found[0], padded[:, top : top + side, left : left + side])
 
 
@@ -42,13 +42,13 @@ def test_on_whole_pixels_painting_is_the_transpose_of_reading(seed, side):
     rng = np.random.default_rng(seed)
     image, picture = torch.rand(3, 2, 7, 5).double(), torch.rand(3, 2, side, side).double()
     corner = torch.from_numpy(rng.integers(-side, 8, (3, 2)).astype(float))
-    one = (windows.read(image, corner, side) * picture).sum()
-    other = (windows.paint(picture, corner, (7, 5)) * image).sum()
+    one = (places.read(image, corner, side) * picture).sum()
+    other = (places.paint(picture, corner, (7, 5)) * image).sum()
     torch.testing.assert_close(one, other)
 
 
 def test_between_pixels_light_is_shared_by_the_neighbours():
-    found = windows.paint(torch.ones(1, 1, 1, 1), torch.tensor([[2.25, 1.0]]), (5, 3))
+    found = places.paint(torch.ones(1, 1, 1, 1), torch.tensor([[2.25, 1.0]]), (5, 3))
     wanted = torch.zeros(5, 3)
     wanted[2, 1], wanted[3, 1] = 0.75, 0.25
     torch.testing.assert_close(found[0, 0], wanted)
@@ -59,12 +59,12 @@ def test_settling_is_mean_shift(spread):
     """Against the plain formula, point by point."""
     rng = np.random.default_rng(0)
     weight, place = rng.random((2, 6, 8)), rng.uniform(0, 6, (2, 2))
-    found = windows.settle(torch.from_numpy(place), torch.from_numpy(weight), spread, 3).numpy()
+    found = places.settle(torch.from_numpy(place), torch.from_numpy(weight), spread, 3).numpy()
     points = np.stack(np.meshgrid(np.arange(6), np.arange(8), indexing="ij"), axis=-1)
     for _ in range(3):
         far = points[None] - place[:, None, None]
         near = weight * np.exp(-(far**2).sum(-1) / (2 * spread**2))
-        shift = (near[..., None] * far).sum((1, 2)) / (near.sum((1, 2))[:, None] + windows.LEAST)
+        shift = (near[..., None] * far).sum((1, 2)) / (near.sum((1, 2))[:, None] + places.LEAST)
         place = place + shift
     np.testing.assert_allclose(found, place, rtol=1e-12)
 
@@ -73,9 +73,9 @@ def test_a_window_finds_its_object_and_stays_in_the_dark():
     light = torch.zeros(2, 20, 20)
     light[:, 3:6, 12:15] = 1
     light[1] = 0
-    place = windows.settle(torch.tensor([[6.0, 11.0], [6.0, 11.0]]), light, 4, 20)
+    place = places.settle(torch.tensor([[6.0, 11.0], [6.0, 11.0]]), light, 4, 20)
     torch.testing.assert_close(place, torch.tensor([[4.0, 13.0], [6.0, 11.0]]), atol=0.1, rtol=0)
-    middle = windows.settle(None, light, 4, 0)
+    middle = places.settle(None, light, 4, 0)
     torch.testing.assert_close(middle[0], torch.tensor([4.0, 13.0]))
     assert middle.isfinite().all()
 

@@ -13,7 +13,7 @@ from segment.grouping.objects.beginning import anew, begin_compact, begin_part, 
 from segment.grouping.objects.scene import Scene
 from segment.grouping.pieces import Box, Pieces, gap
 from segment.grouping.regions import Integers
-from segment.neural.seeded.windows import around, cut, enlarged
+from segment.neural.seeded.squares import around, cut, enlarged
 
 if TYPE_CHECKING:
     from segment.neural.seeded.loaded import LoadedSeeded

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from segment.arrays import Image, Labels, Mask
 from segment.errors import SegmentError
 from segment.masks import clean
-from segment.neural.seeded.scenes import Drawn, window_on
-from segment.neural.seeded.windows import around, cut, resized
+from segment.neural.seeded.crowds import Drawn, window_on
+from segment.neural.seeded.squares import around, cut, resized
 
 if TYPE_CHECKING:
     from segment.neural.seeded.loaded import LoadedSeeded

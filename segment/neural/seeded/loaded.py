@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from segment.neural.seeded.crowds import seeds_on
 from segment.neural.seeded.parting import together
-from segment.neural.seeded.scenes import seeds_on
 
 if TYPE_CHECKING:
     from segment.neural.seeded.model import SeededEM

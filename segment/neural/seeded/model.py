@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from segment.neural.seeded.config import SeededConfig
-from segment.neural.seeded.windows import CHANNELS
+from segment.neural.seeded.squares import CHANNELS
 
 __all__ = ["SeededEM", "seeded_loss"]
 

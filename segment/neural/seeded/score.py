@@ -9,11 +9,11 @@ import numpy as np
 
 from segment.errors import SegmentError
 from segment.files import told, whole
-from segment.neural.batches import TEST
+from segment.neural.em.batches import TEST
 from segment.neural.recipe import Recipe
+from segment.neural.seeded.crowds import Drawn, draw_windows
 from segment.neural.seeded.loaded import LoadedSeeded
 from segment.neural.seeded.model import SeededEM
-from segment.neural.seeded.scenes import Drawn, draw_windows
 from segment.neural.seeded.training import judge
 
 __all__ = ["draw_windows_figure", "score_windows", "unseen"]
@@ -77,7 +77,7 @@ def draw_windows_figure(
         raise SegmentError(
             'figures are drawn by matplotlib: pip install "segment-em[train]"'
         ) from None
-    from segment.neural.figure import COLOURS
+    from segment.neural.em.figure import COLOURS
 
     loaded = LoadedSeeded(model, steps=recipe.training.steps)
     columns = 12

@@ -9,12 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from segment.neural.batches import HELD_OUT, TRAINING
 from segment.neural.device import reduced_precision
-from segment.neural.seeded.footage import CutOut, draw
-from segment.neural.seeded.model import SeededEM, seeded_loss
-from segment.neural.seeded.parting import together
-from segment.neural.seeded.scenes import (
+from segment.neural.em.batches import HELD_OUT, TRAINING
+from segment.neural.seeded.crowds import (
     UNKNOWN,
     Drawn,
     SeededBatch,
@@ -22,7 +19,10 @@ from segment.neural.seeded.scenes import (
     make_seeded_batch,
     seeds_on,
 )
-from segment.neural.train import Trainer
+from segment.neural.seeded.footage import CutOut, draw
+from segment.neural.seeded.model import SeededEM, seeded_loss
+from segment.neural.seeded.parting import together
+from segment.neural.training.loop import Trainer
 from segment.scores import clustering
 
 __all__ = ["FittingTrainer", "SeededTrainer", "judge", "merit"]

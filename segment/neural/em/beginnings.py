@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.neural.config import Begin
-from segment.neural.noise import random_responsibilities
+from segment.neural.em.config import Begin
+from segment.neural.em.noise import random_responsibilities
 
 __all__ = ["beginnings", "far_apart", "seeded_responsibilities"]
 

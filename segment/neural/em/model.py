@@ -6,11 +6,11 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from segment.neural import equations, windows
-from segment.neural.config import NeuralEMConfig
-from segment.neural.following import FollowingCell
-from segment.neural.layers import GradientCell, RecurrentCell
-from segment.neural.relocation import relocation
+from segment.neural.em import equations, places
+from segment.neural.em.config import NeuralEMConfig
+from segment.neural.em.following import FollowingCell
+from segment.neural.em.layers import GradientCell, RecurrentCell
+from segment.neural.em.relocation import relocation
 
 __all__ = ["GammaGradient", "NeuralEM", "Objective", "State"]
 
@@ -125,7 +125,7 @@ class NeuralEM(nn.Module):
         state = state._replace(moved=torch.cat([moved, state.logits[:, K:]], dim=1))
         if state.place is None:
             return state
-        middle = windows.on_pixels(state.place[:, :2].detach(), self.config.window)
+        middle = places.on_pixels(state.place[:, :2].detach(), self.config.window)
         return state._replace(found=middle + shifts.flatten(0, 1))
 
     def _as_expected(self, state: State) -> State:
@@ -142,7 +142,7 @@ class NeuralEM(nn.Module):
         if move is None:
             return state
         mine = move.goes.flatten()[:, None]  # (B · K, 1)
-        here = windows.on_pixels(move.place, self.config.window).repeat_interleave(K, dim=0)
+        here = places.on_pixels(move.place, self.config.window).repeat_interleave(K, dim=0)
         place = torch.cat([here, torch.zeros_like(here)], dim=1)
         goes = torch.cat([move.goes, move.goes.new_zeros(len(frame), self.config.background)], 1)
         goes = goes[:, :, None, None, None]

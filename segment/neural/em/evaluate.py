@@ -9,12 +9,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from segment.neural.batches import Batch
-from segment.neural.beginnings import beginnings
 from segment.neural.device import reduced_precision
-from segment.neural.model import NeuralEM, Objective, State
-from segment.neural.noise import flip_bits
-from segment.neural.passes import there_and_back
+from segment.neural.em.batches import Batch
+from segment.neural.em.beginnings import beginnings
+from segment.neural.em.model import NeuralEM, Objective, State
+from segment.neural.em.noise import flip_bits
+from segment.neural.em.passes import there_and_back
 from segment.scores import clustering
 
 __all__ = ["Evaluation", "evaluate", "first_counted"]

@@ -8,8 +8,8 @@ import torch
 
 from segment.errors import SegmentError
 from segment.files import whole
-from segment.neural.batches import TEST, make_batch
-from segment.neural.model import NeuralEM
+from segment.neural.em.batches import TEST, make_batch
+from segment.neural.em.model import NeuralEM
 from segment.neural.recipe import Recipe
 
 __all__ = ["draw_figure"]

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from segment.neural.batches import TEST, make_batch
-from segment.neural.config import NeuralEMConfig
-from segment.neural.evaluate import evaluate
-from segment.neural.model import NeuralEM
+from segment.neural.em.batches import TEST, make_batch
+from segment.neural.em.config import NeuralEMConfig
+from segment.neural.em.evaluate import evaluate
+from segment.neural.em.model import NeuralEM
 from segment.neural.recipe import Recipe, SceneSettings
 
 __all__ = ["GENERALISATION", "check_against", "score", "versions"]

@@ -19,13 +19,13 @@ from torch import Tensor, nn
 
 from segment.errors import SegmentError
 from segment.files import whole, write_text
-from segment.neural.batches import HELD_OUT, TRAINING, ahead, make_batch
 from segment.neural.device import pick_device, reduced_precision
-from segment.neural.evaluate import evaluate, first_counted
-from segment.neural.model import State
-from segment.neural.optimise import make_optimisers
+from segment.neural.em.batches import HELD_OUT, TRAINING, ahead, make_batch
+from segment.neural.em.evaluate import evaluate, first_counted
+from segment.neural.em.model import State
 from segment.neural.recipe import Recipe, read_recipe
 from segment.neural.seeded.config import SeededConfig
+from segment.neural.training.optimise import make_optimisers
 from segment.neural.weights import WEIGHTS, build_model, save_weights
 
 if TYPE_CHECKING:

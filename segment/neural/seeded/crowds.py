@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from segment.neural.beginnings import far_apart
+from segment.neural.em.beginnings import far_apart
 from segment.neural.scenes.silhouettes import KINDS, CrowdSettings, crowd
-from segment.neural.seeded.windows import Square, around, cut
+from segment.neural.seeded.squares import Square, around, cut
 
 __all__ = ["Drawn", "SeededBatch", "draw_windows", "make_seeded_batch", "seeds_on", "window_on"]
 

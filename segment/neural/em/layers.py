@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from segment.neural.config import NeuralEMConfig
+from segment.neural.em.config import NeuralEMConfig
 
 __all__ = [
     "Decoder",

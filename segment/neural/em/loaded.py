@@ -9,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from segment.neural.beginnings import beginnings
-from segment.neural.model import NeuralEM, Objective
-from segment.neural.passes import there_and_back
+from segment.neural.em.beginnings import beginnings
+from segment.neural.em.model import NeuralEM, Objective
+from segment.neural.em.passes import there_and_back
 
 __all__ = ["Grouping", "LoadedModel"]
 

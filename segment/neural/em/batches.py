@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from segment.neural import noise
-from segment.neural.beginnings import beginnings
+from segment.neural.em import noise
+from segment.neural.em.beginnings import beginnings
 from segment.neural.recipe import Recipe, SceneSettings
 from segment.neural.scenes import Scenes, draw
 

@@ -13,13 +13,13 @@ import torch
 
 from segment.errors import SegmentError
 from segment.files import write_json, write_text, write_whole
-from segment.neural.figure import draw_figure
-from segment.neural.model import NeuralEM
+from segment.neural.em.figure import draw_figure
+from segment.neural.em.model import NeuralEM
+from segment.neural.em.score import others, score, versions
 from segment.neural.recipe import Recipe, RecipeError, SceneSettings
-from segment.neural.score import others, score, versions
 from segment.neural.seeded.config import SeededConfig
 from segment.neural.seeded.score import draw_windows_figure, score_windows
-from segment.neural.train import Trainer
+from segment.neural.training.loop import Trainer
 from segment.neural.weights import WEIGHTS, load_weights, save_weights
 from segment.neural.zoo import read_score, recipe_of
 

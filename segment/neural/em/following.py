@@ -5,9 +5,9 @@ import dataclasses
 import torch
 from torch import Tensor, nn
 
-from segment.neural import windows
-from segment.neural.config import NeuralEMConfig
-from segment.neural.layers import Decoder, Encoder, Relation, linear
+from segment.neural.em import places
+from segment.neural.em.config import NeuralEMConfig
+from segment.neural.em.layers import Decoder, Encoder, Relation, linear
 
 __all__ = ["FollowingCell"]
 
@@ -76,7 +76,7 @@ class FollowingCell(nn.Module):
         picture = picture.to(here.dtype)
         whole = None
         if self.reach:
-            whole = self._paint(picture, windows.on_pixels(place[:, :2].detach(), self.side))
+            whole = self._paint(picture, places.on_pixels(place[:, :2].detach(), self.side))
         return self._paint(picture, place), h, place, whole
 
     def _look(self, frame: Tensor, prediction: Tensor, gamma: Tensor, corner: Tensor) -> Tensor:
@@ -87,7 +87,7 @@ class FollowingCell(nn.Module):
         C = frame.shape[1]
         shown = frame[:, None].expand_as(prediction)
         seen = torch.cat([gamma, shown, prediction, others(prediction)], dim=2).flatten(0, 1)
-        small = windows.read(seen, corner, self.side)
+        small = places.read(seen, corner, self.side)
         share, small = small[:, :1], small[:, 1:]
         error = share * (small[:, :C] - small[:, C : 2 * C])
         return torch.cat([error, small], dim=1)
@@ -99,7 +99,7 @@ class FollowingCell(nn.Module):
         light = (gamma[:, :, 0].square() * frame.amax(dim=1)[:, None]).flatten(0, 1)
         expected = None if place is None else place[:, :2]
         times = FIRST if place is None else LATER
-        return windows.on_pixels(windows.settle(expected, light, self.side / 4, times), self.side)
+        return places.on_pixels(places.settle(expected, light, self.side / 4, times), self.side)
 
     @torch.no_grad()
     def _tell(self, here: Tensor, place: Tensor | None) -> Tensor:
@@ -117,8 +117,8 @@ class FollowingCell(nn.Module):
         # In bfloat16 a probability near 1 would be one of few values.
         with torch.autocast(picture.device.type, enabled=False):
             if self.pixels == "gaussian":
-                return windows.paint(picture, corner, self.size)
-            lit = windows.paint(picture.sigmoid(), corner, self.size)
+                return places.paint(picture, corner, self.size)
+            lit = places.paint(picture.sigmoid(), corner, self.size)
             return (lit * (1 - 2 * DARKEST) + DARKEST).logit()
 
 
