@@ -14,20 +14,16 @@ from pathlib import Path
 from typing import IO, Any
 
 import av
-import cv2
-import numpy as np
 from av.codec.context import CodecContext
-from av.video.reformatter import ColorRange
 
 from segment.arrays import Image
+from segment.export.h264 import CLOCK, Ticks, as_picture, dress, even, fitting, open_mp4
 from segment.export.sound import Sound
 
 __all__ = ["Spool"]
 
-CLOCK = Fraction(1, 90_000)  # seconds; fine enough for every rate in use
 _ALONE = 1.0  # seconds between two pictures that can be decoded alone
 _CHUNK = 30.0  # seconds in one file: what is forgotten goes by so much
-LARGEST_SIDE = 16384  # pixels that the encoder takes
 
 # Packets come out at once and in order, so that a clip can be cut as soon as it is over.
 _OPTIONS = {
@@ -77,13 +73,7 @@ class Spool:
     def __init__(
         self, folder: Path, size: tuple[int, int], rate: Fraction, aspect: Fraction = Fraction(1)
     ) -> None:
-        height, width = size
-        scale = min(1.0, LARGEST_SIDE / max(height, width))
-        self.size = (
-            max(2, round(height * scale) + round(height * scale) % 2),
-            max(2, round(width * scale) + round(width * scale) % 2),
-        )
-        self._scale = scale
+        self._fitting = fitting(size)
         self._folder, self._rate, self._aspect = folder, rate, aspect
         keys = max(1, round(_ALONE * float(rate)))
         self._options = {
@@ -95,32 +85,16 @@ class Spool:
         self._codec.framerate = rate
         self._codec.options = self._options
         self._chunks: deque[_Chunk] = deque()
-        self._last = -1
+        self._ticks = Ticks()
 
     def _dress(self, codec: Any) -> None:
-        codec.height, codec.width = self.size
-        codec.pix_fmt, codec.time_base, codec.thread_count = "yuv420p", CLOCK, 1
-        codec.sample_aspect_ratio = self._aspect
-        codec.colorspace = codec.color_primaries = codec.color_trc = 1  # BT.709
-        codec.color_range = ColorRange.MPEG
+        dress(codec, even(self._fitting), aspect=self._aspect)
+        codec.thread_count = 1
 
     def add(self, image: Image, time: float) -> None:
         """Take the next frame in, (H, W, C) uint8 at `time` seconds."""
-        height, width = self.size
-        if self._scale < 1:
-            small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
-            image = np.asarray(small, np.uint8).reshape(height, width, -1)
-        if image.shape[2] == 1:
-            image = np.repeat(image, 3, axis=2)
-        more = height - image.shape[0], width - image.shape[1]
-        if any(more):
-            image = np.pad(image, ((0, more[0]), (0, more[1]), (0, 0)), mode="edge")
-        picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
-        picture = picture.reformat(
-            format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG", threads=1
-        )
-        self._last = max(_ticks(time), self._last + 1)
-        picture.pts, picture.time_base = self._last, CLOCK
+        picture = as_picture(image, self._fitting)
+        picture.pts, picture.time_base = self._ticks.at(time), CLOCK
         self._keep(self._codec.encode(picture))
 
     def _keep(self, packets: list[Any]) -> None:
@@ -149,10 +123,7 @@ class Spool:
         if not packets:
             return False
         first = max(begin, next(t for t, _, _ in packets if t >= begin))
-        with av.open(
-            f"file:{path}", "w", format="mp4",
-            options={"fflags": "+bitexact", "movflags": "+faststart"},
-        ) as out:  # fmt: skip
+        with open_mp4(path) as out:
             stream: Any = out.add_stream("libx264", rate=self._rate, options=self._options)
             self._dress(stream.codec_context)
             spoken = None if sound is None else sound.begin(out)
