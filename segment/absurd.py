@@ -2,7 +2,7 @@
 
 Results like these come from a wrong depth, a covered lens, a stuck camera or a wrong option, and
 look like any others in their files. What is looked at is a grid of each picture, so that it costs
-nothing to speak of (docs/reliability.md has the figure).
+nothing to speak of (docs/measurements/reliability.md has the figure).
 """
 
 from collections.abc import Generator, Iterable, Iterator

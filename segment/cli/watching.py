@@ -71,7 +71,7 @@ class WatchLink(Link):
     "--zones",
     type=click.Path(),
     metavar="FILE",
-    help="Zones and lines from zones.json (docs/events.md), GeoJSON in pixels, or CVAT.",
+    help="Zones and lines from zones.json (docs/reference/events.md), GeoJSON in pixels, or CVAT.",
 )
 @click.option(
     "--kind",

@@ -7,7 +7,7 @@ from segment.events.places import Line, Zone, check_places, check_within
 from segment.events.units import Ground
 
 KINDS = ("motion", "object", "enter", "leave", "cross", "stop", "left", "taken")
-"""Every kind of event; `docs/events.md` says what each means."""
+"""Every kind of event; `docs/reference/events.md` says what each means."""
 
 
 @dataclass(frozen=True, slots=True)

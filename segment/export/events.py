@@ -130,7 +130,7 @@ def _rounded(value: float | None, digits: int) -> str | None:
 
 
 class EventsJson(_EventSink):
-    """`events.json`: the scene and every event with its path; `docs/events.md` has the schema."""
+    """`events.json`: the scene, and every event with its path (docs/reference/events.md)."""
 
     output = "events.json"
 

@@ -2,7 +2,8 @@
 
 Decoders fill in what they cannot read and say so to nobody, or in words of their own on stderr.
 Here every format is asked what it can know: a sum, a length, a code that means nothing. What
-none of them can know (a changed byte of a BMP) nobody can; docs/reliability.md has the list.
+none of them can know (a changed byte of a BMP) nobody can;
+docs/measurements/reliability.md has the list.
 """
 
 import io

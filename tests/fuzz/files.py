@@ -1,8 +1,9 @@
 """Mutated pictures, films, states and weights, each read in a process that may die of it.
 
-    python -m tests.fuzz.files --count 5000 --papers 2000 --docs docs/reliability.md
+    python -m tests.fuzz.files --count 5000 --papers 2000 --docs docs/measurements/reliability.md
 
-writes the tables of docs/reliability.md anew. A trial is told by its format and its seed.
+writes the tables of docs/measurements/reliability.md anew. A trial is told by its format
+and its seed.
 """
 
 import argparse

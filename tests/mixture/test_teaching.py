@@ -4,7 +4,7 @@ import re
 import runpy
 from pathlib import Path
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parents[2] / "docs" / "how-to"
 
 
 def test_every_block_of_the_page_runs():

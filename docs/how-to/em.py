@@ -1,4 +1,4 @@
-"""The pictures of docs/em.md: runs its code blocks, and draws what they found."""
+"""The pictures of docs/how-to/em.md: runs its code blocks, and draws what they found."""
 
 import re
 from pathlib import Path
