@@ -9,55 +9,24 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "segment"
 
-# A room may lean on these rooms and these outside packages, and on nothing else.
-LEANS_ON = {
-    "arrays": (set(), {"numpy"}),
-    "errors": (set(), set()),
-    "threads": (set(), set()),
-    "turns": (set(), set()),
-    "kernels": (set(), {"numba", "llvmlite"}),
-    "files": ({"errors"}, set()),
-    "locks": ({"errors", "files"}, set()),
-    "objects": ({"arrays"}, {"numpy"}),
-    "events": ({"arrays", "errors", "objects"}, {"numpy", "cv2"}),
-    "frame": ({"arrays", "events"}, set()),
-    "protocols": ({"arrays", "events", "frame"}, set()),
-    "background": (
-        {"arrays", "errors", "files", "kernels", "threads", "turns"},
-        {"numpy", "numba", "llvmlite", "cv2", "safetensors"},
-    ),
-    "mixture": (
-        {"errors", "kernels", "threads"},
-        {"numpy", "numba", "llvmlite", "scipy", "matplotlib"},
-    ),
-    "neural": (
-        {"arrays", "errors", "files", "masks", "scores", "threads"},
-        {"numpy", "scipy", "cv2", "skimage", "torch", "safetensors", "matplotlib", "mlxtend"},
-    ),
-    "masks": ({"arrays"}, {"numpy", "cv2", "skimage", "scipy"}),
-    "grouping": (
-        {"arrays", "errors", "files", "kernels", "masks", "mixture", "neural", "objects", "turns"},
-        {"numpy", "numba", "cv2", "skimage", "scipy"},
-    ),
-    "video": (
-        {"arrays", "errors", "frame", "kernels", "protocols", "threads"},
-        {"numpy", "numba", "av", "cv2", "tifffile", "PIL", "simplejpeg"},
-    ),
-    "samples": ({"errors"}, set()),
-    "export": (
-        {"arrays", "errors", "events", "files", "frame", "masks", "objects", "protocols"},
-        {"numpy", "av", "cv2", "pycocotools", "tifffile", "scipy"},
-    ),
-    "scores": (
-        {"arrays", "kernels", "errors", "frame", "protocols", "video"},
-        {"numpy", "numba", "cv2", "scipy", "skimage"},
-    ),
-    "detections": ({"errors", "frame"}, {"numpy", "supervision"}),
-    "absurd": ({"arrays", "frame"}, {"numpy", "cv2"}),
-    "jobs": ({"errors", "threads"}, {"cv2", "dask", "distributed"}),
-    "pipeline": ({"arrays", "errors", "frame", "masks", "protocols"}, set()),
-    "cli": (None, {"click", "rich"}),
-}
+
+def rooms_of_the_readme():
+    """The README's table: room to (rooms it leans on or None for all, outside packages)."""
+    text = (PACKAGE.parent / "README.md").read_text(encoding="utf-8")
+    table = {}
+    for line in text.partition("\nroom | ")[2].splitlines()[2:]:
+        cells = [cell.strip() for cell in line.split("|")]
+        if len(cells) != 4:
+            break
+        names, _, leans, outside = ([w.strip() for w in cell.split(",")] for cell in cells)
+        for name in names:
+            rooms = None if leans == ["everything"] else set(leans) - {"–"}
+            table[name] = (rooms, set(outside) - {"–"})
+    return table
+
+
+LEANS_ON = rooms_of_the_readme()
+COMPILERS = {"numba", "llvmlite"}  # of one make: who may use the one may use the other
 
 
 def imports(path):
@@ -85,7 +54,7 @@ def test_a_room_leans_only_on_those_it_may(path):
     room = room_of(path)
     if room in ("__init__", "__main__"):
         return
-    assert room in LEANS_ON, f"{room} is a new room; say here what it may lean on"
+    assert room in LEANS_ON, f"{room} is a new room; say in the README what it may lean on"
     rooms, outside = LEANS_ON[room]
     for module in imports(path):
         parts = module.split(".")
@@ -93,12 +62,27 @@ def test_a_room_leans_only_on_those_it_may(path):
             allowed = rooms is None or len(parts) == 1 or parts[1] in rooms | {room}
             assert allowed, f"{room} must not lean on {module}"
         elif parts[0] not in sys.stdlib_module_names:
-            assert parts[0] in outside, f"{room} must not import {module}"
+            assert parts[0] in outside | (COMPILERS if COMPILERS & outside else set()), (
+                f"{room} must not import {module}"
+            )
+
+
+def test_the_table_names_every_room_and_no_other():
+    assert set(LEANS_ON) == {room_of(path) for path in files()} - {"__init__", "__main__"}
+    for room, (rooms, _) in LEANS_ON.items():
+        assert rooms is None or rooms <= set(LEANS_ON), f"{room} leans on what is no room"
+
+
+def test_rooms_do_not_lean_on_each_other_in_a_circle():
+    done, before = set(), None
+    while done != before:
+        before = set(done)
+        done |= {room for room, (rooms, _) in LEANS_ON.items() if (rooms or set()) <= done}
+    assert done == set(LEANS_ON), f"a circle among {sorted(set(LEANS_ON) - done)}"
 
 
 def test_only_kernels_import_numba():
-    compilers = {"numba", "llvmlite"}
-    guilty = [path for path in files() if compilers & {m.split(".")[0] for m in imports(path)}]
+    guilty = [path for path in files() if COMPILERS & {m.split(".")[0] for m in imports(path)}]
     assert guilty, "no file imports numba: this test looks in the wrong place"
     places = [{path.stem, path.parent.name} & {"kernels", "compiling"} for path in guilty]
     assert all(places), guilty
