@@ -57,6 +57,8 @@ class Segment(Chain):
         except OSError as error:
             # The world, not a bug: a name too long for any file, a device that went away.
             _say(f"Error: {_of_the_world(error)}")
+        except ImportError as error:
+            _say(f"Error: {_of_a_library(error)}")
         except MemoryError:
             _say("Error: there is not enough memory; smaller frames need less: read --size 640x360")
         except Exception as error:
@@ -73,6 +75,16 @@ class Segment(Chain):
             sys.stderr.flush()
             os._exit(code)
         sys.exit(code)
+
+
+def _of_a_library(error: ImportError) -> str:
+    """What to do about a library that is not there, or lacks one of the system's."""
+    if error.name == "cv2" or "libGL" in str(error):
+        return (
+            f"OpenCV cannot be loaded ({error}); on a machine without a screen: "
+            "pip uninstall opencv-python, then pip install opencv-python-headless"
+        )
+    return f"a library cannot be loaded ({error}); pip install segment-em brings all it needs"
 
 
 def _say(message: str) -> None:

@@ -1,0 +1,51 @@
+"""Which make of a library is there does not matter where it need not."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+from click.testing import CliRunner
+
+PACKAGE = Path(__file__).parents[1] / "segment"
+
+# What opencv-python-headless lacks.
+WINDOWS = {
+    "imshow", "waitKey", "waitKeyEx", "namedWindow", "destroyWindow", "destroyAllWindows",
+    "resizeWindow", "moveWindow", "setMouseCallback", "createTrackbar", "getTrackbarPos",
+    "selectROI", "selectROIs", "setWindowProperty", "startWindowThread", "pollKey",
+}  # fmt: skip
+
+
+def test_no_window_is_opened_so_that_headless_opencv_does():
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == "cv2":
+                assert node.attr not in WINDOWS, f"{path} opens a window: cv2.{node.attr}"
+
+
+def test_opencv_without_its_libraries_is_one_line_that_says_what_to_do(tmp_path):
+    (tmp_path / "cv2.py").write_text(
+        'raise ImportError("libGL.so.1: cannot open shared object file: No such file")\n'
+    )
+    code = "from segment.cli import main; main()"
+    line = ["read", "sample:street", "--stop", "1", "subtract", "clean", "export", "out"]
+    ran = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {code}", *line],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert ran.returncode == 1
+    assert ran.stderr.count("\n") == 1, ran.stderr
+    assert "libGL.so.1" in ran.stderr
+    assert "pip install opencv-python-headless" in ran.stderr
+
+
+def test_a_library_that_is_not_there_is_one_line(monkeypatch):
+    from segment.cli import main
+
+    monkeypatch.setitem(sys.modules, "segment.background", None)
+    result = CliRunner().invoke(main, "read sample:street --stop 1 subtract export out")
+    assert result.exit_code == 1
+    assert "Error: a library cannot be loaded" in result.output
