@@ -90,7 +90,9 @@ def test_contributing_sends_nobody_to_a_file_that_moved(row):
     names = re.findall(r"`([\w./-]+)`", row[1])
     folders = [name for name in names if name.startswith(("segment/", "videos/", "benchmarks/"))]
     assert folders
-    bases = [ROOT, *(ROOT / name for name in folders), *((ROOT / name).parent for name in folders)]
+    roots = [ROOT / name for name in folders]
+    bases = [ROOT, *roots, *(path.parent for path in roots)]
+    bases += [path / name for path in roots for name in names if name.endswith("/")]
     for name in names:
         assert any((base / name).exists() for base in [*bases, ROOT / "segment"]), f"no {name}"
 
