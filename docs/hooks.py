@@ -5,11 +5,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import api  # beside this file, where mkdocs looks while it loads hooks
 from mkdocs.structure.files import File
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))  # api.py
-sys.path.insert(0, str(HERE.parent))  # segment, where it is not installed
+sys.path.append(str(HERE.parent))  # segment, where it is not installed
 
 
 def on_files(files: Any, config: Any) -> Any:
@@ -24,8 +24,6 @@ def on_files(files: Any, config: Any) -> Any:
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Fill in what is made from the code; the models lie one folder nearer in the site."""
     if page.file.src_uri == "reference/api.md":
-        import api
-
         return markdown + "\n" + api.page()
     if page.file.src_uri == "reference/commands.md":
         return markdown + "\n" + commands()
