@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
+from dataclasses import field
 from typing import Any, Self
 
 import numpy as np
@@ -13,7 +14,7 @@ from segment.mixture.em import Fit
 from segment.mixture.estimator import Estimator, generator
 from segment.mixture.family import Family
 from segment.mixture.samples import Floats, Samples, check_matrix, check_weights
-from segment.mixture.start import responsibilities
+from segment.mixture.start import Start, responsibilities
 
 __all__ = ["Mixture", "Propose"]
 
@@ -27,13 +28,14 @@ Propose = Callable[[], tuple[Floats, Floats]]
 class Mixture(Estimator):
     """A mixture of K densities, fitted by EM or one of its variants.
 
-    A subclass names its parameters in a constructor that only stores them, gives its
-    family of equations, and says what is learned. After `fit`, besides that, what
+    A subclass names its settings (see `Settings`), gives its family of equations, and says
+    what is learned. After `fit`, besides that, what
     `Estimator` lists.
     """
 
-    init_params: Any
-    weights_: Floats
+    init_params: Start = "kmeans"
+
+    weights_: Floats = field(init=False)
 
     _in_chains = True  # whether its components can be the states of a chain
 

@@ -1,6 +1,5 @@
 """Variational Bayes: mixtures of Gaussians whose parameters are distributions too."""
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,13 +8,12 @@ from scipy.special import digamma, gammaln, multigammaln
 
 from segment.mixture import fused
 from segment.mixture.base import Mixture, Propose
-from segment.mixture.em import Fit, Step
+from segment.mixture.em import Fit
 from segment.mixture.family import Assign, Collapse, Family, Pass
 from segment.mixture.fused import Form, Moments, Precision
 from segment.mixture.gaussian import given, in_memory
 from segment.mixture.gaussian_family import GaussianFamily
 from segment.mixture.samples import Floats, Samples
-from segment.mixture.start import Start
 
 __all__ = ["BayesianGaussianMixture"]
 
@@ -192,49 +190,17 @@ class BayesianGaussianMixture(Mixture):
     Source: Bishop, PRML, 2006, section 10.2.
     """
 
+    weight_concentration_prior: float | None = None
+    mean_prior: Any = None
+    mean_precision_prior: float | None = None
+    degrees_of_freedom_prior: float | None = None
+    covariance_prior: Any = None
+    reg_covar: float = 1e-6
+    max_iter: int = 500
+    responsibilities_init: Any = None
+
     _algorithms = ("em", "online")
     _in_chains = False
-
-    def __init__(
-        self,
-        n_components: int = 1,
-        *,
-        weight_concentration_prior: float | None = None,
-        mean_prior: Any = None,
-        mean_precision_prior: float | None = None,
-        degrees_of_freedom_prior: float | None = None,
-        covariance_prior: Any = None,
-        tol: float = 1e-6,
-        reg_covar: float = 1e-6,
-        max_iter: int = 500,
-        n_init: int = 1,
-        init_params: Start = "kmeans",
-        responsibilities_init: Any = None,
-        algorithm: str = "em",
-        acceleration: str | None = None,
-        warm_start: bool = False,
-        random_state: Any = None,
-        threads: int | None = None,
-        callback: Callable[[Step], object] | None = None,
-    ) -> None:
-        self.n_components = n_components
-        self.weight_concentration_prior = weight_concentration_prior
-        self.mean_prior = mean_prior
-        self.mean_precision_prior = mean_precision_prior
-        self.degrees_of_freedom_prior = degrees_of_freedom_prior
-        self.covariance_prior = covariance_prior
-        self.tol = tol
-        self.reg_covar = reg_covar
-        self.max_iter = max_iter
-        self.n_init = n_init
-        self.init_params = init_params
-        self.responsibilities_init = responsibilities_init
-        self.algorithm = algorithm
-        self.acceleration = acceleration
-        self.warm_start = warm_start
-        self.random_state = random_state
-        self.threads = threads
-        self.callback = callback
 
     def _family(self, samples: Samples) -> Family:
         features = samples.X.shape[1]

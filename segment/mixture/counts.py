@@ -1,7 +1,7 @@
 """Mixtures of counts and yes-or-no features: Bernoulli, binomial, Poisson."""
 
 from abc import abstractmethod
-from collections.abc import Callable
+from dataclasses import field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,12 +9,10 @@ from numpy.typing import NDArray
 from scipy.special import expit, gammaln, logit
 
 from segment.mixture.base import Mixture, Propose
-from segment.mixture.em import Step
 from segment.mixture.family import Family
 from segment.mixture.gaussian import given, given_weights
 from segment.mixture.priors import BetaPrior, GammaPrior
 from segment.mixture.samples import Floats, Samples, check_matrix
-from segment.mixture.start import Start
 
 __all__ = ["BernoulliMixture", "BinomialMixture", "PoissonMixture"]
 
@@ -180,9 +178,10 @@ class _CountMixture(Mixture):
 
     _counts = True
 
-    weights_init: Any
-    means_init: Any
-    means_: Floats
+    weights_init: Any = None
+    means_init: Any = None
+
+    means_: Floats = field(init=False)
 
     def _begin(self, family: Any, samples: Samples, propose: Propose) -> CountParameters:
         shape = (self.n_components, samples.X.shape[1])
@@ -221,42 +220,9 @@ class BernoulliMixture(_CountMixture):
     Source: Bishop, PRML, 2006, section 9.3.3.
     """
 
-    def __init__(
-        self,
-        n_components: int = 1,
-        *,
-        tol: float = 1e-6,
-        max_iter: int = 300,
-        n_init: int = 1,
-        init_params: Start = "kmeans",
-        weights_init: Any = None,
-        means_init: Any = None,
-        floor: float = 1e-6,
-        binarize: float | None = None,
-        prior: BetaPrior | None = None,
-        algorithm: str = "em",
-        acceleration: str | None = None,
-        warm_start: bool = False,
-        random_state: Any = None,
-        threads: int | None = None,
-        callback: Callable[[Step], object] | None = None,
-    ) -> None:
-        self.n_components = n_components
-        self.tol = tol
-        self.max_iter = max_iter
-        self.n_init = n_init
-        self.init_params = init_params
-        self.weights_init = weights_init
-        self.means_init = means_init
-        self.floor = floor
-        self.binarize = binarize
-        self.prior = prior
-        self.algorithm = algorithm
-        self.acceleration = acceleration
-        self.warm_start = warm_start
-        self.random_state = random_state
-        self.threads = threads
-        self.callback = callback
+    floor: float = 1e-6
+    binarize: float | None = None
+    prior: BetaPrior | None = None
 
     def _equations(self, features: int) -> Family:
         return _BinomialFamily(self.n_components, self.prior, np.ones(features), self.floor)
@@ -292,44 +258,11 @@ class BinomialMixture(_CountMixture):
     Nature Biotechnology 26, 2008.
     """
 
-    def __init__(
-        self,
-        n_components: int = 2,
-        *,
-        n_trials: Any = 10,
-        weights_fixed: bool = False,
-        tol: float = 1e-6,
-        max_iter: int = 300,
-        n_init: int = 1,
-        init_params: Start = "kmeans",
-        weights_init: Any = None,
-        means_init: Any = None,
-        floor: float = 1e-9,
-        prior: BetaPrior | None = None,
-        algorithm: str = "em",
-        acceleration: str | None = None,
-        warm_start: bool = False,
-        random_state: Any = None,
-        threads: int | None = None,
-        callback: Callable[[Step], object] | None = None,
-    ) -> None:
-        self.n_components = n_components
-        self.n_trials = n_trials
-        self.weights_fixed = weights_fixed
-        self.tol = tol
-        self.max_iter = max_iter
-        self.n_init = n_init
-        self.init_params = init_params
-        self.weights_init = weights_init
-        self.means_init = means_init
-        self.floor = floor
-        self.prior = prior
-        self.algorithm = algorithm
-        self.acceleration = acceleration
-        self.warm_start = warm_start
-        self.random_state = random_state
-        self.threads = threads
-        self.callback = callback
+    n_components: int = field(default=2, kw_only=False)
+    n_trials: Any = 10
+    weights_fixed: bool = False
+    floor: float = 1e-9
+    prior: BetaPrior | None = None
 
     def _equations(self, features: int) -> Family:
         trials = np.asarray(self.n_trials, np.float64)
@@ -386,38 +319,7 @@ class PoissonMixture(_CountMixture):
     Source: Hasselblad, JASA 64, 1969.
     """
 
-    def __init__(
-        self,
-        n_components: int = 1,
-        *,
-        tol: float = 1e-6,
-        max_iter: int = 300,
-        n_init: int = 1,
-        init_params: Start = "kmeans",
-        weights_init: Any = None,
-        means_init: Any = None,
-        prior: GammaPrior | None = None,
-        algorithm: str = "em",
-        acceleration: str | None = None,
-        warm_start: bool = False,
-        random_state: Any = None,
-        threads: int | None = None,
-        callback: Callable[[Step], object] | None = None,
-    ) -> None:
-        self.n_components = n_components
-        self.tol = tol
-        self.max_iter = max_iter
-        self.n_init = n_init
-        self.init_params = init_params
-        self.weights_init = weights_init
-        self.means_init = means_init
-        self.prior = prior
-        self.algorithm = algorithm
-        self.acceleration = acceleration
-        self.warm_start = warm_start
-        self.random_state = random_state
-        self.threads = threads
-        self.callback = callback
+    prior: GammaPrior | None = None
 
     def _equations(self, features: int) -> Family:
         return _PoissonFamily(self.n_components, self.prior)

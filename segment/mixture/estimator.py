@@ -1,12 +1,10 @@
-"""What every model does alike: scikit-learn's habits, and the climb from each of its starts."""
+"""What every model that climbs does alike: EM from each of its starts, and what is told of it."""
 
-import inspect
 import logging
-import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import replace
-from typing import Any, Self
+from dataclasses import field, replace
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +13,10 @@ from segment.mixture import methods
 from segment.mixture.em import Fit, Problem, Step, run
 from segment.mixture.family import Family
 from segment.mixture.samples import Samples
+from segment.mixture.settings import Settings
 from segment.threads import over_rows
 
-__all__ = ["Conventions", "Estimator", "generator"]
+__all__ = ["Estimator", "generator"]
 
 _log = logging.getLogger("segment.mixture")
 
@@ -25,82 +24,8 @@ _log = logging.getLogger("segment.mixture")
 _WORTH = 1_000_000
 
 
-class Conventions:
-    """scikit-learn's conventions, without scikit-learn: parameters, names, printing."""
-
-    _takes_missing = False
-    _counts = False
-
-    @classmethod
-    def _names(cls) -> list[str]:
-        parameters = inspect.signature(cls.__init__).parameters
-        return sorted(name for name in parameters if name != "self")
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The constructor's parameters by name."""
-        return {name: getattr(self, name) for name in self._names()}
-
-    def set_params(self, **parameters: Any) -> Self:
-        """Set some of the constructor's parameters; ValueError for a name it does not have."""
-        known = self._names()
-        for name, value in parameters.items():
-            if name not in known:
-                raise ValueError(
-                    f"Invalid parameter {name!r} for estimator {type(self).__name__}. "
-                    f"Valid parameters are: {known!r}."
-                )
-            setattr(self, name, value)
-        return self
-
-    def __repr__(self) -> str:
-        defaults = inspect.signature(type(self).__init__).parameters
-        changed = [
-            f"{name}={getattr(self, name)!r}"
-            for name in defaults
-            if name != "self" and repr(getattr(self, name)) != repr(defaults[name].default)
-        ]
-        return f"{type(self).__name__}({', '.join(changed)})"
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "history_")
-
-    def __sklearn_tags__(self) -> Any:
-        # Only scikit-learn asks, and then it is there.
-        utils = sys.modules["sklearn.utils"]
-        return utils.Tags(
-            estimator_type="density_estimator",
-            target_tags=utils.TargetTags(required=False),
-            input_tags=utils.InputTags(allow_nan=self._takes_missing, positive_only=self._counts),
-        )
-
-    def _check_fitted(self) -> None:
-        if not hasattr(self, "history_"):
-            message = (
-                f"This {type(self).__name__} instance is not fitted yet. Call 'fit' with "
-                "appropriate arguments before using this estimator."
-            )
-            exceptions = sys.modules.get("sklearn.exceptions")
-            # Where scikit-learn is in use, the exception it looks for, an AttributeError too.
-            raise exceptions.NotFittedError(message) if exceptions else AttributeError(message)
-
-    def _note_names(self, X: Any) -> None:
-        names = _column_names(X)
-        if names is not None:
-            self.feature_names_in_ = names
-        elif hasattr(self, "feature_names_in_"):
-            del self.feature_names_in_
-
-    def _compare_names(self, X: Any) -> None:
-        names, fitted = _column_names(X), getattr(self, "feature_names_in_", None)
-        if names is not None and fitted is not None and list(names) != list(fitted):
-            raise ValueError(
-                "The feature names should match those that were passed during fit: "
-                f"fitted {list(fitted)}, given {list(names)}"
-            )
-
-
-class Estimator(Conventions, ABC):
-    """Parameters that a constructor only stores, and EM from each of its starts.
+class Estimator(Settings, ABC):
+    """Settings, and EM from each of its starts.
 
     After `fit`:
 
@@ -114,20 +39,12 @@ class Estimator(Conventions, ABC):
     """
 
     quiet = False
-    n_components: int
-    tol: float
-    max_iter: int
-    n_init: int
-    algorithm: str
-    acceleration: str | None
-    warm_start: bool
-    random_state: Any
-    threads: int | None
-    callback: Callable[[Step], object] | None
-    history_: list[Step]
-    n_features_in_: int
+    n_init: int = 1
 
-    _algorithms: tuple[str, ...] = ("em", "gem", "sem", "saem", "mcem", "online")
+    history_: list[Step] = field(init=False)
+    n_features_in_: int = field(init=False)
+
+    _algorithms: ClassVar[tuple[str, ...]] = ("em", "gem", "sem", "saem", "mcem", "online")
 
     # What a subclass gives.
 
@@ -226,11 +143,3 @@ def generator(random_state: Any) -> np.random.Generator:
     if isinstance(random_state, np.random.RandomState):
         return np.random.default_rng(random_state.randint(2**31))
     return np.random.default_rng(random_state)
-
-
-def _column_names(X: Any) -> NDArray[Any] | None:
-    columns = getattr(X, "columns", None)
-    if columns is None or not all(isinstance(name, str) for name in columns):
-        return None
-    names: NDArray[Any] = np.asarray(columns, dtype=object)
-    return names

@@ -1,38 +1,27 @@
 """Factor analysis and probabilistic principal components: one component, and its factors."""
 
 import sys
-from collections.abc import Callable
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from segment.mixture.conditional import Conditional
-from segment.mixture.em import Step
-from segment.mixture.estimator import Conventions
 from segment.mixture.factor_family import Noise, posterior
 from segment.mixture.factors import MixtureOfFactorAnalyzers
 from segment.mixture.samples import Floats
+from segment.mixture.settings import Settings
 
 __all__ = ["FactorAnalysis", "ProbabilisticPCA"]
 
 
-class _Factors(Conventions):
+class _Factors(Settings):
     """What both have in common: a mixture of one factor analyser does the work."""
 
-    n_components: int
-    tol: float
-    max_iter: int
-    algorithm: str
-    acceleration: str | None
-    warm_start: bool
-    random_state: Any
-    threads: int | None
-    callback: Callable[[Step], object] | None
+    max_iter: int = 1000
+    algorithm: str = "ecme"
 
     _takes_missing = True
-    _noise: Noise
-    _one: MixtureOfFactorAnalyzers
-    _noise_init: Any = None
+    _noise: ClassVar[Noise]
     _copied = (
         "history_",
         "converged_",
@@ -48,25 +37,12 @@ class _Factors(Conventions):
 
         Raises ValueError for samples or settings that cannot be used.
         """
-        one = MixtureOfFactorAnalyzers(
-            1,
-            self.n_components,
-            noise=self._noise,
-            noise_init=self._noise_init,
-            tol=self.tol,
-            max_iter=self.max_iter,
-            algorithm=self.algorithm,
-            acceleration=self.acceleration,
-            random_state=self.random_state,
-            threads=self.threads,
-            callback=self.callback,
-            warm_start=self.warm_start,
-            floor=getattr(self, "floor", 1e-6),
-        )
+        own = self.get_params() | {"n_components": 1}
+        one = MixtureOfFactorAnalyzers(n_factors=self.n_components, noise=self._noise, **own)
         if self.warm_start and hasattr(self, "_one"):
             vars(one).update({k: v for k, v in vars(self._one).items() if k.endswith("_")})
         one.fit(X, sample_weight=sample_weight)
-        self._one = one
+        self._one: MixtureOfFactorAnalyzers = one
         self._note_names(X)
         for name in self._copied:
             setattr(self, name, getattr(one, name))
@@ -156,38 +132,10 @@ class FactorAnalysis(_Factors):
     Sources: Rubin and Thayer, EM algorithms for ML factor analysis, Psychometrika 47, 1982.
     """
 
+    noise_init: Any = None
+    floor: float = 1e-6
+
     _noise = "diag"
-
-    def __init__(
-        self,
-        n_components: int = 1,
-        *,
-        noise_init: Any = None,
-        floor: float = 1e-6,
-        tol: float = 1e-6,
-        max_iter: int = 1000,
-        algorithm: str = "ecme",
-        acceleration: str | None = None,
-        warm_start: bool = False,
-        random_state: Any = None,
-        threads: int | None = None,
-        callback: Callable[[Step], object] | None = None,
-    ) -> None:
-        self.n_components = n_components
-        self.noise_init = noise_init
-        self.floor = floor
-        self.tol = tol
-        self.max_iter = max_iter
-        self.algorithm = algorithm
-        self.acceleration = acceleration
-        self.warm_start = warm_start
-        self.random_state = random_state
-        self.threads = threads
-        self.callback = callback
-
-    @property
-    def _noise_init(self) -> Any:
-        return self.noise_init
 
 
 class ProbabilisticPCA(_Factors):
@@ -204,29 +152,6 @@ class ProbabilisticPCA(_Factors):
     """
 
     _noise = "isotropic"
-
-    def __init__(
-        self,
-        n_components: int = 1,
-        *,
-        tol: float = 1e-6,
-        max_iter: int = 1000,
-        algorithm: str = "ecme",
-        acceleration: str | None = None,
-        warm_start: bool = False,
-        random_state: Any = None,
-        threads: int | None = None,
-        callback: Callable[[Step], object] | None = None,
-    ) -> None:
-        self.n_components = n_components
-        self.tol = tol
-        self.max_iter = max_iter
-        self.algorithm = algorithm
-        self.acceleration = acceleration
-        self.warm_start = warm_start
-        self.random_state = random_state
-        self.threads = threads
-        self.callback = callback
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         super().fit(X, y, sample_weight)

@@ -1,6 +1,6 @@
 """Mixtures of factor analysers: many features that a few factors explain, in K ways."""
 
-from collections.abc import Callable
+from dataclasses import field
 from typing import Any
 
 import numpy as np
@@ -8,12 +8,10 @@ from numpy.typing import NDArray
 
 from segment.mixture.base import Mixture, Propose
 from segment.mixture.conditional import Conditional, condition
-from segment.mixture.em import Step
 from segment.mixture.factor_family import FactorFamily, FactorParameters, Noise
 from segment.mixture.fused import Precision
 from segment.mixture.gaussian import given, given_weights
 from segment.mixture.samples import Floats, Samples
-from segment.mixture.start import Start
 
 __all__ = ["MixtureOfFactorAnalyzers"]
 
@@ -41,51 +39,19 @@ class MixtureOfFactorAnalyzers(Mixture):
     factor analyzers, 1996; Liu, Rubin and Wu, 1998; Tipping and Bishop, 1999.
     """
 
+    n_factors: int = field(default=1, kw_only=False)
+    noise: Noise = "diag"
+    floor: float = 1e-6
+    max_iter: int = 1000
+    weights_init: Any = None
+    means_init: Any = None
+    loadings_init: Any = None
+    noise_init: Any = None
+    algorithm: str = "ecme"
+    precision: Precision = "auto"
+
     _algorithms = ("ecme", "em", "px", "gem", "sem", "saem", "mcem", "online")
     _takes_missing = True
-
-    def __init__(
-        self,
-        n_components: int = 1,
-        n_factors: int = 1,
-        *,
-        noise: Noise = "diag",
-        floor: float = 1e-6,
-        tol: float = 1e-6,
-        max_iter: int = 1000,
-        n_init: int = 1,
-        init_params: Start = "kmeans",
-        weights_init: Any = None,
-        means_init: Any = None,
-        loadings_init: Any = None,
-        noise_init: Any = None,
-        algorithm: str = "ecme",
-        acceleration: str | None = None,
-        precision: Precision = "auto",
-        warm_start: bool = False,
-        random_state: Any = None,
-        threads: int | None = None,
-        callback: Callable[[Step], object] | None = None,
-    ) -> None:
-        self.n_components = n_components
-        self.n_factors = n_factors
-        self.noise = noise
-        self.floor = floor
-        self.tol = tol
-        self.max_iter = max_iter
-        self.n_init = n_init
-        self.init_params = init_params
-        self.weights_init = weights_init
-        self.means_init = means_init
-        self.loadings_init = loadings_init
-        self.noise_init = noise_init
-        self.algorithm = algorithm
-        self.acceleration = acceleration
-        self.precision = precision
-        self.warm_start = warm_start
-        self.random_state = random_state
-        self.threads = threads
-        self.callback = callback
 
     def conditional(self, X: Any) -> Conditional:
         """The distribution of every NaN of X (n_samples, n_features) given the rest of its row.

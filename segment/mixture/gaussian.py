@@ -1,6 +1,5 @@
 """Mixtures of Gaussians: the model most people mean when they say EM."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -8,12 +7,11 @@ from numpy.typing import NDArray
 
 from segment.mixture.base import Mixture, Propose
 from segment.mixture.conditional import Conditional, condition
-from segment.mixture.em import Fit, Step
+from segment.mixture.em import Fit
 from segment.mixture.fused import Precision
 from segment.mixture.gaussian_family import CovarianceType, GaussianFamily, GaussianParameters
 from segment.mixture.priors import GaussianPrior
 from segment.mixture.samples import Floats, Samples
-from segment.mixture.start import Start
 
 __all__ = ["GaussianMixture"]
 
@@ -50,52 +48,17 @@ class GaussianMixture(Mixture):
     Sources: Dempster, Laird and Rubin, JRSS B 39, 1977; Bishop, PRML, 2006, section 9.2.
     """
 
-    _takes_missing = True
+    covariance_type: CovarianceType = "full"
+    reg_covar: float = 1e-6
+    weights_init: Any = None
+    means_init: Any = None
+    precisions_init: Any = None
+    covariances_init: Any = None
+    responsibilities_init: Any = None
+    prior: GaussianPrior | None = None
+    precision: Precision = "auto"
 
-    def __init__(
-        self,
-        n_components: int = 1,
-        *,
-        covariance_type: CovarianceType = "full",
-        tol: float = 1e-6,
-        reg_covar: float = 1e-6,
-        max_iter: int = 300,
-        n_init: int = 1,
-        init_params: Start = "kmeans",
-        weights_init: Any = None,
-        means_init: Any = None,
-        precisions_init: Any = None,
-        covariances_init: Any = None,
-        responsibilities_init: Any = None,
-        prior: GaussianPrior | None = None,
-        algorithm: str = "em",
-        acceleration: str | None = None,
-        precision: Precision = "auto",
-        warm_start: bool = False,
-        random_state: Any = None,
-        threads: int | None = None,
-        callback: Callable[[Step], object] | None = None,
-    ) -> None:
-        self.n_components = n_components
-        self.covariance_type = covariance_type
-        self.tol = tol
-        self.reg_covar = reg_covar
-        self.max_iter = max_iter
-        self.n_init = n_init
-        self.init_params = init_params
-        self.weights_init = weights_init
-        self.means_init = means_init
-        self.precisions_init = precisions_init
-        self.covariances_init = covariances_init
-        self.responsibilities_init = responsibilities_init
-        self.prior = prior
-        self.algorithm = algorithm
-        self.acceleration = acceleration
-        self.precision = precision
-        self.warm_start = warm_start
-        self.random_state = random_state
-        self.threads = threads
-        self.callback = callback
+    _takes_missing = True
 
     def conditional(self, X: Any) -> Conditional:
         """The distribution of every NaN of X (n_samples, n_features) given the rest of its row.

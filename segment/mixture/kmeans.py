@@ -1,7 +1,7 @@
 """k-means and its soft sibling: what EM for Gaussians becomes when the spread is not learned."""
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from dataclasses import field
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from segment.mixture import fused
 from segment.mixture.algorithms import hard
 from segment.mixture.base import Mixture, Propose
-from segment.mixture.em import Step
 from segment.mixture.family import Assign, Family, Pass
 from segment.mixture.fused import Form, Moments
 from segment.mixture.gaussian import given
@@ -125,40 +124,14 @@ class SoftKMeans(Mixture):
     (his stiffness is 1 / variance); Bishop, PRML, 2006, section 9.3.2.
     """
 
-    means_: Floats
+    n_components: int = field(default=8, kw_only=False)
+    variance: float = 1.0
+    init_params: Start = "k-means++"
+    means_init: Any = None
+
+    means_: Floats = field(init=False)
 
     _in_chains = False
-
-    def __init__(
-        self,
-        n_components: int = 8,
-        *,
-        variance: float = 1.0,
-        tol: float = 1e-6,
-        max_iter: int = 300,
-        n_init: int = 1,
-        init_params: Start = "k-means++",
-        means_init: Any = None,
-        algorithm: str = "em",
-        acceleration: str | None = None,
-        warm_start: bool = False,
-        random_state: Any = None,
-        threads: int | None = None,
-        callback: Callable[[Step], object] | None = None,
-    ) -> None:
-        self.n_components = n_components
-        self.variance = variance
-        self.tol = tol
-        self.max_iter = max_iter
-        self.n_init = n_init
-        self.init_params = init_params
-        self.means_init = means_init
-        self.algorithm = algorithm
-        self.acceleration = acceleration
-        self.warm_start = warm_start
-        self.random_state = random_state
-        self.threads = threads
-        self.callback = callback
 
     def _family(self, samples: Samples) -> Family:
         return _SoftFamily(self.n_components, self.variance, samples.scale)
@@ -200,36 +173,14 @@ class KMeans(SoftKMeans):
     Source: Lloyd, Least squares quantization in PCM, 1957 (IEEE IT 28, 1982).
     """
 
+    tol: float = 0.0
+
+    # Nothing to choose here: no settings of the constructor.
+    algorithm: ClassVar[str] = "em"  # type: ignore[misc]
+    acceleration: ClassVar[str | None] = None  # type: ignore[misc]
+    variance: ClassVar[float] = 1.0  # type: ignore[misc]
+
     _algorithms = ("em",)
-
-    def __init__(
-        self,
-        n_components: int = 8,
-        *,
-        tol: float = 0.0,
-        max_iter: int = 300,
-        n_init: int = 1,
-        init_params: Start = "k-means++",
-        means_init: Any = None,
-        warm_start: bool = False,
-        random_state: Any = None,
-        threads: int | None = None,
-        callback: Callable[[Step], object] | None = None,
-    ) -> None:
-        self.n_components = n_components
-        self.tol = tol
-        self.max_iter = max_iter
-        self.n_init = n_init
-        self.init_params = init_params
-        self.means_init = means_init
-        self.warm_start = warm_start
-        self.random_state = random_state
-        self.threads = threads
-        self.callback = callback
-
-    algorithm = "em"
-    acceleration = None
-    variance = 1.0
 
     def predict_proba(self, X: Any) -> Floats:
         """1 for the nearest mean, 0 for the others, (n_samples, n_components)."""

@@ -1,6 +1,5 @@
 """Mixtures of Student's t: Gaussians whose samples may each be wide of the mark."""
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,14 +9,12 @@ from scipy.special import digamma, gammaln, logsumexp, polygamma
 
 from segment.mixture import fused
 from segment.mixture.base import Mixture, Propose
-from segment.mixture.em import Step
 from segment.mixture.family import Family
 from segment.mixture.fused import Form
 from segment.mixture.gaussian import given
 from segment.mixture.gaussian_family import GaussianFamily, GaussianParameters
 from segment.mixture.priors import GaussianPrior
 from segment.mixture.samples import Floats, Samples
-from segment.mixture.start import Start
 
 __all__ = ["StudentMixture"]
 
@@ -294,46 +291,15 @@ class StudentMixture(Mixture):
     Liu, Rubin and Wu, Parameter expansion to accelerate EM: the PX-EM algorithm, 1998.
     """
 
-    _algorithms = ("em", "ecm", "ecme", "px", "gem", "sem", "saem", "mcem", "online")
+    degrees_of_freedom: Any = None
+    reg_covar: float = 1e-6
+    weights_init: Any = None
+    means_init: Any = None
+    scales_init: Any = None
+    prior: GaussianPrior | None = None
+    algorithm: str = "px"
 
-    def __init__(
-        self,
-        n_components: int = 1,
-        *,
-        degrees_of_freedom: Any = None,
-        tol: float = 1e-6,
-        reg_covar: float = 1e-6,
-        max_iter: int = 300,
-        n_init: int = 1,
-        init_params: Start = "kmeans",
-        weights_init: Any = None,
-        means_init: Any = None,
-        scales_init: Any = None,
-        prior: GaussianPrior | None = None,
-        algorithm: str = "px",
-        acceleration: str | None = None,
-        warm_start: bool = False,
-        random_state: Any = None,
-        threads: int | None = None,
-        callback: Callable[[Step], object] | None = None,
-    ) -> None:
-        self.n_components = n_components
-        self.degrees_of_freedom = degrees_of_freedom
-        self.tol = tol
-        self.reg_covar = reg_covar
-        self.max_iter = max_iter
-        self.n_init = n_init
-        self.init_params = init_params
-        self.weights_init = weights_init
-        self.means_init = means_init
-        self.scales_init = scales_init
-        self.prior = prior
-        self.algorithm = algorithm
-        self.acceleration = acceleration
-        self.warm_start = warm_start
-        self.random_state = random_state
-        self.threads = threads
-        self.callback = callback
+    _algorithms = ("em", "ecm", "ecme", "px", "gem", "sem", "saem", "mcem", "online")
 
     def _equations(self, scale: Floats) -> StudentFamily:
         known = None

@@ -1,6 +1,7 @@
 """Hidden Markov models, with the manners of the mixtures they are made of."""
 
 from collections.abc import Callable
+from dataclasses import field
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -14,7 +15,7 @@ from segment.mixture.chains.family import ChainFamily, ChainParameters
 from segment.mixture.chains.filtering import Filter
 from segment.mixture.chains.sequences import Sequences
 from segment.mixture.chains.smoothing import Arithmetic, Chain, evidence, smooth, viterbi
-from segment.mixture.em import Fit, Step
+from segment.mixture.em import Fit
 from segment.mixture.estimator import Estimator, generator
 from segment.mixture.gaussian import GaussianMixture
 from segment.mixture.samples import Floats, Samples, check_matrix, over_chunks
@@ -51,47 +52,16 @@ class HiddenMarkovModel(Estimator):
     Sources: Baum, Petrie, Soules and Weiss, 1970; Rabiner, Proceedings of the IEEE 77(2), 1989.
     """
 
+    emission: Mixture | None = field(default=None, kw_only=False)
+    topology: Literal["ergodic", "left-to-right"] | Any = "ergodic"
+    start_init: Any = None
+    transitions_init: Any = None
+    start_concentration: Any = 1.0
+    transition_concentration: Any = 1.0
+    arithmetic: Arithmetic = "auto"
+
     _algorithms = ("em", "gem")
     _takes_missing = True
-
-    def __init__(
-        self,
-        n_components: int = 1,
-        emission: Mixture | None = None,
-        *,
-        topology: Literal["ergodic", "left-to-right"] | Any = "ergodic",
-        start_init: Any = None,
-        transitions_init: Any = None,
-        start_concentration: Any = 1.0,
-        transition_concentration: Any = 1.0,
-        arithmetic: Arithmetic = "auto",
-        tol: float = 1e-6,
-        max_iter: int = 300,
-        n_init: int = 1,
-        algorithm: str = "em",
-        acceleration: str | None = None,
-        warm_start: bool = False,
-        random_state: Any = None,
-        threads: int | None = None,
-        callback: Callable[[Step], object] | None = None,
-    ) -> None:
-        self.n_components = n_components
-        self.emission = emission
-        self.topology = topology
-        self.start_init = start_init
-        self.transitions_init = transitions_init
-        self.start_concentration = start_concentration
-        self.transition_concentration = transition_concentration
-        self.arithmetic = arithmetic
-        self.tol = tol
-        self.max_iter = max_iter
-        self.n_init = n_init
-        self.algorithm = algorithm
-        self.acceleration = acceleration
-        self.warm_start = warm_start
-        self.random_state = random_state
-        self.threads = threads
-        self.callback = callback
 
     def fit(self, X: Any, lengths: Any = None) -> Self:
         """Fit to sequences X (n_steps, n_features) of these lengths.
