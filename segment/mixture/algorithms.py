@@ -1,12 +1,12 @@
 """Variants of EM: a weaker M-step, a drawn E-step, a few samples at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from segment.mixture.em import Point, Problem
-from segment.mixture.family import Assign, Collapse
+from segment.mixture.family import Collapse, Drawn, one_hot
 from segment.mixture.samples import Floats
 
 __all__ = [
@@ -74,7 +74,7 @@ def stochastic(problem: Problem, start: Point) -> Iterator[tuple[Point, bool]]:
     Ends at the mean of the second half of the chain, in the packed space.
     Source: Celeux and Diebolt, 1985.
     """
-    return _chain(problem, start, draws=lambda number: 1)
+    return _chain(problem, start, lambda number: 1)
 
 
 def monte_carlo(problem: Problem, start: Point) -> Iterator[tuple[Point, bool]]:
@@ -82,18 +82,20 @@ def monte_carlo(problem: Problem, start: Point) -> Iterator[tuple[Point, bool]]:
 
     Source: Wei and Tanner, JASA 85, 1990.
     """
-    return _chain(problem, start, draws=lambda number: 1 + number**2 // 4)
+    return _chain(problem, start, problem.family.draws)
 
 
-def _chain(problem: Problem, start: Point, draws: Any) -> Iterator[tuple[Point, bool]]:
+def _chain(
+    problem: Problem, start: Point, draws: Callable[[int], int]
+) -> Iterator[tuple[Point, bool]]:
     family = problem.family
     vectors: list[Floats] = []
     sweeps = int(problem.options.get("max_iter", 100))
-    point = problem.visit(start.parameters, drawn(problem.rng, draws(1)))
+    point = problem.visit(start.parameters, Drawn(problem.rng, draws(1)))
     for number in range(2, sweeps):
         parameters = problem.map(point)
         vectors.append(family.pack(parameters))
-        point = problem.visit(parameters, drawn(problem.rng, draws(number)))
+        point = problem.visit(parameters, Drawn(problem.rng, draws(number)))
         yield point, False
     if vectors:
         mean = np.mean(vectors[len(vectors) // 2 :], axis=0)
@@ -107,11 +109,11 @@ def stochastic_approximation(problem: Problem, start: Point) -> Iterator[tuple[P
     """
     family = problem.family
     burn = max(1, int(_SAEM_BURN * problem.options.get("max_iter", 100)))
-    point = problem.visit(start.parameters, drawn(problem.rng, 1))
+    point = problem.visit(start.parameters, Drawn(problem.rng, 1))
     sums, number = point.statistics, 1
     while True:
         parameters = family.maximise(sums, point.parameters)
-        point = problem.visit(parameters, drawn(problem.rng, 1))
+        point = problem.visit(parameters, Drawn(problem.rng, 1))
         yield point, True
         number += 1
         step = 1.0 if number <= burn else (number - burn) ** -_FORGET
@@ -146,31 +148,9 @@ def online(problem: Problem, start: Point) -> Iterator[tuple[Point, bool]]:
         yield point, True
 
 
-def drawn(rng: np.random.Generator, draws: int) -> Assign:
-    """An E-step that draws components by their responsibilities, and averages the draws."""
-
-    def assign(log_shares: Floats) -> Floats:
-        shares = np.exp(log_shares)
-        # Rounding must not make the shares sum to more than 1.
-        shares /= shares.sum(axis=1, keepdims=True)
-        if draws == 1:
-            edges = np.cumsum(shares, axis=1)
-            labels = (rng.random((len(shares), 1)) > edges).sum(axis=1)
-            return _one_hot(np.minimum(labels, shares.shape[1] - 1), shares.shape[1])
-        return rng.multinomial(draws, shares) / draws
-
-    return assign
-
-
 def hard(log_shares: Floats) -> Floats:
     """An E-step that gives each sample wholly to its most probable component."""
-    return _one_hot(log_shares.argmax(axis=1), log_shares.shape[1])
-
-
-def _one_hot(labels: Any, components: int) -> Floats:
-    shares = np.zeros((len(labels), components))
-    shares[np.arange(len(labels)), labels] = 1.0
-    return shares
+    return one_hot(log_shares.argmax(axis=1), log_shares.shape[1])
 
 
 def _surrogate(problem: Problem, statistics: Any, parameters: Any) -> float:

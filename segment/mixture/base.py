@@ -7,13 +7,19 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp
+from scipy.special import logsumexp, xlogy
 
 from segment.mixture.blocks import Blocks, Streamed
-from segment.mixture.em import Fit
+from segment.mixture.em import Bound, Fit
 from segment.mixture.estimator import Estimator, generator
 from segment.mixture.family import Family
-from segment.mixture.samples import Floats, Samples, check_matrix, check_weights
+from segment.mixture.samples import (
+    Floats,
+    Samples,
+    check_matrix,
+    check_shares,
+    check_weights,
+)
 from segment.mixture.start import Start, responsibilities
 
 __all__ = ["Mixture", "Propose"]
@@ -156,6 +162,29 @@ class Mixture(Estimator):
 
     # Helpers.
 
+    def _bound(self, X: Any, q: Any, sample_weight: Any, lengths: Any) -> Bound:
+        if lengths is not None:
+            raise ValueError(
+                f"lengths are for a chain; to {type(self).__name__} samples have no order"
+            )
+        X = self._check_known(X)
+        weight = check_weights(sample_weight, len(X))
+        weight = weight if weight.size else np.ones(len(X))
+        joint = np.concatenate([joint for _, joint in self._joints(X)])
+        evidence = logsumexp(joint, axis=1)
+        log_shares = joint - evidence[:, None]
+        q = check_shares(q, joint.shape)
+        if q is None:
+            q = np.exp(log_shares)
+            q /= q.sum(axis=1, keepdims=True)
+        entropy = float(weight @ -xlogy(q, q).sum(axis=1))
+        # What q gives no share is not asked for its logarithm.
+        expected = float(weight @ np.where(q > 0, q * joint, 0.0).sum(axis=1))
+        terms: Floats = xlogy(q, q) - np.where(q > 0, q * log_shares, 0.0)
+        return Bound(
+            float(weight @ evidence), expected + entropy, float(weight @ terms.sum(axis=1)), entropy
+        )
+
     def _take(self, X: Any, sample_weight: Any) -> Samples:
         """The samples of a fit, checked."""
         if isinstance(X, Blocks):
@@ -184,6 +213,8 @@ class Mixture(Estimator):
 
     def _check_known(self, X: Any) -> NDArray[Any]:
         self._check_fitted()
+        if isinstance(X, Blocks):
+            raise TypeError("Blocks are for fit; ask for one block after the other")
         self._compare_names(X)
         checked: NDArray[Any] = check_matrix(
             self._prepare(X), self.n_features_in_, type(self).__name__

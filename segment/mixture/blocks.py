@@ -36,12 +36,17 @@ class Blocks:
                 "source is an iterator, which can be read only once; EM reads samples in every "
                 "sweep: give a function that begins anew, such as lambda: read(path)"
             )
-        if not callable(source) and not isinstance(source, Iterable):
+        if not callable(source) and (isinstance(source, str) or not isinstance(source, Iterable)):
             raise TypeError(f"source is {source!r}, wanted a function or a sequence of arrays")
         self.source = source
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(self.source() if callable(self.source) else self.source)
+        blocks = self.source() if callable(self.source) else self.source
+        if not isinstance(blocks, Iterable):
+            raise TypeError(
+                f"source() returned {blocks!r}, wanted an iterator over arrays (n_i, D)"
+            )
+        return iter(blocks)
 
     def mapped(self, function: Callable[[Any], Any]) -> "Blocks":
         """Blocks of what the function makes of each."""
@@ -65,7 +70,7 @@ class Streamed(Samples):
         threads: int | None,
         check: Callable[[NDArray[Any]], None],
     ) -> "Streamed":
-        """Look at all blocks once; ValueError for samples that cannot be used."""
+        """Look at all blocks once; ValueError for samples that cannot be used, `check` for one."""
         near: Floats | None = None
         sums: Floats = np.zeros((3, 1))
         length, complete, kind = 0, True, np.dtype(np.uint8)
@@ -75,8 +80,7 @@ class Streamed(Samples):
             if near is None:
                 near, features, kind = middle_of(X), X.shape[1], X.dtype
             some, whole = add_sums(X, np.empty(0), near, missing)
-            if whole:
-                check(X)
+            check(X)
             sums, length, complete = sums + some, length + len(X), complete and whole
             kind = np.promote_types(kind, X.dtype)
         if near is None or features is None:

@@ -77,8 +77,7 @@ class Conditional:
 
     def quantile(self, q: float) -> Floats:
         """(n, D): what each value is below with probability q, in (0, 1)."""
-        if not 0 < q < 1:
-            raise ValueError(f"q is {q}, wanted a probability between 0 and 1")
+        _check_probability(q, "q")
         found = self._X.copy()
         for rows, missing, shares, means, covariances in self._found:
             spread = np.sqrt(np.diagonal(covariances, axis1=1, axis2=2))
@@ -95,14 +94,13 @@ class Conditional:
 
     def interval(self, coverage: float = 0.9) -> tuple[Floats, Floats]:
         """Low and high (n, D): each value lies between them with this probability."""
-        if not 0 < coverage < 1:
-            raise ValueError(f"coverage is {coverage}, wanted a probability between 0 and 1")
+        _check_probability(coverage, "coverage")
         return self.quantile(0.5 - coverage / 2), self.quantile(0.5 + coverage / 2)
 
     def sample(self, n_samples: int = 1, random_state: Any = None) -> Floats:
         """(n_samples, n, D): X, its missing values drawn together for each sample."""
-        if n_samples < 1:
-            raise ValueError(f"n_samples is {n_samples}, wanted at least 1")
+        if not isinstance(n_samples, (int, np.integer)) or n_samples < 1:
+            raise ValueError(f"n_samples is {n_samples!r}, wanted a whole number of at least 1")
         rng = np.random.default_rng(random_state)
         drawn = np.repeat(self._X[None], n_samples, axis=0)
         for rows, missing, shares, means, covariances in self._found:
@@ -121,6 +119,11 @@ class Conditional:
         samples, features = self._X.shape
         missing = sum(len(pattern.rows) * len(pattern.missing) for pattern in self._found)
         return f"Conditional({missing} missing of {samples} x {features} values)"
+
+
+def _check_probability(value: Any, name: str) -> None:
+    if np.ndim(value) or not isinstance(value, (int, float, np.number)) or not 0 < value < 1:
+        raise ValueError(f"{name} is {value!r}, wanted a probability between 0 and 1")
 
 
 def condition(X: Floats, covariances: Floats, parameters: Any) -> Conditional:

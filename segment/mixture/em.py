@@ -11,7 +11,16 @@ import numpy as np
 from segment.mixture.family import Assign, Collapse, Family
 from segment.mixture.samples import Samples
 
-__all__ = ["Fit", "Method", "Point", "Problem", "Step", "expectation_maximisation", "run"]
+__all__ = [
+    "Bound",
+    "Fit",
+    "Method",
+    "Point",
+    "Problem",
+    "Step",
+    "expectation_maximisation",
+    "run",
+]
 
 _log = logging.getLogger("segment.mixture")
 
@@ -36,6 +45,22 @@ class Step(NamedTuple):
 
     entropy: float
     """Of the responsibilities at this point (after the E-step the gap is 0)."""
+
+
+class Bound(NamedTuple):
+    """ln p(X) = bound + gap, sums over the samples in nats."""
+
+    log_likelihood: float
+    """ln p(X | parameters)."""
+
+    bound: float
+    """L(q) = E_q[ln p(X, Z)] + the entropy of q; never above the log-likelihood."""
+
+    gap: float
+    """KL(q || p(Z | X)), at least 0, and 0 for the responsibilities themselves."""
+
+    entropy: float
+    """Of q."""
 
 
 class Point(NamedTuple):

@@ -66,6 +66,8 @@ class Estimator(Settings, ABC):
         """Fit from each of `n_init` starts, or from what is learned; learn the best."""
         way = methods.choose(self.algorithm, self.acceleration, self._algorithms)
         warm = self.warm_start and hasattr(self, "history_")
+        if warm:
+            self._check_fitted()
         if warm and self.n_features_in_ != samples.X.shape[1]:
             raise ValueError(
                 f"X has {samples.X.shape[1]} features, but the warm start has "
@@ -103,6 +105,7 @@ class Estimator(Settings, ABC):
         best = self._best([fit for fit in fits if fit is not None], family, samples)
         self.n_features_in_ = samples.X.shape[1]
         self._learn(best.point.parameters, samples)
+        self._as_fitted = self._shaping()
         self.history_ = best.history
         self.converged_ = best.converged
         self.reason_ = best.reason
@@ -134,12 +137,17 @@ class Estimator(Settings, ABC):
                 raise TypeError(f"{name} is {value!r}, wanted a whole number")
             if value < least:
                 raise ValueError(f"{name} is {value}, wanted at least {least}")
-        if not self.tol >= 0:
-            raise ValueError(f"tol is {self.tol}, wanted at least 0")
+        if not isinstance(self.tol, (int, float, np.number)) or not self.tol >= 0:
+            raise ValueError(f"tol is {self.tol!r}, wanted a number of at least 0")
 
 
 def generator(random_state: Any) -> np.random.Generator:
     """A generator for None, a seed, a Generator, or an old RandomState."""
     if isinstance(random_state, np.random.RandomState):
         return np.random.default_rng(random_state.randint(2**31))
-    return np.random.default_rng(random_state)
+    try:
+        return np.random.default_rng(random_state)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"random_state is {random_state!r}, wanted None, a seed of at least 0 or a Generator"
+        ) from None

@@ -5,7 +5,9 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from segment.mixture.blocks import Blocks
 from segment.mixture.conditional import Conditional
+from segment.mixture.em import Bound
 from segment.mixture.factor_family import Noise, posterior
 from segment.mixture.factors import MixtureOfFactorAnalyzers
 from segment.mixture.samples import Floats
@@ -37,7 +39,8 @@ class _Factors(Settings):
 
         Raises ValueError for samples or settings that cannot be used.
         """
-        own = self.get_params() | {"n_components": 1}
+        self._check_factors(X)
+        own = self.get_params(deep=False) | {"n_components": 1}
         one = MixtureOfFactorAnalyzers(n_factors=self.n_components, noise=self._noise, **own)
         if self.warm_start and hasattr(self, "_one"):
             vars(one).update({k: v for k, v in vars(self._one).items() if k.endswith("_")})
@@ -50,6 +53,22 @@ class _Factors(Settings):
         self.components_ = one.loadings_[0].T
         self.noise_variance_: Any = one.noise_variance_[0]
         return self
+
+    def _check_factors(self, X: Any) -> None:
+        # In their own words: the mixture that does the work calls them n_factors.
+        number = self.n_components
+        shape = () if isinstance(X, Blocks) else np.asarray(X).shape
+        if isinstance(number, bool) or not isinstance(number, (int, np.integer)):
+            raise TypeError(f"n_components is {number!r}, wanted a whole number of factors")
+        most = shape[1] if len(shape) == 2 and shape[1] else number
+        if not 1 <= number <= most:
+            raise ValueError(f"n_components is {number}, wanted 1 to {most}, the features of X")
+        learned = len(self.components_) if self.warm_start and hasattr(self, "_one") else number
+        if learned != number:
+            raise ValueError(
+                f"n_components is {number}, but {learned} when this was fitted; fit again without "
+                "warm_start"
+            )
 
     def fit_transform(self, X: Any, y: Any = None) -> Floats:
         """Fit, and return the expected factors."""
@@ -65,7 +84,12 @@ class _Factors(Settings):
     def inverse_transform(self, Z: Any) -> Floats:
         """The expected features (n_samples, n_features) of factors (n_samples, n_components)."""
         self._check_fitted()
-        features: Floats = np.asarray(Z, np.float64) @ self.components_ + self.mean_
+        given = np.asarray(Z, np.float64)
+        if given.ndim != 2 or given.shape[1] != len(self.components_):
+            raise ValueError(
+                f"Z is {given.shape}, wanted (n_samples, {len(self.components_)}): the factors"
+            )
+        features: Floats = given @ self.components_ + self.mean_
         return features
 
     def get_covariance(self) -> Floats:
@@ -113,6 +137,9 @@ class _Factors(Settings):
         tags.transformer_tags = sys.modules["sklearn.utils"].TransformerTags(preserves_dtype=[])
         return tags
 
+    def _bound(self, X: Any, q: Any, sample_weight: Any, lengths: Any) -> Bound:
+        return self._fitted(X)._bound(X, q, sample_weight, lengths)
+
     def _fitted(self, X: Any) -> MixtureOfFactorAnalyzers:
         self._check_fitted()
         self._compare_names(X)
@@ -141,9 +168,9 @@ class FactorAnalysis(_Factors):
 class ProbabilisticPCA(_Factors):
     """Principal components with a density: x = mean + W z + noise of one variance.
 
-    n_components : q, 1 to D - 1. algorithm "ecme" is the closed form, one step unless values are
-    missing; "em" and "px" go there step by step. The other parameters as in
-    `MixtureOfFactorAnalyzers`. NaN is a missing value.
+    n_components : q, 1 to D - 1 (D leaves no noise but its floor). algorithm "ecme" is the
+    closed form, one step unless values are missing; "em" and "px" go there step by step. The
+    other parameters as in `MixtureOfFactorAnalyzers`. NaN is a missing value.
 
     After `fit`: mean_ (D,), components_ (q, D), along the principal axes, each as long as the
     factor spreads; noise_variance_, a number; history_ and what else `Estimator` lists.

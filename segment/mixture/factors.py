@@ -65,6 +65,9 @@ class MixtureOfFactorAnalyzers(Mixture):
         """X (n_samples, n_features) with every NaN replaced by its expectation."""
         return self.conditional(X).mean
 
+    def _shaping(self) -> dict[str, Any]:
+        return super()._shaping() | {"n_factors": self.n_factors}
+
     def _equations(self, scale: Floats) -> FactorFamily:
         if self.n_factors > len(scale):
             raise ValueError(

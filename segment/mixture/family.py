@@ -9,10 +9,36 @@ from scipy.special import logsumexp
 
 from segment.mixture.samples import Floats, Samples
 
-__all__ = ["Assign", "Collapse", "Family", "Pass"]
+__all__ = ["Assign", "Collapse", "Drawn", "Family", "Pass", "one_hot"]
 
 Assign = Callable[[Floats], Floats]
 """ln responsibilities (n, K) to the (n, K) that the M-step shall use: drawn, or the largest."""
+
+
+class Drawn:
+    """An E-step that draws components by their responsibilities, and averages the draws."""
+
+    def __init__(self, rng: np.random.Generator, draws: int) -> None:
+        self.rng = rng
+        self.draws = draws
+
+    def __call__(self, log_shares: Floats) -> Floats:
+        """The share of the draws (n, K) that fell on each component."""
+        shares = np.exp(log_shares)
+        # Rounding must not make the shares sum to more than 1.
+        shares /= shares.sum(axis=1, keepdims=True)
+        if self.draws == 1:
+            edges = np.cumsum(shares, axis=1)
+            labels = (self.rng.random((len(shares), 1)) > edges).sum(axis=1)
+            return one_hot(np.minimum(labels, shares.shape[1] - 1), shares.shape[1])
+        return self.rng.multinomial(self.draws, shares) / self.draws
+
+
+def one_hot(labels: Any, components: int) -> Floats:
+    """Shares (n, K) that are 1 for the component that each of `labels` (n,) names."""
+    shares = np.zeros((len(labels), components))
+    shares[np.arange(len(labels)), labels] = 1.0
+    return shares
 
 
 class Collapse(ArithmeticError):
@@ -95,6 +121,14 @@ class Family(ABC):
     def statistics_at(self, X: Floats, shares: Floats, parameters: Any) -> Any:
         """As `statistics`, for families with more hidden variables than the component."""
         return self.statistics(X, shares)
+
+    def draws(self, iteration: int) -> int:
+        """How many draws the E-step of this iteration of MCEM averages."""
+        return 1 + iteration**2 // 4
+
+    def by_sums(self) -> "Family":
+        """The same equations where `refine` is not asked, and sums have to do."""
+        return self
 
     def refine(self, samples: Samples, parameters: Any) -> Any:
         """A further conditional step that needs the samples again; the likelihood only rises."""

@@ -73,6 +73,9 @@ class GaussianMixture(Mixture):
         """X (n_samples, n_features) with every NaN replaced by its expectation."""
         return self.conditional(X).mean
 
+    def _shaping(self) -> dict[str, Any]:
+        return super()._shaping() | {"covariance_type": self.covariance_type}
+
     def _family(self, samples: Samples) -> GaussianFamily:
         return GaussianFamily(
             self.n_components,

@@ -21,13 +21,16 @@ def plot_fit(model: Any, X: Any, axes: Any = None, *, deviations: float = 2.0) -
     if X.ndim != 2 or X.shape[1] != 2:
         raise ValueError(f"X is {X.shape}, wanted two features: (n_samples, 2)")
     axes = _axes(axes)
+    # A chain's samples are one sequence; its states may have several components each.
+    parts = getattr(model, "emission_", model)
     colours = _colours(model.n_components)
     shares = model.predict_proba(X)
     axes.scatter(X[:, 0], X[:, 1], s=8, c=np.clip(shares @ colours, 0, 1), alpha=0.7)
-    for k, (mean, covariance) in enumerate(zip(model.means_, _covariances(model), strict=True)):
+    each = np.repeat(colours, parts.n_components // model.n_components, axis=0)
+    for colour, mean, covariance in zip(each, parts.means_, _covariances(parts), strict=True):
         line = _ellipse(mean, covariance, deviations)
-        axes.plot(line[:, 0], line[:, 1], color=colours[k], linewidth=2)
-        axes.plot(*mean, "x", color=colours[k], markersize=8)
+        axes.plot(line[:, 0], line[:, 1], color=colour, linewidth=2)
+        axes.plot(*mean, "x", color=colour, markersize=8)
     return axes
 
 
@@ -44,8 +47,7 @@ def plot_iterations(
     seed = model.random_state if isinstance(model.random_state, int) else 0
     panels = np.atleast_1d(figure.subplots(1, len(iterations), sharex=True, sharey=True))
     for axes, number in zip(panels, iterations, strict=True):
-        copy = type(model)(**model.get_params())
-        copy.set_params(max_iter=max(1, number), tol=0.0, random_state=seed, warm_start=False)
+        copy = model._fresh(max_iter=max(1, number), tol=0.0, random_state=seed, warm_start=False)
         if number == 0:
             _fit_nothing(copy, X)
         else:

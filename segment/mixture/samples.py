@@ -15,6 +15,7 @@ __all__ = [
     "Samples",
     "add_sums",
     "check_matrix",
+    "check_shares",
     "check_weights",
     "finish_moments",
     "middle_of",
@@ -165,6 +166,18 @@ def check_weights(weight: Any, n_samples: int) -> Floats:
             f"{weight.min()} to {weight.max()}"
         )
     return np.ascontiguousarray(weight)
+
+
+def check_shares(q: Any, shape: tuple[int, int]) -> Floats | None:
+    """Rows of probabilities (n, K) float64, or None; ValueError unless they are."""
+    if q is None:
+        return None
+    shares: Floats = np.asarray(q, np.float64)
+    if shares.shape != shape:
+        raise ValueError(f"q is {shares.shape}, wanted {shape}: (n_samples, n_components)")
+    if not (shares >= 0).all() or np.abs(shares.sum(axis=1) - 1).max() > 1e-6:
+        raise ValueError("q wants rows of probabilities that sum to 1")
+    return shares
 
 
 def middle_of(X: NDArray[Any]) -> Floats:

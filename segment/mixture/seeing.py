@@ -4,9 +4,11 @@ from collections.abc import Iterable
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from scipy.special import logsumexp, xlogy
+from numpy.typing import NDArray
 
-from segment.mixture.base import Mixture
+from segment.mixture.blocks import Blocks
+from segment.mixture.chains.sequences import check_lengths, step_weights
+from segment.mixture.em import Bound
 from segment.mixture.estimator import generator
 from segment.mixture.samples import Floats, check_matrix, check_weights
 
@@ -15,53 +17,21 @@ __all__ = ["Bound", "Criterion", "Selection", "bound", "select"]
 Criterion = Literal["bic", "aic", "icl", "heldout"]
 
 
-class Bound(NamedTuple):
-    """ln p(X) = bound + gap, sums over the samples in nats."""
-
-    log_likelihood: float
-    """ln p(X | parameters)."""
-
-    bound: float
-    """L(q) = E_q[ln p(X, Z)] + the entropy of q; never above the log-likelihood."""
-
-    gap: float
-    """KL(q || p(Z | X)), at least 0, and 0 for the responsibilities themselves."""
-
-    entropy: float
-    """Of q."""
-
-
-def bound(model: Mixture, X: Any, q: Any = None, sample_weight: Any = None) -> Bound:
+def bound(
+    model: Any, X: Any, q: Any = None, sample_weight: Any = None, *, lengths: Any = None
+) -> Bound:
     """Split the log-likelihood of X (n, D) into a lower bound and a KL gap.
 
     q (n, K) is any distribution over the components of each sample, rows summing to 1;
-    None is the responsibilities, whose gap is 0. Bound and gap are calculated on their
-    own, so that their sum is a check. Raises ValueError for a q that is no distribution.
+    None is the responsibilities, whose gap is 0; for a chain, of these `lengths`, q says what
+    each step's state is, each on its own, and None is the posterior of the path. Bound and gap
+    are calculated on their own, so that their sum is a check. Raises ValueError for a q that is
+    no distribution.
 
     Source: Neal and Hinton, 1998; Bishop, PRML, 2006, section 9.4.
     """
-    model._check_fitted()
-    X = check_matrix(X, model.n_features_in_, type(model).__name__)
-    weight = check_weights(sample_weight, len(X))
-    weight = weight if weight.size else np.ones(len(X))
-    joint = np.concatenate([joint for _, joint in model._joints(X)])
-    evidence = logsumexp(joint, axis=1)
-    log_shares = joint - evidence[:, None]
-    if q is None:
-        q = np.exp(log_shares)
-        q /= q.sum(axis=1, keepdims=True)
-    q = np.asarray(q, np.float64)
-    if q.shape != joint.shape:
-        raise ValueError(f"q is {q.shape}, wanted {joint.shape}: (n_samples, n_components)")
-    if not (q >= 0).all() or np.abs(q.sum(axis=1) - 1).max() > 1e-6:
-        raise ValueError("q wants rows of probabilities that sum to 1")
-    entropy = float(weight @ -xlogy(q, q).sum(axis=1))
-    # What q gives no share is not asked for its logarithm.
-    expected = float(weight @ np.where(q > 0, q * joint, 0.0).sum(axis=1))
-    terms: Floats = xlogy(q, q) - np.where(q > 0, q * log_shares, 0.0)
-    return Bound(
-        float(weight @ evidence), expected + entropy, float(weight @ terms.sum(axis=1)), entropy
-    )
+    found: Bound = model._bound(X, q, sample_weight, lengths)
+    return found
 
 
 class Selection(NamedTuple):
@@ -86,51 +56,97 @@ def select(
     criterion: Criterion = "bic",
     *,
     sample_weight: Any = None,
+    lengths: Any = None,
     folds: int = 5,
     parameter: str = "n_components",
 ) -> Selection:
     """Fit copies of `model` (unfitted settings) with other numbers of components; choose.
 
+    sample_weight : (n_samples,); of a chain (n_sequences,), what each of them counts.
+    lengths : (n_sequences,) of a chain's sequences, None for one.
     parameter : which number it is; "n_factors" chooses the factors of a mixture of analysers.
-
     criterion : "bic", "aic", "icl", or "heldout": minus twice the log-likelihood of samples
-        that the fit had not seen, over `folds` of them.
+        that the fit had not seen, over `folds` of them; a chain's are whole sequences.
     On pixels, of which there are many and none is independent, BIC always takes the most;
     ICL and held-out likelihood of other pictures are better guides there.
     """
     if criterion not in ("bic", "aic", "icl", "heldout"):
         raise ValueError(f"criterion is {criterion!r}, wanted 'bic', 'aic', 'icl' or 'heldout'")
+    if lengths is not None and not model._in_order:
+        raise ValueError(
+            f"lengths are for a chain; to {type(model).__name__} samples have no order"
+        )
+    if isinstance(X, Blocks):
+        raise TypeError("select judges one array X; with Blocks, fit each number and compare")
     X = check_matrix(X)
-    weight = check_weights(sample_weight, len(X))
+    units = _Units.of(model, X, lengths, sample_weight)
     scores: dict[int, float] = {}
     models: dict[int, Any] = {}
     for number in components:
-        fitted = type(model)(**model.get_params()).set_params(**{parameter: number})
-        # Chains take no weights, and are asked for none.
-        more = {"sample_weight": weight} if weight.size else {}
-        fitted.fit(X, **more)
+        fitted = model._fresh(**{parameter: number})
+        fitted.fit(X, **units.more())
         models[number] = fitted
         if criterion == "heldout":
-            scores[number] = _held_out(fitted, X, weight, folds)
+            scores[number] = _held_out(fitted, X, units, folds)
         else:
-            judge = getattr(fitted, criterion)
-            scores[number] = judge(X, **more)
+            judge = getattr(fitted, criterion, None)
+            if judge is None:
+                raise ValueError(f"{type(model).__name__} has no {criterion}; take 'bic'")
+            scores[number] = judge(X, **units.more())
     if not scores:
         raise ValueError("components is empty, wanted numbers to choose from")
     best = min(scores, key=lambda number: scores[number])
     return Selection(models[best], best, scores, models)
 
 
-def _held_out(model: Any, X: Any, weight: Floats, folds: int) -> float:
-    if not 2 <= folds <= len(X):
-        raise ValueError(f"folds is {folds}, wanted 2 to {len(X)}, the number of samples")
-    order = generator(model.random_state).permutation(len(X))
+class _Units(NamedTuple):
+    """What is held out as one: samples, or the whole sequences of a chain."""
+
+    in_order: bool
+    lengths: NDArray[np.int64]
+    """(units,) samples of each."""
+    weight: Floats
+    """(units,) what each counts; empty where each counts once."""
+
+    @classmethod
+    def of(cls, model: Any, X: Any, lengths: Any, weight: Any) -> "_Units":
+        if not model._in_order:
+            return cls(False, np.ones(len(X), np.int64), check_weights(weight, len(X)))
+        own = np.diff(check_lengths(lengths, len(X)))
+        steps = step_weights(weight, lengths, len(X))
+        return cls(True, own, np.empty(0) if steps is None else np.asarray(weight, np.float64))
+
+    def more(self) -> dict[str, Any]:
+        """What `fit` and the criteria are told besides X."""
+        named = {"sequence_weight" if self.in_order else "sample_weight": self.weight}
+        told = named if self.weight.size else {}
+        return told | {"lengths": self.lengths} if self.in_order else told
+
+    def only(self, chosen: NDArray[np.bool_]) -> "_Units":
+        """Some of them."""
+        weight = self.weight[chosen] if self.weight.size else self.weight
+        return self._replace(lengths=self.lengths[chosen], weight=weight)
+
+
+def _held_out(model: Any, X: Any, units: _Units, folds: int) -> float:
+    count, what = len(units.lengths), "sequences" if units.in_order else "samples"
+    if count < 2 and units.in_order:
+        raise ValueError(
+            "'heldout' holds out whole sequences, and X is one; give lengths, or take 'bic'"
+        )
+    if not 2 <= folds <= count:
+        raise ValueError(f"folds is {folds}, wanted 2 to {count}, the number of {what}")
+    order = generator(model.random_state).permutation(count)
     total = 0.0
     for fold in range(folds):
-        held = np.zeros(len(X), bool)
+        held = np.zeros(count, bool)
         held[order[fold::folds]] = True
-        copy = type(model)(**model.get_params())
-        copy.fit(X[~held], sample_weight=weight[~held] if weight.size else None)
-        evidence = copy.score_samples(X[held])
-        total += float(weight[held] @ evidence if weight.size else evidence.sum())
+        rows = np.repeat(held, units.lengths)
+        copy = model._fresh().fit(X[~rows], **units.only(~held).more())
+        own = units.only(held)
+        evidence = copy.score_samples(X[rows], *([own.lengths] if own.in_order else []))
+        if own.weight.size:
+            total += float(np.repeat(own.weight, own.lengths) @ evidence)
+        else:
+            total += float(evidence.sum())
     return -2 * total

@@ -35,6 +35,7 @@ class Settings:
 
     _takes_missing: ClassVar[bool] = False
     _counts: ClassVar[bool] = False
+    _in_order: ClassVar[bool] = False
 
     def __init_subclass__(cls) -> None:
         # Two models are the same only if they are one: arrays cannot be asked in one word.
@@ -46,20 +47,36 @@ class Settings:
         return sorted(name for name in parameters if name != "self")
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The constructor's parameters by name."""
-        return {name: getattr(self, name) for name in self._names()}
+        """The constructor's parameters by name; `deep`, also those of a model among them."""
+        own = {name: getattr(self, name) for name in self._names()}
+        if deep:
+            for name, value in list(own.items()):
+                if isinstance(value, Settings):
+                    inner = value.get_params()
+                    own |= {f"{name}__{key}": setting for key, setting in inner.items()}
+        return own
 
     def set_params(self, **parameters: Any) -> Self:
         """Set some of the constructor's parameters; ValueError for a name it does not have."""
         known = self._names()
-        for name, value in parameters.items():
-            if name not in known:
+        # A model among them first: what is set of it is set of the new one.
+        for name, value in sorted(parameters.items(), key=lambda item: "__" in item[0]):
+            own, _, inner = name.partition("__")
+            model = getattr(self, own, None) if own in known else None
+            if inner and isinstance(model, Settings):
+                model.set_params(**{inner: value})
+            elif name in known:
+                setattr(self, name, value)
+            else:
                 raise ValueError(
                     f"Invalid parameter {name!r} for estimator {type(self).__name__}. "
                     f"Valid parameters are: {known!r}."
                 )
-            setattr(self, name, value)
         return self
+
+    def _fresh(self, **changes: Any) -> Self:
+        """An unfitted model with these settings and some others."""
+        return type(self)(**self.get_params(deep=False)).set_params(**changes)
 
     def __repr__(self) -> str:
         defaults = inspect.signature(type(self).__init__).parameters
@@ -91,6 +108,17 @@ class Settings:
             exceptions = sys.modules.get("sklearn.exceptions")
             # Where scikit-learn is in use, the exception it looks for, an AttributeError too.
             raise exceptions.NotFittedError(message) if exceptions else AttributeError(message)
+        for name, then in getattr(self, "_as_fitted", {}).items():
+            now = self._shaping()[name]
+            if now != then:
+                raise ValueError(
+                    f"{name} is {now!r}, but {then!r} when this was fitted; fit again without "
+                    "warm_start"
+                )
+
+    def _shaping(self) -> dict[str, Any]:
+        """The settings that say of what shape parameters are: what is learned has one of them."""
+        return {"n_components": self.n_components}
 
     def _note_names(self, X: Any) -> None:
         names = _column_names(X)

@@ -1,5 +1,6 @@
 """Mixtures of Student's t: Gaussians whose samples may each be wide of the mark."""
 
+from copy import copy
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -72,6 +73,7 @@ class StudentFamily(Family):
     ) -> None:
         self.n_components = n_components
         self.algorithm = algorithm
+        self.refines = algorithm in ("ecme", "px")
         self.known = known
         self.reg_covar = reg_covar
         self.scale = scale
@@ -155,8 +157,13 @@ class StudentFamily(Family):
             means = np.where(empty[:, None], parameters.means, means)
             scales = np.where(empty[:, None, None], parameters.scales, scales)
         degrees = parameters.degrees
-        if self.known is None and self.algorithm not in ("ecme", "px"):
-            slopes = (statistics.logs - statistics.masses) / counts
+        if self.known is None and not self.refines:
+            masses, logs = statistics.masses, statistics.logs
+            if self.algorithm == "px":
+                # What u is expected to be besides its own scale, which went into the matrices.
+                logs = logs - counts * np.log(np.maximum(masses, _EPS) / counts)
+                masses = counts
+            slopes = (logs - masses) / counts
             degrees = np.array([_solve_degrees(float(slope)) for slope in slopes])
         return StudentParameters(weights, means, scales, degrees)
 
@@ -166,7 +173,7 @@ class StudentFamily(Family):
         Responsibilities stay those of the new means and scales: for one component this is
         the likelihood's maximum over ν, for more it still only rises.
         """
-        if self.known is not None or self.algorithm not in ("ecme", "px"):
+        if self.known is not None or not self.refines:
             return parameters
         features = samples.X.shape[1]
         degrees = parameters.degrees
@@ -185,6 +192,11 @@ class StudentFamily(Family):
             if change < 1e-7:
                 break
         return parameters._replace(degrees=np.clip(np.exp(logs), _LEAST, _MOST))
+
+    def by_sums(self) -> "StudentFamily":
+        other = copy(self)
+        other.refines = False
+        return other
 
     def _slope(
         self, samples: Samples, parameters: StudentParameters, degrees: Floats, features: int

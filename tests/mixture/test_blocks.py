@@ -15,6 +15,7 @@ from segment.mixture import (
     MixtureOfFactorAnalyzers,
     PoissonMixture,
     StudentMixture,
+    select,
 )
 
 RNG = np.random.default_rng(0)
@@ -101,6 +102,13 @@ def test_what_blocks_cannot_be():
         Blocks(iter([X]))
     with pytest.raises(TypeError, match="wanted a function or a sequence"):
         Blocks(3)
+    with pytest.raises(TypeError, match=r"'samples\.npy', wanted a function or a sequence"):
+        Blocks("samples.npy")
+    with pytest.raises(TypeError, match=r"source\(\) returned 3"):
+        GaussianMixture(2).fit(Blocks(lambda: 3))
+    for call in (GaussianMixture(2).fit_predict, lambda X: select(KMeans(), X, [1, 2])):
+        with pytest.raises(TypeError, match="Blocks"):
+            call(Blocks([X]))
     with pytest.raises(ValueError, match="has no block"):
         GaussianMixture(2).fit(Blocks([]))
     with pytest.raises(ValueError, match=r"2 features.*3 features"):

@@ -103,13 +103,15 @@ def test_known_values_are_certain_and_draws_agree():
 def test_what_cannot_be_asked():
     model = MODELS["mixture"]
     answer = model.fit(RNG.normal(size=(50, 2))).conditional([[np.nan, 0.0]])
-    for q in (0, 1, -0.1, np.nan):
+    for q in (0, 1, -0.1, np.nan, 90, [0.1, 0.9], "half"):
         with pytest.raises(ValueError, match="wanted a probability"):
             answer.quantile(q)
         with pytest.raises(ValueError, match="wanted a probability"):
             answer.interval(q)
     with pytest.raises(ValueError, match="n_samples is 0"):
         answer.sample(0)
+    with pytest.raises(ValueError, match=r"n_samples is 1\.5"):
+        answer.sample(1.5)
     with pytest.raises(ValueError, match="infinity"):
         model.conditional([[np.inf, 0.0]])
     with pytest.raises(ValueError, match="3 features"):

@@ -26,6 +26,22 @@ ESTIMATORS = [
 ]
 
 
+class OneSequence(mixture.HiddenMarkovModel):
+    """A chain as scikit-learn calls models: y where lengths would be, and X one sequence."""
+
+    def fit(self, X, y=None):
+        return super().fit(X)
+
+    def fit_predict(self, X, y=None):
+        return self.fit(X).predict(X)
+
+    def score(self, X, y=None):
+        return super().score(X)
+
+
+ESTIMATORS.append(OneSequence(2, random_state=0))
+
+
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda model: type(model).__name__)
 def test_an_estimator_has_scikit_learns_manners(estimator):
@@ -41,6 +57,39 @@ def test_scikit_learn_is_not_needed():
     code = "import sys, segment.mixture; print('sklearn' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda model: type(model).__name__)
+def test_clones_have_the_same_settings(estimator):
+    base = pytest.importorskip("sklearn.base")
+    again = base.clone(estimator)
+    assert again is not estimator
+    assert repr(again) == repr(estimator)
+
+
+def test_a_clone_has_a_clone_of_its_emission():
+    base = pytest.importorskip("sklearn.base")
+    chain = mixture.HiddenMarkovModel(3, mixture.PoissonMixture(2), tol=0.1)
+    again = base.clone(chain)
+    assert again.emission is not chain.emission
+    assert repr(again) == (
+        "HiddenMarkovModel(n_components=3, emission=PoissonMixture(n_components=2), tol=0.1)"
+    )
+
+
+def test_a_model_is_only_itself():
+    # Not a comparison of arrays among the settings, which has no truth value.
+    begin = {"means_init": [[0.0], [1.0]]}
+    one, other = (mixture.GaussianMixture(2, **begin) for _ in range(2))
+    assert one == one
+    assert one != other
+    assert len({one, other}) == 2
+    with pytest.raises(TypeError, match="positional"):
+        mixture.GaussianMixture(2, "full")
+    with pytest.raises(TypeError, match="means"):
+        mixture.GaussianMixture(2, means=3)
+    with pytest.raises(TypeError, match="algorithm"):
+        mixture.KMeans(2, algorithm="em")
 
 
 def test_names_of_settings_are_checked():

@@ -43,6 +43,18 @@ def objectives(model):
     return np.array([step.objective for step in model.history_])
 
 
+# Marks of 88 students in five tests, mechanics and vectors with closed books, algebra, analysis
+# and statistics with open ones; Mardia, Kent and Bibby, Multivariate Analysis, 1979, table 1.2.1.
+STUDENTS = np.array(
+    [
+        [1.0, 0.553, 0.547, 0.409, 0.389],
+        [0.553, 1.0, 0.610, 0.485, 0.436],
+        [0.547, 0.610, 1.0, 0.711, 0.665],
+        [0.409, 0.485, 0.711, 1.0, 0.607],
+        [0.389, 0.436, 0.665, 0.607, 1.0],
+    ]
+)
+
 # Marks of 220 boys in six subjects; Lawley and Maxwell, Factor Analysis as a Statistical
 # Method, 1971.
 BOYS = np.array(
@@ -63,6 +75,15 @@ def samples_with(correlation, size=220):
     Z -= Z.mean(axis=0)
     white = Z @ np.linalg.inv(np.linalg.cholesky(Z.T @ Z / size)).T
     return white @ np.linalg.cholesky(correlation).T
+
+
+@pytest.mark.parametrize("algorithm", ["em", "px", "ecme"])
+def test_the_five_open_and_closed_book_tests(algorithm):
+    # Mardia, Kent and Bibby, chapter 9: the loadings of one factor by maximum likelihood.
+    fit = FactorAnalysis(1, algorithm=algorithm, tol=1e-13, max_iter=5000)
+    fit.fit(samples_with(STUDENTS, 88))
+    loadings = fit.components_[0] * np.sign(fit.components_[0, 0])
+    assert loadings == pytest.approx([0.600, 0.667, 0.917, 0.772, 0.724], abs=2e-3)
 
 
 @pytest.mark.parametrize("algorithm", ["em", "px", "ecme"])
@@ -252,8 +273,10 @@ def test_scaling_the_features_scales_the_factors():
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        (FactorAnalysis(7), "n_factors is 7, wanted at most the 6"),
-        (FactorAnalysis(0), "n_factors is 0"),
+        (FactorAnalysis(7), "n_components is 7, wanted 1 to 6"),
+        (FactorAnalysis(0), "n_components is 0"),
+        (MixtureOfFactorAnalyzers(1, 7), "n_factors is 7, wanted at most the 6"),
+        (MixtureOfFactorAnalyzers(1, 0), "n_factors is 0"),
         (FactorAnalysis(2, floor=0), "floor is 0"),
         (FactorAnalysis(2, noise_init=[1.0]), r"\(1,\), wanted \(6,\)"),
         (FactorAnalysis(2, algorithm="svd"), "'svd'"),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from segment.mixture import GaussianMixture, KMeans, bound, select
+from segment.mixture import GaussianMixture, HiddenMarkovModel, KMeans, bound, select
 from tests.mixture.old_faithful import FAITHFUL
 
 
@@ -80,6 +80,13 @@ def test_drawings_have_an_ellipse_a_component(fit):
     d = np.c_[ellipses[0].get_data()] - fit.means_[0]
     distance = np.sqrt((d @ fit.precisions_[0] * d).sum(axis=1))
     np.testing.assert_allclose(distance, 2)
+    chain = HiddenMarkovModel(2, GaussianMixture(2), random_state=0, max_iter=2).fit(FAITHFUL)
+    assert (
+        len(
+            [line for line in plots.plot_fit(chain, FAITHFUL).lines if len(line.get_xdata()) == 100]
+        )
+        == 4
+    )
     figure = plots.plot_iterations(fit, FAITHFUL, (0, 1, 5))
     assert [panel.get_title() for panel in figure.axes] == ["L = 0", "L = 1", "L = 5"]
     curve = plots.plot_likelihood(fit).lines[0].get_ydata()

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.mixture.chains.family import ChainFamily, ChainParameters
-from segment.mixture.chains.sequences import Sequences
+from segment.mixture.chains.sequences import Sequences, StreamedSequences
 from segment.mixture.gaussian import given
-from segment.mixture.samples import Floats
+from segment.mixture.samples import Floats, Samples
 from segment.mixture.start import Start, lloyd, plus_plus, responsibilities, squared_distances
 
 __all__ = ["begin", "first_shares", "topology"]
@@ -61,7 +61,7 @@ def _given_chain(
 
 def begin(
     family: ChainFamily,
-    samples: Sequences,
+    samples: Sequences | StreamedSequences,
     emitted: Any,
     start_init: Any,
     transitions_init: Any,
@@ -73,12 +73,14 @@ def begin(
     if start is None:
         start = family.starts / family.starts.sum()
     if moves is None:
-        some = samples.X[:_COUNTED].astype(np.float64)
-        labels = family.emission.joint(some, emitted).argmax(axis=1)
-        follows = np.ones(max(0, len(labels) - 1), bool)
-        follows[samples.begins[(samples.begins > 0) & (samples.begins < len(labels))] - 1] = False
-        counts = np.zeros((states, states))
-        np.add.at(counts, (labels[:-1][follows], labels[1:][follows]), 1.0)
+        counts, seen = np.zeros((states, states)), 0
+        for whole in samples.wholes():
+            some = whole.X[: _COUNTED - seen].astype(np.float64)
+            labels = family.emission.joint(some, emitted).argmax(axis=1)
+            _count_moves(counts, labels, whole)
+            seen += len(some)
+            if seen == _COUNTED:
+                break
         # Nearest states are wrong now and then: nothing that may be begins at nothing.
         moves = np.where(family.allowed, counts + 1.0, 0.0)
     else:
@@ -86,8 +88,17 @@ def begin(
     return ChainParameters(start, moves / moves.sum(axis=1, keepdims=True), emitted)
 
 
+def _count_moves(counts: Floats, labels: NDArray[np.int64], sequences: Sequences) -> None:
+    """Add to counts (K, K) the moves between labels (n,) of the first steps of these sequences."""
+    follows = np.ones(max(0, len(labels) - 1), bool)
+    begins = sequences.begins
+    follows[begins[(begins > 0) & (begins < len(labels))] - 1] = False
+    worth = sequences.weight[1 : len(labels)][follows] if sequences.weight.size else 1.0
+    np.add.at(counts, (labels[:-1][follows], labels[1:][follows]), worth)
+
+
 def first_shares(
-    samples: Sequences, states: int, mixtures: int, how: Start, rng: np.random.Generator
+    samples: Samples, states: int, mixtures: int, how: Start, rng: np.random.Generator
 ) -> tuple[Floats, Floats]:
     """Some samples (n, D) and first shares (n, K * M): states first, then parts of each."""
     X, shares = responsibilities(samples, states, how, rng)

@@ -19,7 +19,8 @@ class Emission:
     """
 
     def __init__(self, family: Family, states: int, mixtures: int) -> None:
-        self.family = family
+        # Its `refine` looks at samples as if each stood alone.
+        self.family = family.by_sums()
         self.states = states
         self.mixtures = mixtures
 

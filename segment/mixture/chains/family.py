@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.mixture.chains.emission import Emission
-from segment.mixture.chains.sequences import Sequences
-from segment.mixture.chains.smoothing import Arithmetic, Chain, Smoothed, smooth
-from segment.mixture.family import Assign, Family, Pass
+from segment.mixture.chains.sequences import Sequences, StreamedSequences
+from segment.mixture.chains.smoothing import Arithmetic, Chain, Smoothed, draw, smooth
+from segment.mixture.family import Assign, Drawn, Family, Pass
 from segment.mixture.samples import Floats, Samples, over_chunks
 
-__all__ = ["ChainFamily", "ChainParameters", "ChainSums"]
+__all__ = ["ChainFamily", "ChainParameters", "ChainSums", "expected_logs"]
 
 _TINY = float(np.finfo(np.float64).tiny)
 
@@ -77,32 +77,50 @@ class ChainFamily(Family):
     def sweep(
         self, samples: Samples, parameters: ChainParameters, assign: Assign | None = None
     ) -> Pass:
-        assert isinstance(samples, Sequences)
-        assert assign is None
-        runs = samples.runs(self.n_components)
-        found: list[tuple[Smoothed, Any] | None] = [None] * len(runs)
+        assert isinstance(samples, Sequences | StreamedSequences)
+        assert assign is None or isinstance(assign, Drawn)
+        total, sums = 0.0, None
+        starts, moves = np.zeros(self.n_components), np.zeros(self.allowed.shape)
+        for whole in samples.wholes():
+            runs = whole.runs(self.n_components)
+            # In the order of the runs, so that sums do not depend on the number of threads.
+            found = self._over_runs(whole, runs, parameters, assign)
+            for run, (smoothed, emitted) in zip(runs, found, strict=True):
+                weight = whole.weight_of(run)
+                total += weight * smoothed.log_likelihood
+                starts += weight * smoothed.starts
+                moves += weight * smoothed.moves
+                sums = self._together(sums, emitted)
+        return Pass(ChainSums(starts, moves, sums), total)
+
+    def _over_runs(
+        self,
+        samples: Sequences,
+        runs: list[tuple[int, int]],
+        parameters: ChainParameters,
+        assign: Drawn | None,
+    ) -> list[tuple[Smoothed, Any]]:
+        """What each run shows, in threads; each draws from a generator of its own."""
+        drawn = [Drawn(rng, assign.draws) for rng in assign.rng.spawn(len(runs))] if assign else []
+        found: dict[int, tuple[Smoothed, Any]] = {}
 
         def work(begin: int, end: int, _scratch: None) -> None:
             for number in range(begin, end):
-                found[number] = self._smooth(samples, parameters, runs[number])
+                own = drawn[number] if drawn else None
+                found[number] = self._smooth(samples, parameters, runs[number], own)
 
-        # In the order of the runs, so that sums do not depend on the number of threads.
         over_chunks(work, len(runs), samples.threads, lambda: None)
-        total, sums = 0.0, None
-        starts, moves = np.zeros(self.n_components), np.zeros(self.allowed.shape)
-        for one in found:
-            assert one is not None
-            smoothed, emitted = one
-            total += smoothed.log_likelihood
-            starts += smoothed.starts
-            moves += smoothed.moves
-            sums = self._together(sums, emitted)
-        return Pass(ChainSums(starts, moves, sums), total)
+        return [found[number] for number in range(len(runs))]
 
     def _smooth(
-        self, samples: Sequences, parameters: ChainParameters, run: tuple[int, int]
+        self,
+        samples: Sequences,
+        parameters: ChainParameters,
+        run: tuple[int, int],
+        assign: Drawn | None,
     ) -> tuple[Smoothed, Any]:
         parts: dict[int, Any] = {}
+        weight = samples.weight_of(run)
 
         def take(a: int, b: int) -> Floats:
             return samples.X[a:b].astype(np.float64, copy=False)
@@ -111,9 +129,14 @@ class ChainFamily(Family):
             return self.emission.joint(take(a, b), parameters.emission)
 
         def visit(a: int, b: int, gamma: Floats) -> None:
-            parts[a] = self.emission.statistics(take(a, b), gamma, parameters.emission)
+            shares = gamma if weight == 1.0 else gamma * weight
+            parts[a] = self.emission.statistics(take(a, b), shares, parameters.emission)
 
-        smoothed = smooth(joint, samples.begins, run, parameters.chain, visit, self.arithmetic)
+        way = (joint, samples.begins, run, parameters.chain, visit)
+        if assign is None:
+            smoothed = smooth(*way, self.arithmetic)
+        else:
+            smoothed = draw(*way, assign.rng, assign.draws)
         sums = None
         for part in parts.values():
             sums = self._together(sums, part)
@@ -123,6 +146,10 @@ class ChainFamily(Family):
         if sums is None or more is None:
             return more if sums is None else sums
         return self.emission.family.blend(sums, more, 1.0, 1.0)
+
+    def draws(self, iteration: int) -> int:
+        # A path is dear, and has many steps, of which each is a draw.
+        return iteration
 
     def blend(self, old: ChainSums, new: ChainSums, keep: float, add: float) -> ChainSums:
         return ChainSums(
@@ -145,8 +172,8 @@ class ChainFamily(Family):
         )
 
     def expected(self, statistics: ChainSums, parameters: ChainParameters) -> float:
-        total = _expected_logs(statistics.starts, parameters.start)
-        total += _expected_logs(statistics.moves, parameters.moves)
+        total = expected_logs(statistics.starts, parameters.start)
+        total += expected_logs(statistics.moves, parameters.moves)
         return total + self.emission.family.expected(statistics.emission, parameters.emission)
 
     def log_prior(self, parameters: ChainParameters) -> float:
@@ -199,7 +226,7 @@ class ChainFamily(Family):
         return self.emission.family.statistics(X, shares)
 
 
-def _expected_logs(sums: Floats, probabilities: Floats) -> float:
+def expected_logs(sums: Floats, probabilities: Floats) -> float:
     """Sum of count × ln p, where there is a count."""
     logs = np.log(np.maximum(probabilities, _TINY))
     return float(np.where(sums > 0, sums * logs, 0.0).sum())

@@ -35,7 +35,10 @@ class Filter:
 
     def step(self, x: Floats) -> Floats:
         """Take the next observation (D,), NaN where unknown; return P(state | all so far) (K,)."""
-        joint = self._judge(np.asarray(x, np.float64)[None])[0]
+        x = np.atleast_1d(np.asarray(x, np.float64))
+        if x.ndim != 1:
+            raise ValueError(f"x is {x.shape}, wanted one observation (n_features,) at a time")
+        joint = self._judge(x[None])[0]
         expected = self._first
         if self._state is not None:
             expected = logsumexp(self._state[:, None] + self._moves, axis=0)
@@ -50,6 +53,8 @@ class Filter:
 
     def ahead(self, steps: int = 1) -> Floats:
         """P(state) (K,) so many steps from now, without observations."""
+        if steps < 0:
+            raise ValueError(f"steps is {steps}, wanted 0 or more: a filter does not look back")
         expected = self.probabilities
         if self._state is None:
             steps -= 1

@@ -19,6 +19,7 @@ from segment.mixture.kernels.elementary import SUMS, compile_loop, compile_sums,
 __all__ = [
     "LEAST",
     "NEVER",
+    "draw_block",
     "filter_block",
     "filter_block_log",
     "follow_back",
@@ -306,6 +307,39 @@ def smooth_block_log(
             for j in range(states):
                 s += terms[i * states + j]
             behind[i] += log(max(1e-300, s))
+
+
+@compile_loop
+def draw_block(alpha, fresh, moves, draws, states, gamma, counts, edges):
+    """Draw paths back through filtered steps, from the last to the first.
+
+    alpha (n, K) ln P(state | all so far), moves (K, K) logarithms; draws (n, m) from [0, 1),
+    one for each step and path. states (m,): where each path is at the step after the last, -1 at
+    an end; updated to where it is at the first, -1 where a sequence begins there. Added to:
+    gamma (n, K), the paths in each state, and counts (K, K), their moves. edges (K,) is scratch.
+    """
+    many = alpha.shape[1]
+    for back in range(alpha.shape[0]):
+        t = alpha.shape[0] - 1 - back
+        for path in range(draws.shape[1]):
+            after = states[path]
+            largest = NEVER
+            for i in range(many):
+                edges[i] = alpha[t, i]
+                if after >= 0:
+                    edges[i] += moves[i, after]
+                largest = max(largest, edges[i])
+            total = 0.0
+            for i in range(many):
+                total += exp(min(0.0, edges[i] - largest))
+                edges[i] = total
+            state = 0
+            while state < many - 1 and edges[state] <= draws[t, path] * total:
+                state += 1
+            gamma[t, state] += 1.0
+            if after >= 0:
+                counts[state, after] += 1.0
+            states[path] = -1 if fresh[t] else state
 
 
 @compile_loop

@@ -1,5 +1,6 @@
 """Hidden Markov models, with the manners of the mixtures they are made of."""
 
+import itertools
 from collections.abc import Callable
 from dataclasses import field
 from typing import Any, Literal, Self
@@ -8,19 +9,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.mixture.base import Mixture
-from segment.mixture.blocks import Blocks
+from segment.mixture.blocks import Blocks, Streamed
 from segment.mixture.chains.beginning import begin, first_shares, topology
 from segment.mixture.chains.emission import Emission
-from segment.mixture.chains.family import ChainFamily, ChainParameters
+from segment.mixture.chains.family import ChainFamily, ChainParameters, expected_logs
 from segment.mixture.chains.filtering import Filter
-from segment.mixture.chains.sequences import Sequences
+from segment.mixture.chains.seeing import split
+from segment.mixture.chains.sequences import Sequences, StreamedSequences, step_weights
 from segment.mixture.chains.smoothing import Arithmetic, Chain, evidence, smooth, viterbi
-from segment.mixture.em import Fit
+from segment.mixture.em import Bound, Fit
 from segment.mixture.estimator import Estimator, generator
 from segment.mixture.gaussian import GaussianMixture
-from segment.mixture.samples import Floats, Samples, check_matrix, over_chunks
+from segment.mixture.samples import Floats, Samples, check_matrix, check_shares, over_chunks
 
 __all__ = ["HiddenMarkovModel"]
+
+# Steps whose gaps are looked for at once: what is kept of them stays small.
+_LOOKED_AT = 16384
 
 
 class HiddenMarkovModel(Estimator):
@@ -40,13 +45,17 @@ class HiddenMarkovModel(Estimator):
         (K, K); 1 is no belief. More on the diagonal, and states last longer.
     arithmetic : "scaled", "log", or "auto": scaled, and again in logarithms where that would
         lose something.
-    The other parameters as in `GaussianMixture`; its algorithms "em" and "gem".
+    algorithm : "em"; "gem"; "sem", "saem" and "mcem", which draw whole paths; "online", which
+        learns from some whole sequences at a time.
+    The other parameters as in `GaussianMixture`. How the chain climbs is its own: of the
+    emission's algorithm only the M-step is taken (Students' degrees of freedom by "ecm").
 
-    X is (n_steps, n_features); `lengths` (n_sequences,) are the steps of each sequence, None for
-    one. NaN is a missing value: a whole step for any emission, single features for those
-    that take them. After `fit`: start_ (K,), transitions_ (K, K), emission_, the mixture of all
-    states' components, whose weights are those of the long run, mixing_ (K, M), weights within
-    states, and what `Estimator` lists, nats a step. Sequences are worked on in threads;
+    X is (n_steps, n_features); `lengths` (n_sequences,) are the steps of each sequence, None
+    for one; `sequence_weight` (n_sequences,) is what each counts. NaN is a missing value: a
+    whole step for any emission, single features for those that take them. After `fit`: start_
+    (K,), transitions_ (K, K), stationary_ (K,), shares of the long run, emission_, the mixture of
+    all states' components, whose weights are those of the long run, mixing_ (K, M), weights
+    within states, and what `Estimator` lists, nats a step. Sequences are worked on in threads;
     memory beyond the samples is 64 MB a thread at most.
 
     Sources: Baum, Petrie, Soules and Weiss, 1970; Rabiner, Proceedings of the IEEE 77(2), 1989.
@@ -60,17 +69,27 @@ class HiddenMarkovModel(Estimator):
     transition_concentration: Any = 1.0
     arithmetic: Arithmetic = "auto"
 
-    _algorithms = ("em", "gem")
     _takes_missing = True
+    _in_order = True
 
-    def fit(self, X: Any, lengths: Any = None) -> Self:
+    def fit(self, X: Any, lengths: Any = None, sequence_weight: Any = None) -> Self:
         """Fit to sequences X (n_steps, n_features) of these lengths.
 
+        X may be `Blocks`, of which each is a sequence, never in memory together.
         Raises ValueError for samples, lengths or settings that cannot be used.
         """
         self._check_settings()
         states = self._all_states()
-        samples = self._check_sequences(X, lengths, states)
+        samples: Sequences | StreamedSequences
+        if isinstance(X, Blocks):
+            samples = self._check_blocks(X, lengths, sequence_weight, states)
+        else:
+            samples = self._check_sequences(X, lengths, states, sequence_weight)
+        if self.algorithm == "online" and samples.count < 2:
+            raise ValueError(
+                "algorithm='online' learns from some sequences at a time, and X is one; "
+                "give lengths, or take 'em'"
+            )
         self._note_names(X)
         family = self._equations(states, states._family(samples))
 
@@ -130,27 +149,30 @@ class HiddenMarkovModel(Estimator):
 
         Their sum over a sequence is ln p of the sequence.
         """
-        samples = self._known_sequences(X, lengths)
-        found = np.empty(len(samples))
+        return self._evidence(self._known_sequences(X, lengths))
 
-        def fill(run: tuple[int, int], joint: Any, chain: Chain) -> None:
-            found[run[0] : run[1]] = evidence(joint, samples.begins, run, chain)
-
-        self._over_runs(samples, fill)
-        return found
-
-    def score(self, X: Any, lengths: Any = None) -> float:
+    def score(self, X: Any, lengths: Any = None, sequence_weight: Any = None) -> float:
         """Mean ln p of a step, nats."""
-        return float(self.score_samples(X, lengths).mean())
+        total, steps = self._total(self._known_sequences(X, lengths, sequence_weight))
+        return total / steps
 
-    def bic(self, X: Any, lengths: Any = None) -> float:
+    def bic(self, X: Any, lengths: Any = None, sequence_weight: Any = None) -> float:
         """Bayesian information criterion, n the number of steps; lower is better."""
-        found = self.score_samples(X, lengths)
-        return -2 * float(found.sum()) + self._free() * float(np.log(len(found)))
+        total, steps = self._total(self._known_sequences(X, lengths, sequence_weight))
+        return -2 * total + self._free() * float(np.log(steps))
 
-    def aic(self, X: Any, lengths: Any = None) -> float:
+    def aic(self, X: Any, lengths: Any = None, sequence_weight: Any = None) -> float:
         """Akaike's information criterion, -2 ln p + 2 free parameters; lower is better."""
-        return -2 * float(self.score_samples(X, lengths).sum()) + 2 * self._free()
+        total, _ = self._total(self._known_sequences(X, lengths, sequence_weight))
+        return -2 * total + 2 * self._free()
+
+    def icl(self, X: Any, lengths: Any = None, sequence_weight: Any = None) -> float:
+        """Integrated completed likelihood: BIC + 2 × the entropy of the paths, given X.
+
+        Source: Biernacki, Celeux and Govaert, IEEE PAMI 22(7), 2000.
+        """
+        samples = self._known_sequences(X, lengths, sequence_weight)
+        return self.bic(X, lengths, sequence_weight) + 2 * self._entropy(samples)
 
     def sample(self, n_samples: int = 1) -> tuple[Floats, NDArray[np.int64]]:
         """Draw a sequence (n_samples, n_features), and its states (n_samples,)."""
@@ -178,6 +200,9 @@ class HiddenMarkovModel(Estimator):
 
         def judge(x: Floats) -> Floats:
             x = check_matrix(self.emission_._prepare(x), self.n_features_in_, type(self).__name__)
+            self._check_steps(x, self.emission_)
+            if np.isinf(x).any():
+                raise ValueError("Input X contains infinity, wanted numbers")
             return emission.joint(x.astype(np.float64), learned.emission)
 
         return Filter(learned.chain, judge)
@@ -196,7 +221,12 @@ class HiddenMarkovModel(Estimator):
                 f"emission is {emission!r}, wanted a mixture such as GaussianMixture() with a "
                 "density of its own for each component"
             )
-        states = type(emission)(**emission.get_params())
+        if emission.algorithm not in ("em", "ecm", "ecme", "px") or emission.acceleration:
+            raise ValueError(
+                f"emission is {emission!r}, but it is the chain that climbs: give its algorithm "
+                "and acceleration to HiddenMarkovModel"
+            )
+        states = emission._fresh()
         if getattr(states, "weights_fixed", False):
             raise ValueError("weights_fixed is for a mixture; the weights of states are moves")
         states.set_params(n_components=self.n_components * emission.n_components)
@@ -219,6 +249,11 @@ class HiddenMarkovModel(Estimator):
             ),
             self.arithmetic,
         )
+
+    def _shaping(self) -> dict[str, Any]:
+        emission = GaussianMixture() if self.emission is None else self.emission
+        own = {"type": type(emission).__name__, **emission._shaping()}
+        return super()._shaping() | {"emission": own}
 
     def _learned_family(self) -> ChainFamily:
         return self._equations(self.emission_, self.emission_._learned_family())
@@ -267,40 +302,113 @@ class HiddenMarkovModel(Estimator):
 
         over_chunks(work, len(runs), samples.threads, lambda: None)
 
-    def _known_sequences(self, X: Any, lengths: Any) -> Sequences:
+    def _evidence(self, samples: Sequences) -> Floats:
+        found = np.zeros(len(samples))
+
+        def fill(run: tuple[int, int], joint: Any, chain: Chain) -> None:
+            found[run[0] : run[1]] = evidence(joint, samples.begins, run, chain)
+
+        self._over_runs(samples, fill)
+        return found
+
+    def _total(self, samples: Sequences) -> tuple[float, float]:
+        """Ln p of all sequences and their steps, as they are weighed."""
+        found = self._evidence(samples)
+        total = samples.weight @ found if samples.weight.size else found.sum()
+        return float(total), samples.total
+
+    def _entropy(self, samples: Sequences) -> float:
+        """Of the paths of all sequences given X, as they are weighed, nats."""
+        totals: dict[int, float] = {}
+
+        def weigh(run: tuple[int, int], joint: Any, chain: Chain) -> None:
+            emitted: dict[int, float] = {}
+
+            def visit(a: int, b: int, gamma: Floats) -> None:
+                emitted[a] = float(np.where(gamma > 0, gamma * joint(a, b), 0.0).sum())
+
+            found = smooth(joint, samples.begins, run, chain, visit, self.arithmetic)
+            # H = ln p - E ln p(X, path).
+            complete = sum(emitted.values()) + expected_logs(found.starts, chain.start)
+            complete += expected_logs(found.moves, chain.moves)
+            totals[run[0]] = samples.weight_of(run) * (found.log_likelihood - complete)
+
+        self._over_runs(samples, weigh)
+        return sum(totals[start] for start in sorted(totals))
+
+    def _bound(self, X: Any, q: Any, sample_weight: Any, lengths: Any) -> Bound:
+        if sample_weight is not None:
+            raise ValueError("sample_weight is for samples without an order; a chain takes none")
+        samples = self._known_sequences(X, lengths)
+        q = check_shares(q, (len(samples), self.n_components))
+        learned = self._learned()
+        found = []
+        for start, stop in itertools.pairwise(samples.begins):
+            some = samples.X[start:stop].astype(np.float64)
+            joint = self._learned_family().emission.joint(some, learned.emission)
+            found.append(split(joint, learned.chain, None if q is None else q[start:stop]))
+        return Bound(*(sum(parts) for parts in zip(*found, strict=True)))
+
+    def _known_sequences(self, X: Any, lengths: Any, sequence_weight: Any = None) -> Sequences:
         self._check_fitted()
+        if isinstance(X, Blocks):
+            raise TypeError("Blocks are for fit; ask for one sequence after the other")
         self._compare_names(X)
         check_matrix(X, self.n_features_in_, type(self).__name__)
-        return self._check_sequences(X, lengths, self.emission_, least=1, empty=True)
+        return self._check_sequences(X, lengths, self.emission_, sequence_weight, judged=True)
 
     def _check_sequences(
-        self, X: Any, lengths: Any, states: Mixture, least: int | None = None, empty: bool = False
+        self, X: Any, lengths: Any, states: Mixture, weight: Any = None, judged: bool = False
     ) -> Sequences:
-        if isinstance(X, Blocks):
-            raise TypeError(
-                "Blocks have no order to follow; give a chain one array, mapped perhaps"
+        """Sequences that can be used; to be judged, they may be few and know little."""
+        if isinstance(X, (list, tuple)) and len(X) and all(np.ndim(part) == 2 for part in X):
+            raise ValueError(
+                f"X is a list of {len(X)} sequences; give them in a row, np.concatenate(X), with "
+                "lengths=[len(part) for part in X], or as Blocks(X)"
             )
-        least = states.n_components if least is None else least
+        X = check_matrix(states._prepare(X))
         samples = Samples.check(
-            states._prepare(X),
+            X,
+            step_weights(weight, lengths, len(X)),
             missing=True,
-            least=least,
+            least=1 if judged else states.n_components,
             threads=self.threads,
-            empty=empty,
+            empty=judged,
         )
-        some = samples.X
-        if not samples.complete:
+        self._check_steps(X, states)
+        return Sequences.of(samples, lengths)
+
+    def _check_blocks(
+        self, X: Blocks, lengths: Any, weight: Any, states: Mixture
+    ) -> StreamedSequences:
+        if lengths is not None or weight is not None:
+            raise ValueError(
+                "each of the Blocks is a sequence, and counts once; lengths and sequence_weight "
+                "are for one array X"
+            )
+        samples = Streamed.of(
+            X.mapped(states._prepare),
+            missing=True,
+            least=states.n_components,
+            threads=self.threads,
+            check=lambda block: self._check_steps(block, states),
+        )
+        return StreamedSequences.of_blocks(samples)
+
+    def _check_steps(self, X: NDArray[Any], states: Mixture) -> None:
+        """ValueError for steps (n, D) that the states cannot have emitted."""
+        for start in range(0, len(X), _LOOKED_AT):
+            some = X[start : start + _LOOKED_AT]
             gaps = np.isnan(some)
             part = gaps.any(axis=1) & ~gaps.all(axis=1)
             if part.any() and not states._takes_missing:
                 raise ValueError(
-                    f"Input X contains NaN in some features of step {int(part.argmax())}; "
+                    f"Input X contains NaN in some features of step {start + int(part.argmax())}; "
                     f"{type(states).__name__} emissions take steps that are missing as a whole"
                 )
-            some = some[~gaps.all(axis=1)]
-        if len(some):
-            states._check_samples(some)
-        return Sequences.of(samples, lengths)
+            known = some[~gaps.all(axis=1)] if gaps.any() else some
+            if len(known):
+                states._check_samples(known)
 
     def _check_settings(self) -> None:
         super()._check_settings()
@@ -319,7 +427,10 @@ def _pick(edges: Floats, draw: float) -> int:
 
 
 def _prior(value: Any, shape: tuple[int, ...], name: str) -> Floats:
-    array = np.asarray(value, np.float64)
+    try:
+        array = np.asarray(value, np.float64)
+    except (TypeError, ValueError):
+        array = np.asarray(np.nan)
     if array.shape not in ((), shape) or not (array >= 1).all():
         raise ValueError(
             f"{name} is {value}, wanted a number or {shape} of them, at least 1 "

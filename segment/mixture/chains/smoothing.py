@@ -17,7 +17,7 @@ from scipy.special import logsumexp
 from segment.mixture.chains.sequences import blocks
 from segment.mixture.samples import Floats
 
-__all__ = ["Arithmetic", "Chain", "Smoothed", "evidence", "logarithms", "smooth", "viterbi"]
+__all__ = ["Arithmetic", "Chain", "Smoothed", "draw", "evidence", "logarithms", "smooth", "viterbi"]
 
 Arithmetic = Literal["auto", "scaled", "log"]
 
@@ -30,6 +30,9 @@ Visit = Callable[[int, int, Floats], None]
 # Numbers (steps × states) up to which a run's likelihoods and filtered states are all kept
 # for the way back: 64 MB. Longer runs are gone through forward twice.
 _KEPT = 4_000_000
+
+# Numbers (steps × paths) that are drawn at once: 8 MB.
+_DRAWN = 1_000_000
 
 # A share below 1e-308 of a step whose scale is above `LEAST` is lost, 1e-58 of the whole; moves
 # more probable than this give each state so much more that it cannot matter.
@@ -77,6 +80,22 @@ def smooth(
                 "use arithmetic='auto' or 'log'"
             )
     return _Logarithms(joint, begins, run, chain).smooth(visit)
+
+
+def draw(
+    joint: Joint,
+    begins: NDArray[np.int64],
+    run: tuple[int, int],
+    chain: Chain,
+    visit: Visit,
+    rng: np.random.Generator,
+    paths: int,
+) -> Smoothed:
+    """As `smooth`, of so many paths drawn from their posterior: forward, then back at random.
+
+    Source: Frühwirth-Schnatter, Finite Mixture and Markov Switching Models, 2006, section 11.5.
+    """
+    return _Logarithms(joint, begins, run, chain).draw(visit, rng, paths)
 
 
 def evidence(joint: Joint, begins: NDArray[np.int64], run: tuple[int, int], chain: Chain) -> Floats:
@@ -140,6 +159,19 @@ class _Block(NamedTuple):
     scale: Floats
 
 
+class _Kept(NamedTuple):
+    """Steps start to stop of a run, and what the way back into them begins from."""
+
+    start: int
+    stop: int
+    ahead: Floats
+    """(K,) what forward begins from."""
+    last: Floats
+    """(K,) alpha at the step before."""
+    block: _Block | None
+    """What forward has left, where it is kept."""
+
+
 class _Scaled:
     """A run, with probabilities that sum to 1 at every step."""
 
@@ -177,21 +209,19 @@ class _Scaled:
 
     def smooth(self, visit: Visit) -> Smoothed | None:
         """Posteriors of the run; None where something was lost."""
-        total, ahead = 0.0, np.zeros(self.states)
-        before, last = [], np.zeros(self.states)
-        kept: list[_Block | None] = []
-        for number, (a, b) in enumerate(self.blocks):
-            before.append((ahead.copy(), last))
+        total, ahead, last = 0.0, np.zeros(self.states), np.zeros(self.states)
+        kept = []
+        for a, b in self.blocks:
+            before = ahead.copy()
             block, some = self.forward(a, b, self.joint(a, b), ahead)
             if not some > -1e290:
                 return None
+            held = block if self.keeps or (a, b) == self.blocks[-1] else None
+            kept.append(_Kept(a, b, before, last, held))
             total, last = total + some, block.alpha[-1].copy()
-            kept.append(block if self.keeps or number == len(self.blocks) - 1 else None)
         starts, moves = np.zeros(self.states), np.zeros((self.states, self.states))
         behind = np.ones(self.states)
-        for (a, b), (ahead, last), found in zip(
-            reversed(self.blocks), reversed(before), reversed(kept), strict=True
-        ):
+        for a, b, ahead, last, found in reversed(kept):
             block = found or self.forward(a, b, self.joint(a, b), ahead)[0]
             fresh, joint, alpha, scale = block
             gamma = np.empty_like(alpha)
@@ -248,21 +278,50 @@ class _Logarithms:
         ahead = np.zeros(self.states)
         return np.concatenate([self.forward(a, b, ahead)[0].scale for a, b in self.blocks])
 
+    def there(self) -> tuple[float, list[_Kept]]:
+        """Ln p of the run, and what the way back begins from in each block."""
+        total, ahead, last = 0.0, np.zeros(self.states), np.zeros(self.states)
+        kept = []
+        for a, b in self.blocks:
+            before = ahead.copy()
+            block, some = self.forward(a, b, ahead)
+            held = block if self.keeps or (a, b) == self.blocks[-1] else None
+            kept.append(_Kept(a, b, before, last, held))
+            total, last = total + some, block.alpha[-1].copy()
+        return total if total > -1e290 else -np.inf, kept
+
+    def draw(self, visit: Visit, rng: np.random.Generator, paths: int) -> Smoothed:
+        """As `smooth`, of so many paths drawn from their posterior instead of all of them."""
+        total, kept = self.there()
+        starts, moves = np.zeros(self.states), np.zeros((self.states, self.states))
+        states = np.full(paths, -1)
+        for a, b, ahead, _, found in reversed(kept):
+            block = found or self.forward(a, b, ahead)[0]
+            gamma = np.zeros_like(block.alpha)
+            together = max(1, _DRAWN // len(gamma))
+            for some in range(0, paths, together):
+                own = states[some : some + together]
+                self.kernels.draw_block(
+                    block.alpha,
+                    block.fresh,
+                    self.moves,
+                    rng.random((len(gamma), len(own))),
+                    own,
+                    gamma,
+                    moves,
+                    np.empty(self.states),
+                )
+            gamma /= paths
+            starts += gamma[block.fresh].sum(axis=0)
+            visit(a, b, gamma)
+        return Smoothed(total, starts, moves / paths)
+
     def smooth(self, visit: Visit) -> Smoothed:
         """Posteriors of the run."""
-        total, ahead = 0.0, np.zeros(self.states)
-        before, last = [], np.zeros(self.states)
-        kept: list[_Block | None] = []
-        for number, (a, b) in enumerate(self.blocks):
-            before.append((ahead.copy(), last))
-            block, some = self.forward(a, b, ahead)
-            total, last = total + some, block.alpha[-1].copy()
-            kept.append(block if self.keeps or number == len(self.blocks) - 1 else None)
+        total, kept = self.there()
         starts, moves = np.zeros(self.states), np.zeros((self.states, self.states))
         behind = np.zeros(self.states)
-        for (a, b), (ahead, last), found in zip(
-            reversed(self.blocks), reversed(before), reversed(kept), strict=True
-        ):
+        for a, b, ahead, last, found in reversed(kept):
             fresh, joint, alpha, scale = found or self.forward(a, b, ahead)[0]
             gamma = np.empty_like(alpha)
             self.kernels.smooth_block_log(
@@ -284,4 +343,4 @@ class _Logarithms:
             visit(a, b, gamma)
             if not fresh[0]:
                 behind -= float(logsumexp(last + behind))
-        return Smoothed(total if total > -1e290 else -np.inf, starts, moves)
+        return Smoothed(total, starts, moves)

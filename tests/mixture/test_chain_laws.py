@@ -1,0 +1,171 @@
+"""What mathematics promises of chains, of every emission and every way up."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+from segment.mixture import GaussianMixture, HiddenMarkovModel
+from segment.mixture.chains import sequences
+from segment.mixture.family import Family
+from tests.mixture.chain_cases import CASES, GAPS, LENGTHS, X, drawn, model, objectives
+
+
+@pytest.mark.parametrize(
+    "way", ["em", "gem", "squarem", "anderson", "aitken", "conjugate-gradient"]
+)
+@pytest.mark.parametrize("case", CASES)
+def test_the_objective_never_falls(case, way):
+    if way == "conjugate-gradient" and case in ("map", "student", "student-px"):
+        pytest.skip("its slopes are taken by differences: slow")
+    if way not in ("em", "squarem") and case in ("tied", "spherical", "poissons", "binomial"):
+        pytest.skip("equations that other cases have")
+    settings_ = {"algorithm": way} if way in ("em", "gem") else {"acceleration": way}
+    hmm, samples = model(case, tol=0, max_iter=12, **settings_)
+    rises = np.diff(objectives(hmm.fit(samples, LENGTHS)))
+    assert len(rises) > 1
+    assert rises.min() > -1e-9
+    assert rises.max() > 1e-6
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_bound_and_gap_make_the_likelihood(case):
+    hmm, samples = model(case, max_iter=5, tol=0)
+    hmm.fit(samples, LENGTHS)
+    for step in hmm.history_[1:]:
+        assert step.bound + step.gap == pytest.approx(step.log_likelihood, abs=1e-12)
+        assert step.gap > -1e-11
+        assert step.entropy > 0
+    assert hmm.score(samples, LENGTHS) == pytest.approx(hmm.history_[-1].log_likelihood, abs=1e-10)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_answers_are_probabilities(case):
+    hmm, samples = model(case, max_iter=5)
+    gamma = hmm.fit(samples, LENGTHS).predict_proba(samples, LENGTHS)
+    assert gamma.min() >= 0
+    np.testing.assert_allclose(gamma.sum(axis=1), 1, atol=1e-14)
+    np.testing.assert_allclose(hmm.transitions_.sum(axis=1), 1)
+    np.testing.assert_allclose(hmm.mixing_.sum(axis=1), 1)
+    np.testing.assert_allclose(hmm.stationary_ @ hmm.transitions_, hmm.stationary_, atol=1e-10)
+    assert hmm.start_.sum() == pytest.approx(1)
+    again = pickle.loads(pickle.dumps(hmm))
+    np.testing.assert_array_equal(again.predict_proba(samples, LENGTHS), gamma)
+
+
+@pytest.mark.parametrize("case", ["full", "mixtures", "student", "poisson", "gaps"])
+def test_the_number_of_threads_changes_nothing(case, monkeypatch):
+    monkeypatch.setattr(sequences, "_BLOCK", 3 * 64)
+    fits = []
+    for threads in (1, 3):
+        hmm, samples = model(case, max_iter=4, tol=0, threads=threads)
+        hmm.fit(samples, LENGTHS)
+        fits.append((objectives(hmm), hmm.transitions_, hmm.predict_proba(samples, LENGTHS)))
+    for one, other in zip(*fits, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("case", ["full", "mixtures", "bernoulli"])
+def test_the_order_of_sequences_does_not_matter(case):
+    hmm, samples = model(case, max_iter=5, tol=0)
+    hmm.fit(samples, LENGTHS)
+    begin = {
+        "start_init": hmm.start_,
+        "transitions_init": hmm.transitions_,
+    }
+    emission = CASES[case][0].get_params() | {
+        "means_init": hmm.emission_.means_,
+        "weights_init": hmm.emission_.weights_,
+    }
+    parts = np.split(samples, np.cumsum(LENGTHS)[:-1])
+    results = []
+    for order in ([0, 1, 2, 3], [2, 0, 3, 1]):
+        turned = HiddenMarkovModel(
+            3, type(CASES[case][0])(**emission), max_iter=3, tol=0, random_state=0, **begin
+        )
+        some = np.concatenate([parts[i] for i in order])
+        turned.fit(some, [LENGTHS[i] for i in order])
+        results.append(objectives(turned)[0])
+    assert results[0] == pytest.approx(results[1], rel=1e-6)
+
+
+@pytest.mark.parametrize("case", ["full", "mixtures", "student", "poisson"])
+def test_a_warm_start_goes_on_exactly(case):
+    whole, samples = model(case, max_iter=7, tol=0)
+    parts, _ = model(case, max_iter=3, tol=0, warm_start=True)
+    whole.fit(samples, LENGTHS)
+    first = objectives(parts.fit(samples, LENGTHS))
+    parts.max_iter = 4
+    second = objectives(parts.fit(samples, LENGTHS))
+    together = np.concatenate([first, second[1:]])
+    np.testing.assert_allclose(together, objectives(whole), rtol=1e-11)
+
+
+@pytest.mark.parametrize("case", ["full", "diag", "mixtures", "poisson", "bernoulli"])
+def test_the_slope_is_that_of_small_differences(case):
+    hmm, samples = model(case, max_iter=2, tol=0, transition_concentration=1.5)
+    hmm.fit(samples, LENGTHS)
+    states = hmm._all_states()
+    checked = hmm._check_sequences(samples, LENGTHS, states)
+    family = hmm._equations(states, states._family(checked))
+    sums, _ = family.sweep(checked, hmm._learned())
+    moved = family.unpack(family.pack(hmm._learned()) + 0.03)
+    np.testing.assert_allclose(
+        family.gradient(sums, moved), Family.gradient(family, sums, moved), rtol=1e-4, atol=1e-3
+    )
+    there = family.unpack(family.pack(moved))
+    np.testing.assert_allclose(there.moves, moved.moves, rtol=1e-12)
+    np.testing.assert_allclose(there.emission.weights, moved.emission.weights, rtol=1e-12)
+
+
+def test_every_way_ends_where_em_ends():
+    plain = HiddenMarkovModel(3, random_state=0, tol=1e-10, max_iter=2000).fit(X, LENGTHS)
+    for way in ("squarem", "anderson", "conjugate-gradient"):
+        other = HiddenMarkovModel(
+            3, random_state=0, tol=1e-10, max_iter=2000, acceleration=way
+        ).fit(X, LENGTHS)
+        assert other.lower_bound_ == pytest.approx(plain.lower_bound_, abs=2e-5)
+
+
+def test_hidden_states_are_found_again():
+    samples, path = drawn(5000, seed=3)
+    fit = HiddenMarkovModel(3, random_state=0).fit(samples)
+    found = fit.predict(samples)
+    names = {k: np.bincount(path[found == k]).argmax() for k in range(3)}
+    right = np.mean([names[k] == p for k, p in zip(found, path, strict=True)])
+    assert right > 0.93
+    mixture = GaussianMixture(3, random_state=0).fit(samples)
+    alone = mixture.predict(samples)
+    names = {k: np.bincount(path[alone == k]).argmax() for k in range(3)}
+    assert right > 0.03 + np.mean([names[k] == p for k, p in zip(alone, path, strict=True)])
+    again, states = fit.sample(20_000)
+    np.testing.assert_allclose(np.bincount(states) / 20_000, fit.stationary_, atol=0.03)
+    for k in range(3):
+        np.testing.assert_allclose(
+            again[states == k].mean(axis=0), fit.emission_.means_[k], atol=0.1
+        )
+
+
+def test_a_step_online_is_a_step_of_the_whole():
+    fit = HiddenMarkovModel(3, random_state=0, max_iter=10).fit(GAPS, LENGTHS)
+    online = fit.filter()
+    np.testing.assert_allclose(online.probabilities, fit.start_)
+    each = fit.score_samples(GAPS)
+    for t in range(60):
+        now = online.step(GAPS[t])
+    assert online.log_likelihood == pytest.approx(each[:60].sum(), rel=1e-10)
+    assert online.steps == 60
+    # The last step has no future: smoothed there is filtered.
+    np.testing.assert_allclose(fit.predict_proba(GAPS[:60])[-1], now, atol=1e-10)
+    np.testing.assert_allclose(online.ahead(1), now @ fit.transitions_)
+    with pytest.raises(ValueError, match="3 features"):
+        online.step(np.zeros(3))
+
+
+def test_priors_keep_states_alive():
+    sticky = HiddenMarkovModel(
+        3, transition_concentration=1 + 200 * np.eye(3), random_state=0, tol=0, max_iter=20
+    ).fit(X, LENGTHS)
+    plain = HiddenMarkovModel(3, random_state=0, tol=0, max_iter=20).fit(X, LENGTHS)
+    assert np.diagonal(sticky.transitions_).min() > np.diagonal(plain.transitions_).min()
+    assert np.diff(objectives(sticky)).min() > -1e-9
