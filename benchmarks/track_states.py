@@ -8,19 +8,31 @@ half a second joined to what is around them. Then boxes flicker (3 % and 8 % of 
 fifteenth of the frames is missing, in gaps; both methods see only that. The thresholds, on speed
 smoothed over a window, are the best in hindsight: of each video ("own"), or one for all three.
 The chain is fitted to each video without labels.
+
+`python benchmarks/track_states.py --drawn 60` draws tracks instead, of people who walk, turn and
+stand for 2 to 40 seconds, swaying, so that the truth is the script. The rule of `segment.events`
+(feet within a quarter of the size) and chains are asked for stops of ten seconds and more.
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 import numpy as np
 from scipy.ndimage import uniform_filter1d
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from segment.events import Scene
+from segment.events.walk import Walk
 from segment.mixture import GaussianMixture, HiddenMarkovModel
+from segment.objects import Object
 
 WINDOWS = (0.12, 0.25, 0.5, 1.0, 2.0)
 TRIED = ((0.4, 2), (0.8, 2), (0.4, 3), (0.8, 3), (0.8, 4))  # seconds of a step, states
 LEVELS = np.geomspace(0.01, 3, 60)
+RATE, SIZE, LONG = 25, 40.0, 10.0  # frames a second, pixels of a body, seconds of a stop
+BODY = np.ones((int(2 * SIZE), int(SIZE / 2)), bool)
 
 
 def read_boxes(path, rate):
@@ -119,10 +131,95 @@ def score(found, truth):
     return 0.5 * (f[t].mean() + (~f)[~t].mean()) if t.any() and (~t).any() else np.mean(f == t)
 
 
+def draw_track(rng, seconds=90):
+    """Places (n, 2) in body sizes, and whether it stands (n,), of one who walks and stands."""
+    steps, standing = [], []
+    heading, at = rng.uniform(0, 2 * np.pi), np.zeros(2)
+    while len(steps) < seconds * RATE:
+        stands = bool(steps) and not standing[-1]
+        lasts = rng.uniform(2, 40) if stands else rng.uniform(3, 20)
+        speed = 0.0 if stands else rng.uniform(0.3, 1.5)
+        sway = rng.uniform(0, 0.08) * np.sin(
+            np.arange(int(lasts * RATE))[:, None] / RATE * rng.uniform(0.5, 3, 2)
+        )
+        for n in range(int(lasts * RATE)):
+            heading += rng.normal(0, 0.03)
+            at = at + speed / RATE * np.array([np.cos(heading), np.sin(heading)])
+            steps.append(at + sway[n])
+            standing.append(stands)
+    return np.array(steps), np.array(standing)
+
+
+def flicker(places, noise, rng):
+    """As a subtractor's boxes: errors that last some frames, and gaps."""
+    seen = spoil(places, 0.6 * noise, rng)
+    slow = rng.normal(0, 1, places.shape)
+    for t in range(1, len(slow)):
+        slow[t] = 0.8 * slow[t - 1] + 0.6 * slow[t]
+    return seen + 0.8 * noise * slow
+
+
+def stops_of_rule(seen):
+    """(start, stop) frames of the stops that `segment.events` tells."""
+    walk, found = None, []
+    for index in np.flatnonzero(np.isfinite(seen[:, 0])):
+        x, y = np.rint(seen[index] * SIZE)
+        thing = Object(1, int(x), int(y), int(SIZE / 2), int(2 * SIZE), 800, (x, y), BODY)
+        if walk is None:
+            walk = Walk(thing, Scene(), LONG, int(index), index / RATE)
+        found += walk.step(thing, int(index), index / RATE)
+    found += walk.end()
+    return [(event.first, event.last) for event in found if event.kind == "stop"]
+
+
+def stops_of(moving):
+    """(start, stop) frames of what stands for so long."""
+    return [(a, b) for a, b in runs(moving) if not moving[a] and b - a >= LONG * RATE]
+
+
+def agree(found, wanted):
+    """Found, missed and false stops, by overlaps of a half; near ten seconds none is judged."""
+
+    def overlap(one, other):
+        both = min(one[1], other[1]) - max(one[0], other[0])
+        return both / (max(one[1], other[1]) - min(one[0], other[0]))
+
+    certain = [w for w in wanted if w[1] - w[0] >= (LONG + 2) * RATE]
+    possible = [w for w in wanted if w[1] - w[0] >= (LONG - 2) * RATE]
+    hit = sum(any(overlap(w, f) > 0.5 for f in found) for w in certain)
+    false = sum(not any(overlap(w, f) > 0.5 for w in possible) for f in found)
+    return np.array([hit, len(certain) - hit, false])
+
+
+def drawn(count):
+    for noise in (0.03, 0.08, 0.15):
+        rng = np.random.default_rng(0)
+        tracks = [draw_track(rng) for _ in range(count)]
+        seen = [flicker(places, noise, rng) for places, _ in tracks]
+        wanted = [[(a, b) for a, b in runs(~stands) if stands[a]] for _, stands in tracks]
+        ways = {"events' rule": [stops_of_rule(places) for places in seen]}
+        for lag, states in TRIED:
+            path = by_chain(seen, RATE, lag, states)
+            ways[f"chain {lag} s, {states} states"] = [stops_of(moving) for moving in path]
+        for name, found in ways.items():
+            hit, missed, false = sum(agree(*pair) for pair in zip(found, wanted, strict=True))
+            f = 2 * hit / max(2 * hit + missed + false, 1)
+            told = f"found {hit}, missed {missed}, false {false}: F {f:.3f}"
+            print(f"flicker {noise:.0%}, {name:24s} {told}", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", type=Path)
-    data = parser.parse_args().data
+    parser.add_argument("data", type=Path, nargs="?")
+    parser.add_argument("--drawn", type=int, metavar="TRACKS")
+    options = parser.parse_args()
+    if options.drawn:
+        drawn(options.drawn)
+    if options.data:
+        real(options.data)
+
+
+def real(data):
     videos = {
         "mouse": (list(read_mouse(data / "tracktor_mouse")), 30),
         "flies": (list(read_boxes(data / "sleap_flies" / "gt.txt", 30)), 30),
