@@ -26,7 +26,7 @@ from torch import nn
 from segment.neural.em import equations, following, layers, places
 from segment.neural.recipe import Recipe, read_recipe
 from segment.neural.training import optimise
-from segment.neural.training.loop import Trainer
+from segment.neural.training.trainer import Trainer
 
 FLYING = {
     "model": {"hidden": 100, "slots": 3, "conv": [32, 64], "dense": [512], "norm": True},

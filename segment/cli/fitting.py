@@ -42,6 +42,7 @@ def watch(videos: Iterable[str], model: str, device: str, most: int) -> "Footage
     from segment.grouping import NeuralGrouper
     from segment.neural import load
     from segment.neural.seeded.footage import Footage
+    from segment.neural.seeded.loaded import LoadedSeeded
     from segment.video import open_frames
 
     footage = Footage()
@@ -61,7 +62,7 @@ def watch(videos: Iterable[str], model: str, device: str, most: int) -> "Footage
                         expected = f"/{min(length, most)}" if length else ""
                         _say(f"{video}: frame {done}{expected}", footage)
         _say(f"{video}: watched", footage)
-    left_out = footage.vote(load(model, device))
+    left_out = footage.vote(load(model, device, kind=LoadedSeeded))
     if left_out:
         click.echo(f"{left_out} left out, whom the model takes for several at most times", err=True)
     footage.parts()  # says so at once where there is too little to learn from

@@ -89,10 +89,10 @@ def score_neural(
     Background and overlaps are not scored; AMI is normalised by the larger entropy.
     """
     from segment.neural import zoo
-    from segment.neural.em.model import NeuralEM
+    from segment.neural.em.loaded import LoadedModel
     from segment.neural.em.score import others, score
+    from segment.neural.kinds import kind_of
     from segment.neural.recipe import RecipeError, with_scenes
-    from segment.neural.seeded.config import SeededConfig
 
     folder = zoo.find(model)
     if rescore:
@@ -103,16 +103,15 @@ def score_neural(
         raise RecipeError(f"{folder} has no recipe.toml, which says what its scenes are")
     changes = {"kind": kind, "objects": objects, "noise": noise, "curtain": curtain or None}
     scenes = with_scenes(recipe, {key: v for key, v in changes.items() if v is not None})
-    network = zoo.load(folder).model
-    if isinstance(recipe.model, SeededConfig):
+    if not kind_of(recipe).predicts_frames:
+        _only_frames(context)
+        network = zoo.load(folder).model
         _score_seeded(folder, network, recipe, count, seeds, steps, as_json)
         return
+    network = zoo.load(folder, kind=LoadedModel).model
     rival = network if against in (model, folder.name) else None
     if against is not None and rival is None:
-        rival = zoo.load(against).model
-    for one in (network, rival):
-        if one is not None and not isinstance(one, NeuralEM):
-            raise RecipeError(f"{against} parts windows of crowds and predicts no frames")
+        rival = zoo.load(against, kind=LoadedModel).model
     sets = [(scenes, slots)]
     if generalise:
         sets += others(recipe, scenes)
@@ -161,7 +160,7 @@ def _rescore(
     odd = sorted(told - {"model", "count", "seeds", "against", "rescore", "as_json"})
     if odd:
         raise click.UsageError(f"--rescore scores as after training; leave {', '.join(odd)} out")
-    rival = zoo.load(against).model if against is not None else None
+    rival: Any = zoo.load(against).model if against is not None else None
     given = {"seeds": seeds} if "seeds" in told else {}
     try:
         document = rescore(folder, f"segment {typed()[1]}", count=count, against=rival, **given)
@@ -172,6 +171,16 @@ def _rescore(
         return
     for row in document["results"]:
         (_print_score if "restarts" in row else _print_seeded)(folder.name, row)
+
+
+def _only_frames(context: click.Context) -> None:
+    """Raise UsageError for what may be asked only of a model that predicts frames."""
+    told = {name for name in context.params if _given(context, name)}
+    odd = sorted(told - {"model", "count", "seeds", "steps", "as_json"})
+    if odd:
+        raise click.UsageError(
+            f"this model parts windows of crowds and predicts no frames; leave {', '.join(odd)} out"
+        )
 
 
 def _given(context: click.Context, name: str) -> bool:

@@ -72,7 +72,7 @@ def train(
     quarter of the footage says whether it helped; OUT holds the better weights.
     """
     from segment.neural.recipe import read_recipe, with_seed
-    from segment.neural.training.loop import check_folder
+    from segment.neural.training.trainer import check_folder
     from segment.neural.zoo import load
 
     if recipe is None and not videos:
@@ -138,13 +138,13 @@ def _alone(out: Path) -> Iterator[None]:
 
 def _rival(against: str, device: str, settings: "Recipe") -> Any:
     """The model to compare with; a UsageError before the training, not after, if it cannot be."""
-    from segment.neural.em.config import NeuralEMConfig
     from segment.neural.em.score import check_against
+    from segment.neural.kinds import kind_of
     from segment.neural.zoo import load
 
-    if not isinstance(settings.model, NeuralEMConfig):
+    if not kind_of(settings).predicts_frames:
         raise click.UsageError("--against is for models that predict frames; leave it out")
-    model = load(against, device=device).model
+    model: Any = load(against, device=device).model
     try:
         check_against(model, settings.model)
     except ValueError as error:
@@ -216,8 +216,8 @@ class _Run:
     ) -> None:
         """Train a model for every seed, each in a folder of its own, and keep the best in `out`."""
         from segment.neural.recipe import with_seed
-        from segment.neural.training.loop import CHECKPOINT, check_folder
         from segment.neural.training.publish import keep_the_best
+        from segment.neural.training.trainer import CHECKPOINT, check_folder
 
         folders = [out / f"seed-{seed}" for seed in seeds]
         begun = [folder for folder in folders if (folder / CHECKPOINT).is_file()]

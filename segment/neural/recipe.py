@@ -11,6 +11,10 @@ from segment.neural.em.config import NeuralEMConfig
 from segment.neural.seeded.config import SeededConfig
 
 __all__ = [
+    "HELD_OUT",
+    "TEST",
+    "TRAINING",
+    "ModelConfig",
     "Recipe",
     "RecipeError",
     "SceneSettings",
@@ -21,6 +25,11 @@ __all__ = [
     "with_scenes",
     "with_seed",
 ]
+
+ModelConfig = NeuralEMConfig | SeededConfig
+
+# The second number of every seed, so that no scene is trained on and scored.
+TRAINING, HELD_OUT, TEST = 0, 1, 2
 
 SceneKind = Literal["static-shapes", "flying-shapes", "flying-digits", "balls", "silhouettes"]
 
@@ -90,7 +99,7 @@ class Stage:
 class Recipe:
     """A model, its scenes and its training."""
 
-    model: NeuralEMConfig | SeededConfig = field(default_factory=NeuralEMConfig)
+    model: ModelConfig = field(default_factory=NeuralEMConfig)
     scenes: SceneSettings = field(default_factory=SceneSettings)
     training: Training = field(default_factory=Training)
     stages: tuple[Stage, ...] = ()
@@ -103,6 +112,11 @@ class Recipe:
             update -= stage.updates
         settings = self.training
         return Stage(settings.updates, self.scenes, settings.rate, settings.steps, settings.own)
+
+    @property
+    def last_stage(self) -> Stage:
+        """The stage that the training ends with; its scenes are held out, and scored."""
+        return self.stage_of(self.training.updates - 1)
 
     def as_dict(self) -> dict[str, Any]:
         """Everything, as JSON and TOML can hold it."""
@@ -128,11 +142,18 @@ def read_recipe(source: str | Path | dict[str, Any]) -> Recipe:
     return _recipe(table, str(path))
 
 
-def read_config(table: dict[str, Any], where: str) -> NeuralEMConfig | SeededConfig:
+def read_config(table: dict[str, Any], where: str) -> ModelConfig:
     """Read the settings of a model; RecipeError, which begins with `where`, if they are odd."""
-    kind = SeededConfig if table.get("cell") == "seeded" else NeuralEMConfig
-    config: NeuralEMConfig | SeededConfig = _build(kind, table, where)
+    cell = table.get("cell")
+    # Who knows no such cell says which there are.
+    known = [kind for kind in get_args(ModelConfig) if cell in _cells(kind)]
+    config: ModelConfig = _build(known[0] if known else NeuralEMConfig, table, where)
     return config
+
+
+def _cells(kind: type[ModelConfig]) -> tuple[str, ...]:
+    """The cells that a kind of model has, which tell it from the others."""
+    return get_args(get_type_hints(kind)["cell"])
 
 
 def _recipe(table: dict[str, Any], name: str) -> Recipe:
@@ -217,10 +238,10 @@ def _check(recipe: Recipe, name: str) -> None:
         if not 0 <= getattr(t, key) < 1:
             value = getattr(t, key)
             raise RecipeError(f"{name}: [training] {key} is {value}, wanted in [0, 1)")
-    if not 0 <= t.found <= 1 or (t.found and not getattr(recipe.model, "reach", 0)):
-        raise RecipeError(
-            f"{name}: [training] found is {t.found}, wanted in [0, 1], and 0 if [model] reach is 0"
-        )
+    try:
+        recipe.model.check_training(recipe.scenes.kind, t.objective, t.found)
+    except ValueError as error:
+        raise RecipeError(f"{name}: {error}") from None
     for own, steps in ((t.own, t.steps), *((s.own, s.steps) for s in recipe.stages)):
         if not 0 <= own < steps:
             raise RecipeError(
@@ -241,19 +262,6 @@ def _check(recipe: Recipe, name: str) -> None:
             raise RecipeError(f"{name}: [scenes] speed is {scenes.speed}, wanted slowest, fastest")
         if scenes.digits < 0:
             raise RecipeError(f"{name}: [scenes] digits is {scenes.digits}, wanted at least 0")
-    if t.objective == "noisy-or" and recipe.model.pixels == "gaussian":
-        raise RecipeError(f"{name}: [training] objective noisy-or is not for gaussian pixels")
-    seeded = isinstance(recipe.model, SeededConfig)
-    if seeded != (recipe.scenes.kind == "silhouettes"):
-        raise RecipeError(
-            f'{name}: [model] cell "seeded" and [scenes] kind "silhouettes" go together'
-        )
-    if isinstance(recipe.model, NeuralEMConfig) and recipe.model.channels != 1:
-        raise RecipeError(f"{name}: drawn scenes are grey; [model] channels must be 1")
-    if recipe.model.pixels == "bernoulli" and recipe.scenes.kind == "flying-digits":
-        raise RecipeError(
-            f'{name}: digits have grey levels; [model] pixels must be "levels" or "gaussian"'
-        )
 
 
 def with_seed(recipe: Recipe, seed: int) -> Recipe:
@@ -264,7 +272,7 @@ def with_seed(recipe: Recipe, seed: int) -> Recipe:
 
 def with_scenes(recipe: Recipe, changes: dict[str, Any]) -> SceneSettings:
     """The scenes that a recipe ends with, changed; RecipeError for what does not fit it."""
-    base = recipe.stage_of(recipe.training.updates - 1).scenes
+    base = recipe.last_stage.scenes
     table = {**dataclasses.asdict(base), **changes}
     scenes: SceneSettings = _build(SceneSettings, table, "the scenes")
     _check(dataclasses.replace(recipe, scenes=scenes, stages=()), "the scenes")

@@ -14,13 +14,10 @@ from safetensors.torch import save_file
 
 from segment.errors import SegmentError
 from segment.files import parse_json, whole
-from segment.neural.em.config import NeuralEMConfig
-from segment.neural.em.model import NeuralEM
-from segment.neural.recipe import RecipeError, read_config
-from segment.neural.seeded.config import SeededConfig
-from segment.neural.seeded.model import SeededEM
+from segment.neural.kinds import Model, build_model
+from segment.neural.recipe import ModelConfig, RecipeError, read_config
 
-__all__ = ["WEIGHTS", "ModelError", "build_model", "load_weights", "save_weights"]
+__all__ = ["WEIGHTS", "ModelError", "load_weights", "save_weights"]
 
 WEIGHTS = "weights.safetensors"
 FORMAT = "segment-neural-em"
@@ -33,16 +30,11 @@ class ModelError(SegmentError):
     """A model is missing, damaged, or not one of ours."""
 
 
-def build_model(config: NeuralEMConfig | SeededConfig) -> NeuralEM | SeededEM:
-    """Return a new model of a configuration, with random weights."""
-    return SeededEM(config) if isinstance(config, SeededConfig) else NeuralEM(config)
-
-
 _KNOWN = frozenset(["format", "version", "config", "checksum"])
 """What is written beside the tensors."""
 
 
-def save_weights(model: NeuralEM | SeededEM, path: str | Path, half: bool = False) -> None:
+def save_weights(model: Model, path: str | Path, half: bool = False) -> None:
     """Write weights and configuration to one safetensors file, whole or not at all.
 
     With `half` weights are rounded to 16 bits, for half the size; they are read as float32.
@@ -63,7 +55,7 @@ def save_weights(model: NeuralEM | SeededEM, path: str | Path, half: bool = Fals
         raise ModelError(f"the weights {path} cannot be written: {error}") from None
 
 
-def load_weights(path: str | Path) -> Any:
+def load_weights(path: str | Path) -> Model:
     """Read a model back; ModelError unless the file is whole, as it was written, and ours.
 
     Files from before weights had a checksum are read too, and the logger notes it.
@@ -119,7 +111,7 @@ def checksum(metadata: Mapping[str, str], tensors: Mapping[str, torch.Tensor]) -
     return digest.hexdigest()
 
 
-def _config(text: str, path: Path) -> NeuralEMConfig | SeededConfig:
+def _config(text: str, path: Path) -> ModelConfig:
     try:
         table: Any = parse_json(text)
         return read_config(table, "the configuration")

@@ -1,13 +1,17 @@
 """The trained models that come with the package, in models/, beside this file in a wheel."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, overload
 
 from segment.files import parse_json
+from segment.neural.device import pick_device
+from segment.neural.kinds import KINDS, Loaded
 from segment.neural.recipe import Recipe, read_recipe
 from segment.neural.weights import WEIGHTS, ModelError, load_weights
 
 __all__ = ["find", "load", "names", "read_score"]
+
+AnyLoaded = TypeVar("AnyLoaded", bound=Loaded)
 
 _FOLDERS = (Path(__file__).parent / "models", Path(__file__).parents[2] / "models")
 
@@ -32,35 +36,31 @@ def find(model: str | Path) -> Path:
     )
 
 
-def load(name: str | Path, device: str = "auto") -> Any:
+@overload
+def load(name: str | Path, device: str = "auto") -> Loaded: ...
+@overload
+def load(name: str | Path, device: str = "auto", *, kind: type[AnyLoaded]) -> AnyLoaded: ...
+
+
+def load(
+    name: str | Path, device: str = "auto", *, kind: type[AnyLoaded] | None = None
+) -> Loaded | AnyLoaded:
     """Load a trained model, by name or folder: a `LoadedModel`, or a `LoadedSeeded`.
 
     device : "auto" (a GPU when there is one), "cpu", "cuda" or "cuda:N".
+    kind : which of the two classes is wanted; None for the one that it is.
 
-    Raises ModelError for a name that is not known, and for damaged or foreign weights.
+    Raises ModelError for a name that is not known, for damaged or foreign weights, and for
+    a model of another kind than is wanted.
     """
-    from segment.neural.device import pick_device
-    from segment.neural.em.loaded import LoadedModel
-    from segment.neural.seeded.loaded import LoadedSeeded
-    from segment.neural.seeded.model import SeededEM
-
     folder = find(name)
     network = load_weights(folder / WEIGHTS).to(pick_device(device))
-    recipe = recipe_of(folder)
-    if isinstance(network, SeededEM):
-        steps = recipe.training.steps if recipe else 3
-        return LoadedSeeded(network, name=folder.name, steps=steps)
-    if recipe is None:
-        return LoadedModel(network, name=folder.name)
-    settings = recipe.training
-    return LoadedModel(
-        network,
-        name=folder.name,
-        steps=settings.steps,
-        looks=max(1, settings.looks),
-        objective=settings.objective,
-        between=settings.between,
-    )
+    loaded = KINDS[type(network.config)].loaded(network, folder.name, recipe_of(folder))
+    if kind is not None and not isinstance(loaded, kind):
+        raise ModelError(
+            f"{folder.name} is a {type(loaded).__name__}, but a {kind.__name__} is wanted here"
+        )
+    return loaded
 
 
 def recipe_of(folder: Path) -> Recipe | None:

@@ -13,8 +13,9 @@ from segment.neural.recipe import read_recipe
 from segment.neural.seeded.config import SeededConfig
 from segment.neural.seeded.footage import Footage, FootageError, compose, draw
 from segment.neural.seeded.model import SeededEM
-from segment.neural.seeded.training import FittingTrainer, merit
-from segment.neural.training.loop import TrainingError, train
+from segment.neural.seeded.task import WindowTask, merit
+from segment.neural.training.loop import train
+from segment.neural.training.trainer import Trainer, TrainingError
 from segment.neural.training.verdict import keep_the_better
 from segment.neural.weights import WEIGHTS, load_weights, save_weights
 from tests.conftest import write_video
@@ -223,7 +224,8 @@ def test_weights_that_none_surpasses_stay(tmp_path, footage):
 
 def test_half_of_a_batch_is_footage(tmp_path, footage):
     grey = [one._replace(image=one.image * 0 + 50) for one in footage.cutouts]
-    trainer = FittingTrainer(read_recipe(RECIPE), learn_from=grey, choose_by=grey)
+    recipe = read_recipe(RECIPE)
+    trainer = Trainer(recipe, task=WindowTask(recipe, grey, grey))
     batch = trainer.make_batch(0)
     flat = (batch.windows[:, 1:4].abs().amax(dim=(1, 2, 3)) == 0).tolist()
     assert flat[1::2] == [True] * len(flat[1::2])

@@ -13,12 +13,13 @@ from segment import neural
 from segment.cli import main
 from segment.neural import zoo
 from segment.neural.device import DeviceError, pick_device
-from segment.neural.em.batches import TEST, make_batch
+from segment.neural.em.batches import make_batch
 from segment.neural.em.config import NeuralEMConfig
 from segment.neural.em.evaluate import evaluate
 from segment.neural.em.loaded import LoadedModel
 from segment.neural.em.model import NeuralEM
 from segment.neural.em.score import score
+from segment.neural.recipe import TEST
 from segment.neural.seeded.config import SeededConfig
 from segment.neural.weights import ModelError, save_weights
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from segment.neural.em.batches import HELD_OUT, make_batch
+from segment.neural.em.batches import make_batch
 from segment.neural.em.config import NeuralEMConfig
 from segment.neural.em.evaluate import evaluate
 from segment.neural.em.model import NeuralEM
 from segment.neural.em.relocation import relocation
-from segment.neural.recipe import RecipeError, read_recipe
+from segment.neural.recipe import HELD_OUT, RecipeError, read_recipe
 from segment.neural.weights import load_weights
 from segment.neural.zoo import find, recipe_of
 from tests.neural import reference

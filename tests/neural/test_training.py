@@ -12,12 +12,15 @@ import pytest
 import torch
 
 from segment.errors import SegmentError
-from segment.neural.em.batches import HELD_OUT, TEST, TRAINING, ahead, make_batch
+from segment.neural.em.batches import make_batch
 from segment.neural.em.evaluate import evaluate
 from segment.neural.em.model import NeuralEM
-from segment.neural.recipe import read_recipe
-from segment.neural.training.loop import Trainer, TrainingError, train
+from segment.neural.em.task import FrameTask
+from segment.neural.recipe import HELD_OUT, TEST, TRAINING, read_recipe
+from segment.neural.training.ahead import ahead
+from segment.neural.training.loop import train
 from segment.neural.training.optimise import orthogonalise
+from segment.neural.training.trainer import Trainer, TrainingError
 from segment.neural.weights import WEIGHTS, ModelError, load_weights, save_weights
 from segment.neural.zoo import find, names
 
@@ -73,7 +76,7 @@ def test_a_small_recipe_learns_to_group(tmp_path):
         }
     )
     trainer = train(recipe, tmp_path / "out", device="cpu")
-    untrained = evaluate(NeuralEM(recipe.model), trainer.held_out).at("last")
+    untrained = evaluate(NeuralEM(recipe.model), trainer.task.held_out).at("last")
     assert abs(untrained["ami"]) < 0.1
     assert max(point["ami"] for point in trainer.curve) > 0.5
 
@@ -111,7 +114,7 @@ def test_best_held_out_ari_is_kept_not_the_last(tmp_path):
     trainer = Trainer(tiny())
     scores = iter([0.2, 0.7, 0.5])
     kept = []
-    import segment.neural.training.loop as module
+    import segment.neural.em.task as module
 
     class Found:
         def at(self, which):
@@ -184,12 +187,13 @@ def test_stages_have_their_own_steps_and_losses_count_where_asked():
     recipe = read_recipe(table)
     trainer = Trainer(recipe)
     assert [trainer.make_batch(u).noisy.shape[1] for u in range(4)] == [2, 2, 3, 3]
-    assert trainer.held_out.scenes.images.shape[1] == 4
+    assert trainer.task.held_out.scenes.images.shape[1] == 4
     batch = trainer.make_batch(3)
     losses = {}
     for which in ("last", "half", "all"):
         training = replace(recipe.training, loss=which)
-        losses[which] = float(Trainer(replace(recipe, training=training))._loss(batch).detach())
+        task = FrameTask(replace(recipe, training=training))
+        losses[which] = float(task.loss(trainer.model, batch, 0).detach())
     model, total = trainer.model, []
     for target, state in model.unroll(batch.targets, batch.noisy, model.begin(batch.gamma)):
         total.append(float(model.loss(target, state).mean().detach()))
@@ -203,9 +207,9 @@ def test_an_auto_encoder_is_chosen_by_its_loss():
     table["model"]["slots"] = 1
     trainer = Trainer(read_recipe(table))
     points = [{"ari": 0.0, "loss": 3.0}, {"ari": 0.0, "loss": 2.0}]
-    assert trainer._merit(points[1]) > trainer._merit(points[0])
+    assert trainer.task.merit(points[1]) > trainer.task.merit(points[0])
     points = [{"ari": 0.5, "loss": 3.0}, {"ari": 0.4, "loss": 2.0}]
-    assert Trainer(tiny())._merit(points[0]) > Trainer(tiny())._merit(points[1])
+    assert Trainer(tiny()).task.merit(points[0]) > Trainer(tiny()).task.merit(points[1])
 
 
 def test_too_little_memory_is_one_clear_line(tmp_path, monkeypatch):
@@ -476,11 +480,11 @@ def test_how_many_own_frames_it_sees_is_drawn():
         trainer = Trainer(read_recipe(table))
         drawn.append([])
         for trainer.update in range(40):
-            drawn[-1].append(trainer._own_steps())
+            drawn[-1].append(trainer.task.own_steps(trainer.update))
     assert drawn[0] == drawn[1]
     assert set(drawn[0]) == {0, 1, 2, 3}
     table["training"]["own"] = 0
-    assert Trainer(read_recipe(table))._own_steps() == 0
+    assert FrameTask(read_recipe(table)).own_steps(0) == 0
 
 
 @pytest.mark.parametrize("has", [False, True])

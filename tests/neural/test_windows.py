@@ -269,8 +269,8 @@ def test_a_small_window_learns_to_follow(tmp_path):
     }
     trainer = train(read_recipe(recipe), tmp_path)
     assert trainer.kept["last_ari"] > 0.75
-    assert trainer.held_out.looks == 2
-    assert trainer.held_out.truth.shape[1] == 8
+    assert trainer.task.held_out.looks == 2
+    assert trainer.task.held_out.truth.shape[1] == 8
 
 
 def test_looks_at_the_first_frame_are_not_scored():

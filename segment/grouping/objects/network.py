@@ -251,12 +251,8 @@ class ByNetwork:
 def _load(model: str, device: str) -> "LoadedSeeded":
     from segment import neural
     from segment.neural.seeded.loaded import LoadedSeeded
-    from segment.neural.weights import ModelError
 
-    loaded = neural.load(model, device)
-    if not isinstance(loaded, LoadedSeeded):
-        raise ModelError(f"the model {model} groups toy scenes; wanted a seeded one, as {MODEL}")
-    return loaded
+    return neural.load(model, device, kind=LoadedSeeded)
 
 
 def _crowds(blobs: list[int], frame: Pieces) -> list[list[int]]:

@@ -1,9 +1,7 @@
-"""Batches of drawn scenes, made ahead by threads: number i is the same whoever asks."""
+"""Batches of drawn scenes: the same seed draws the same, whoever asks."""
 
-from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
@@ -11,13 +9,11 @@ from torch import Tensor
 
 from segment.neural.em import noise
 from segment.neural.em.beginnings import beginnings
+from segment.neural.em.config import NeuralEMConfig
 from segment.neural.recipe import Recipe, SceneSettings
 from segment.neural.scenes import Scenes, draw
 
-__all__ = ["HELD_OUT", "TEST", "TRAINING", "Batch", "ahead", "make_batch"]
-
-# The second number of every seed, so that no scene is trained on and scored.
-TRAINING, HELD_OUT, TEST = 0, 1, 2
+__all__ = ["Batch", "make_batch"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +76,7 @@ def make_batch(
     The recipe's `looks` at a sequence's first frame come before its S = `steps` steps, each
     with noise of its own.
     """
-    model = recipe.model
+    model = cast(NeuralEMConfig, recipe.model)
     S = recipe.training.steps if steps is None else steps
     scenes = draw(settings, [*seed, 0], count, S + 1)
     frames = _in_unit(scenes.images)
@@ -112,22 +108,3 @@ def _in_unit(images: np.ndarray) -> np.ndarray:
 def _looked_at(frames: Tensor, steps: Tensor, looks: int) -> Tensor:
     """`looks` times the first of `frames` (B, T, C, H, W), then the `steps`."""
     return torch.cat([frames[:, :1]] * looks + [steps], dim=1) if looks else steps
-
-
-def ahead(make: Callable[[int], Batch], start: int, stop: int, threads: int) -> Iterator[Batch]:
-    """Yield make(start) … make(stop - 1) in order, drawn while the caller works."""
-    if threads < 1:
-        yield from map(make, range(start, stop))
-        return
-    with ThreadPoolExecutor(threads, thread_name_prefix="segment-scenes") as pool:
-        waiting: deque[Future[Batch]] = deque()
-        try:
-            for index in range(start, stop):
-                waiting.append(pool.submit(make, index))
-                if len(waiting) > 2 * threads:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()

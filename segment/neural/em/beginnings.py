@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 
 from segment.neural.em.config import Begin
 from segment.neural.em.noise import random_responsibilities
+from segment.neural.points import far_apart
 
-__all__ = ["beginnings", "far_apart", "seeded_responsibilities"]
+__all__ = ["beginnings", "seeded_responsibilities"]
 
 Floats = NDArray[np.float32]
 
@@ -65,19 +66,3 @@ def _spread_out(rng: np.random.Generator, light: Floats, count: int) -> NDArray[
     dark = np.quantile(light, _DARK)
     points = np.argwhere(light >= dark + _LIT * (light.max() - dark))
     return far_apart(points, int(rng.integers(len(points))), count)
-
-
-def far_apart(
-    points: NDArray[np.intp], first: int, count: int, shaken: np.random.Generator | None = None
-) -> NDArray[np.intp]:
-    """Return `count` of some points (P, 2), from number `first` on each farthest from those before.
-
-    With `shaken`, every squared distance counts by half to all of it, as it draws.
-    """
-    chosen = [first]
-    far = ((points - points[first]) ** 2).sum(1).astype(np.float64)
-    for _ in range(count - 1):
-        weighed = far if shaken is None else far * shaken.uniform(0.5, 1, len(far))
-        chosen.append(int(weighed.argmax()))
-        far = np.minimum(far, ((points - points[chosen[-1]]) ** 2).sum(1))
-    return points[chosen]

@@ -98,6 +98,26 @@ class NeuralEMConfig:
                 f"since {len(self.conv)} convolutions halve it"
             )
 
+    def check_training(self, scenes: str, objective: str, found: float) -> None:
+        """Raise ValueError for a training that this model cannot have.
+
+        scenes : their kind. objective, found : of the loss, see `recipe.Training`.
+        """
+        if not 0 <= found <= 1 or (found and not self.reach):
+            raise ValueError(
+                f"[training] found is {found}, wanted in [0, 1], and 0 if [model] reach is 0"
+            )
+        if objective == "noisy-or" and self.pixels == "gaussian":
+            raise ValueError("[training] objective noisy-or is not for gaussian pixels")
+        if scenes == "silhouettes":
+            raise ValueError('[model] cell "seeded" and [scenes] kind "silhouettes" go together')
+        if self.channels != 1:
+            raise ValueError("drawn scenes are grey; [model] channels must be 1")
+        if self.pixels == "bernoulli" and scenes == "flying-digits":
+            raise ValueError(
+                'digits have grey levels; [model] pixels must be "levels" or "gaussian"'
+            )
+
     @property
     def values(self) -> int:
         """C × H × W, numbers in a frame."""

@@ -6,17 +6,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from segment.errors import SegmentError
-from segment.files import whole
-from segment.neural.em.batches import TEST, make_batch
+from segment.neural.drawing import COLOURS, new_figure, save_figure
+from segment.neural.em.batches import make_batch
 from segment.neural.em.model import NeuralEM
-from segment.neural.recipe import Recipe
+from segment.neural.recipe import TEST, Recipe
 
 __all__ = ["draw_figure"]
-
-# A colour a slot, told apart by colour-blind eyes too (Wong, Nature Methods 8, 2011).
-_HEX = "e69f00 56b4e9 009e73 f0e442 0072b2 d55e00 cc79a7 ffffff 969696"
-COLOURS = np.array([list(bytes.fromhex(colour)) for colour in _HEX.split()], np.float32) / 255
 
 
 @torch.no_grad()
@@ -33,15 +28,8 @@ def draw_figure(
     Rows: what is shown, the responsibilities in a colour a slot, and every slot's
     prediction. Needs matplotlib; SegmentError without it.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise SegmentError(
-            'figures are drawn by matplotlib: pip install "segment-em[train]"'
-        ) from None
     device = next(model.parameters()).device
-    scenes = recipe.stage_of(recipe.training.updates - 1).scenes
+    scenes = recipe.last_stage.scenes
     batch = make_batch(recipe, scenes, (0, TEST, 0), 1)
     S = batch.noisy.shape[1]
     shown = np.unique(np.linspace(0, S - 1, min(columns, S)).round().astype(int))
@@ -54,8 +42,7 @@ def draw_figure(
         )
     )
     slots = states[0][1].gamma.shape[1]
-    figure = Figure(figsize=(1.1 * len(shown), 2.6 + 1.1 * (2 + slots)), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(1.1 * len(shown), 2.6 + 1.1 * (2 + slots))
     parts = figure.subfigures(2, 1, squeeze=False, height_ratios=[2.6, 1.1 * (2 + slots)])
     upper, lower = parts[:, 0]
     axes = upper.subplots()
@@ -80,11 +67,7 @@ def draw_figure(
         L = batch.looks
         title = f"look {t + 1}" if t < L else f"step {t + 1 - L}"
         grid[0, column].set_title(title, fontsize=8)
-    try:
-        with whole(Path(path)) as temporary:
-            figure.savefig(temporary, dpi=80, format="png")
-    except OSError as error:
-        raise SegmentError(f"the figure {path} cannot be written: {error}") from None
+    save_figure(figure, path, dots=80)
 
 
 def _floor(scores: Sequence[float]) -> float:

@@ -12,6 +12,7 @@ from torch import Tensor
 from segment.neural.em.beginnings import beginnings
 from segment.neural.em.model import NeuralEM, Objective
 from segment.neural.em.passes import there_and_back
+from segment.neural.recipe import Recipe
 
 __all__ = ["Grouping", "LoadedModel"]
 
@@ -59,6 +60,21 @@ class LoadedModel:
         self.name = name
         self.steps = steps
         self.looks = looks
+
+    @classmethod
+    def trained(cls, model: NeuralEM, name: str, recipe: Recipe | None) -> "LoadedModel":
+        """Return a model that works as it was trained to; without a recipe, as the first were."""
+        if recipe is None:
+            return cls(model, name=name)
+        settings = recipe.training
+        return cls(
+            model,
+            name=name,
+            steps=settings.steps,
+            looks=max(1, settings.looks),
+            objective=settings.objective,
+            between=settings.between,
+        )
 
     @torch.no_grad()
     def group(

@@ -1,22 +1,19 @@
 """What a trained model is worth on scenes it has not seen, and the page that says so."""
 
-import platform
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from segment.neural.em.batches import TEST, make_batch
-from segment.neural.em.config import NeuralEMConfig
+from segment.neural.em.batches import make_batch
 from segment.neural.em.evaluate import evaluate
 from segment.neural.em.model import NeuralEM
-from segment.neural.recipe import Recipe, SceneSettings
+from segment.neural.recipe import TEST, ModelConfig, Recipe, SceneSettings
 
-__all__ = ["GENERALISATION", "check_against", "score", "versions"]
+__all__ = ["GENERALISATION", "check_against", "score"]
 
 # Other numbers of (objects, slots) than a model was trained with, as the papers ask for.
 GENERALISATION: dict[str, list[tuple[int, int]]] = {
@@ -72,7 +69,7 @@ def score(
     if count < 1 or not seeds:
         raise ValueError(f"count is {count} and seeds {list(seeds)}, wanted at least one of each")
     settings = recipe.training
-    chosen = recipe.stage_of(settings.updates - 1).scenes if scenes is None else scenes
+    chosen = recipe.last_stage.scenes if scenes is None else scenes
     K = recipe.model.slots if slots is None else slots
     S = settings.steps if steps is None else steps
     if seen is not None and not 1 <= seen <= S:
@@ -131,7 +128,7 @@ def score(
     return result
 
 
-def check_against(against: NeuralEM, config: NeuralEMConfig) -> None:
+def check_against(against: NeuralEM, config: ModelConfig) -> None:
     """Raise ValueError for a model that does not predict the frames of another configuration."""
     for key in ("size", "channels", "pixels", "background"):
         theirs, ours = getattr(against.config, key, None), getattr(config, key)
@@ -145,15 +142,6 @@ def others(recipe: Recipe, scenes: SceneSettings | None = None) -> list[tuple[Sc
     scenes : what else they are like; None for the kind the recipe ends with.
     """
     if scenes is None:
-        scenes = recipe.stage_of(recipe.training.updates - 1).scenes
+        scenes = recipe.last_stage.scenes
     pairs = GENERALISATION[scenes.kind]
     return [(replace(scenes, objects=objects), slots) for objects, slots in pairs]
-
-
-def versions() -> dict[str, str]:
-    """What a figure may depend on."""
-    return {
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "torch": torch.__version__.split("+")[0],
-    }

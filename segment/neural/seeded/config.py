@@ -1,7 +1,7 @@
 """What a seeded model is made of, as settings; light, torch is not needed to read them."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 __all__ = ["SeededConfig"]
 
@@ -25,12 +25,6 @@ class SeededConfig:
     features: int = 32
     widths: tuple[int, int, int] = (32, 48, 64)
 
-    # What other models are told and this one has no choice in.
-    background: ClassVar[bool] = False
-    pixels: ClassVar[str] = "bernoulli"
-    conv: ClassVar[bool] = True
-    begin: ClassVar[Literal["random"]] = "random"
-
     def __post_init__(self) -> None:
         height, width = self.size
         if height != width or height < 8 or height % 8:
@@ -41,3 +35,13 @@ class SeededConfig:
             raise ValueError(
                 f"features {self.features} and widths {self.widths} want numbers divisible by 4"
             )
+
+    def check_training(self, scenes: str, objective: str, found: float) -> None:
+        """Raise ValueError for a training that this model cannot have.
+
+        scenes : their kind. objective, found : of the loss, see `recipe.Training`.
+        """
+        if found:
+            raise ValueError(f"[training] found is {found}, wanted 0: a seeded model has no reach")
+        if scenes != "silhouettes":
+            raise ValueError('[model] cell "seeded" and [scenes] kind "silhouettes" go together')

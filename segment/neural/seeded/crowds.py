@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from segment.neural.em.beginnings import far_apart
+from segment.neural.points import far_apart
 from segment.neural.scenes.silhouettes import KINDS, CrowdSettings, crowd
 from segment.neural.seeded.squares import Square, around, cut
 

@@ -2,17 +2,15 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from segment.neural.recipe import Recipe
 from segment.neural.seeded.crowds import seeds_on
+from segment.neural.seeded.model import SeededEM
 from segment.neural.seeded.parting import together
-
-if TYPE_CHECKING:
-    from segment.neural.seeded.model import SeededEM
 
 __all__ = ["LoadedSeeded"]
 
@@ -27,10 +25,16 @@ class LoadedSeeded:
     steps : E- and M-steps that a window is given.
     """
 
-    def __init__(self, model: "SeededEM", *, name: str = "model", steps: int = 3) -> None:
+    def __init__(self, model: SeededEM, *, name: str = "model", steps: int = 3) -> None:
         self.model = model.eval()
         self.name = name
         self.steps = steps
+
+    @classmethod
+    def trained(cls, model: SeededEM, name: str, recipe: Recipe | None) -> "LoadedSeeded":
+        """Return a model that works as it was trained to."""
+        steps = {} if recipe is None else {"steps": recipe.training.steps}
+        return cls(model, name=name, **steps)
 
     @property
     def size(self) -> int:

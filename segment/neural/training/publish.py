@@ -4,22 +4,19 @@ import json
 import os
 import platform
 import statistics
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from segment.errors import SegmentError
 from segment.files import write_json, write_text, write_whole
-from segment.neural.em.figure import draw_figure
 from segment.neural.em.model import NeuralEM
-from segment.neural.em.score import others, score, versions
-from segment.neural.recipe import Recipe, RecipeError, SceneSettings
-from segment.neural.seeded.config import SeededConfig
-from segment.neural.seeded.score import draw_windows_figure, score_windows
-from segment.neural.training.loop import Trainer
+from segment.neural.kinds import kind_of
+from segment.neural.recipe import RecipeError
+from segment.neural.training.trainer import Trainer
 from segment.neural.weights import WEIGHTS, load_weights, save_weights
 from segment.neural.zoo import read_score, recipe_of
 
@@ -51,14 +48,13 @@ def publish(
     write_text(folder / "recipe.toml", recipe_text)
     (folder / WEIGHTS).chmod(0o644)
     try:
-        draw = draw_windows_figure if isinstance(recipe.model, SeededConfig) else draw_figure
-        draw(model, recipe, trainer.curve, folder / "figure.png")
+        kind_of(recipe).draw(model, recipe, trainer.curve, folder / "figure.png")
     except SegmentError as error:
         if "matplotlib" not in str(error):
             raise
     if not count:
         return {}
-    results = _results(model, recipe, count, seeds, against)
+    results = kind_of(recipe).results(model, recipe, count, seeds, against)
     document = {
         "model": folder.name,
         "command": command,
@@ -71,7 +67,7 @@ def publish(
             "kept": _kept(trainer),
             "hardware": _hardware(trainer.device),
         },
-        "versions": versions(),
+        "versions": _versions(),
     } | (more or {})
     _write(folder, document)
     return document
@@ -93,31 +89,10 @@ def rescore(
     if recipe is None:
         raise RecipeError(f"{folder} has no recipe.toml, which says what its scenes are")
     model = load_weights(folder / WEIGHTS)
-    document["results"] = _results(model, recipe, count, seeds, against)
-    document["scored"] = {"command": command, "versions": versions()}
+    document["results"] = kind_of(recipe).results(model, recipe, count, seeds, against)
+    document["scored"] = {"command": command, "versions": _versions()}
     _write(folder, document)
     return document
-
-
-def _results(
-    model: Any, recipe: Recipe, count: int, seeds: tuple[int, ...], against: NeuralEM | None
-) -> list[dict[str, Any]]:
-    """All that a score.json tells: the recipe's scenes first."""
-    many = max(1, count // len(seeds))
-    few = max(1, count // 5)
-    if isinstance(recipe.model, SeededConfig):
-        return [score_windows(model, recipe, count=many, seeds=seeds)]
-    # One window cannot hold all objects: K = 1 of such a model says nothing.
-    one = model if against is None and not model.config.window else against
-    sets: list[dict[str, Any]] = [{"count": many, "seeds": seeds, "against": one}]
-    sets += _more(recipe, many, few, seeds)
-    sets += [
-        {"scenes": scenes, "slots": K, "count": few, "passes": passes}
-        | ({"against": one} if passes == 1 else {})
-        for scenes, K in others(recipe)
-        for passes in _passes(scenes)
-    ]
-    return [score(model, recipe, **settings) for settings in sets]
 
 
 def keep_the_best(out: Path, folders: Sequence[Path], command: str) -> dict[str, Any]:
@@ -147,28 +122,6 @@ def _write(folder: Path, document: dict[str, Any]) -> None:
     write_json(folder / "score.json", document)
 
 
-def _more(recipe: Recipe, many: int, few: int, seeds: tuple[int, ...]) -> Iterator[dict[str, Any]]:
-    """What else a model is scored on: more beginnings, there and back, roll-outs, curtains."""
-    S, scenes = recipe.training.steps, recipe.stage_of(recipe.training.updates - 1).scenes
-    if scenes.kind == "static-shapes":
-        # What more beginnings are worth.
-        yield {"count": many, "seeds": seeds, "restarts": 5}
-        return
-    yield {"count": few, "restarts": 5}
-    yield {"count": many, "seeds": seeds, "passes": 2}
-    if scenes.kind == "balls":
-        yield {"count": few, "steps": 40}
-        yield {"count": few, "steps": S + 20, "seen": S}
-        hidden = replace(scenes, objects=3, curtain=True)
-        yield {"count": few, "scenes": hidden, "steps": 40}
-        yield {"count": few, "scenes": hidden, "steps": S + 20, "seen": S}
-
-
-def _passes(scenes: SceneSettings) -> tuple[int, ...]:
-    """As the papers do, and a sequence there and back as well."""
-    return (1,) if scenes.kind == "static-shapes" else (1, 2)
-
-
 def _kept(trainer: Trainer) -> dict[str, float]:
     """Which update's weights these are, and how they did on the held-out scenes."""
     kept = {key: round(trainer.kept[key], 4) for key in ("update", "scenes", "ami", "ari")}
@@ -180,3 +133,12 @@ def _hardware(device: torch.device) -> str:
         return torch.cuda.get_device_name(device)
     threads = torch.get_num_threads()
     return f"{threads} of {os.cpu_count()} cores, {platform.machine()}"
+
+
+def _versions() -> dict[str, str]:
+    """What a figure may depend on."""
+    return {
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "torch": torch.__version__.split("+")[0],
+    }

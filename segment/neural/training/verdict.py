@@ -7,9 +7,11 @@ import numpy as np
 
 from segment.neural.recipe import Recipe
 from segment.neural.seeded.footage import Footage, draw
+from segment.neural.seeded.loaded import LoadedSeeded
 from segment.neural.seeded.model import SeededEM
-from segment.neural.seeded.training import judge, merit
-from segment.neural.weights import WEIGHTS, load_weights, save_weights
+from segment.neural.seeded.task import judge, merit
+from segment.neural.weights import WEIGHTS, save_weights
+from segment.neural.zoo import load
 
 __all__ = ["keep_the_better"]
 
@@ -24,14 +26,14 @@ def keep_the_better(
     """Judge the weights in `folder` beside those they began with, on the footage's last quarter.
 
     The better stay in `folder`. Returns `helped`, and of `before` and `after` the means of what
-    `training.judge` scores, over 500 windows of the last quarter's objects: the same for both.
+    `task.judge` scores, over 500 windows of the last quarter's objects: the same for both.
     """
     parts = footage.parts()
     kept_back = parts[2]
     size, steps = recipe.model.size[0], recipe.training.steps
     rngs = [np.random.default_rng([recipe.training.seed, 2, seed]) for seed in _SEEDS]
     windows = [[draw(rng, kept_back, size) for _ in range(_WINDOWS)] for rng in rngs]
-    fitted = load_weights(folder / WEIGHTS)
+    fitted = load(folder, "cpu", kind=LoadedSeeded).model
     rows = {
         name: [judge(model.eval(), part, steps) for part in windows]
         for name, model in (("before", start), ("after", fitted))

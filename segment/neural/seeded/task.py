@@ -1,8 +1,6 @@
-"""Training of seeded models: the common loop on windows of drawn crowds."""
+"""What seeded models learn from, windows of drawn crowds or of a camera, and how it is judged."""
 
 import functools
-import math
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -10,7 +8,7 @@ import torch
 from torch import Tensor
 
 from segment.neural.device import reduced_precision
-from segment.neural.em.batches import HELD_OUT, TRAINING
+from segment.neural.recipe import HELD_OUT, TRAINING, Recipe
 from segment.neural.seeded.crowds import (
     UNKNOWN,
     Drawn,
@@ -22,80 +20,71 @@ from segment.neural.seeded.crowds import (
 from segment.neural.seeded.footage import CutOut, draw
 from segment.neural.seeded.model import SeededEM, seeded_loss
 from segment.neural.seeded.parting import together
-from segment.neural.training.loop import Trainer
 from segment.scores import clustering
 
-__all__ = ["FittingTrainer", "SeededTrainer", "judge", "merit"]
+__all__ = ["WindowTask", "judge", "merit"]
 
 SLOTS = 4  # a window of training has from 2 to 6 slots, about so many
 
 
-class SeededTrainer(Trainer):
-    """As `Trainer`; what the slots are to predict is told by the truth of the drawn crowds."""
+class WindowTask:
+    """The slots are to predict the objects of windows; see `training.task.Task`.
 
-    def make_batch(self, update: int) -> SeededBatch:
-        settings = self.recipe.training
-        share = settings.batch // self.world
-        seed = (settings.seed, TRAINING, self.rank)
-        return make_seeded_batch(seed, update, self.recipe.model.size[0], SLOTS * share)
+    Windows are on drawn crowds, whose truth is known. With the cut-outs of a camera every second
+    one is on scenes made of these: some to learn from, others to choose weights by. Weights to
+    begin with are then looked at first, and kept if none that come are better.
+    """
+
+    layout = torch.channels_last
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        learn_from: list[CutOut] | None = None,
+        choose_by: list[CutOut] | None = None,
+    ) -> None:
+        self.recipe = recipe
+        self.size = recipe.model.size[0]
+        self.learn_from, self.choose_by = learn_from, choose_by
+        self.looks_first = choose_by is not None
 
     @functools.cached_property
     def held_out(self) -> list[Drawn]:
-        settings, size = self.recipe.training, self.recipe.model.size[0]
+        settings = self.recipe.training
+        if self.choose_by is not None:
+            rng = np.random.default_rng([settings.seed, HELD_OUT])
+            return [draw(rng, self.choose_by, self.size) for _ in range(settings.held_out)]
         windows: list[Drawn] = []
         number = 0
         while len(windows) < settings.held_out:
-            windows += draw_windows((settings.seed, HELD_OUT, number), size, count=8)
+            windows += draw_windows((settings.seed, HELD_OUT, number), self.size, count=8)
             number += 1
         return windows[: settings.held_out]
 
-    def _compile(self) -> None:
-        self.model.forward = torch.compile(self.model.forward, dynamic=True)
-
-    def _loss(self, batch: SeededBatch) -> Tensor:
-        logits = self.model(batch.windows, batch.seeds, self.recipe.training.steps)
-        return seeded_loss(logits, batch.wanted, batch.windows, batch.known).mean()
-
-    def _evaluate(self) -> dict[str, float]:
-        settings = self.recipe.training
-        return judge(self.averaged, self.held_out, settings.steps, settings.precision)
-
-
-@dataclass
-class FittingTrainer(SeededTrainer):
-    """As `SeededTrainer`, with every second window on objects of a camera instead of drawn ones.
-
-    `learn_from` and `choose_by` are cut-outs to learn from and to choose weights by. Begin with
-    trained weights: they are looked at first, and kept if none that come are better.
-    """
-
-    learn_from: list[CutOut] = field(kw_only=True)
-    choose_by: list[CutOut] = field(kw_only=True)
-
-    def make_batch(self, update: int) -> SeededBatch:
-        settings, size = self.recipe.training, self.recipe.model.size[0]
-        slots = SLOTS * (settings.batch // self.world)
+    def make_batch(self, update: int, rank: int, world: int) -> SeededBatch:
+        settings, own = self.recipe.training, self.learn_from
         return make_seeded_batch(
-            (settings.seed, TRAINING, self.rank),
+            (settings.seed, TRAINING, rank),
             update,
-            size,
-            slots,
-            instead=lambda rng: draw(rng, self.learn_from, size),
+            self.size,
+            SLOTS * (settings.batch // world),
+            instead=None if own is None else lambda rng: draw(rng, own, self.size),
         )
 
-    @functools.cached_property
-    def held_out(self) -> list[Drawn]:
+    def loss(self, model: SeededEM, batch: SeededBatch, update: int) -> Tensor:
+        logits = model(batch.windows, batch.seeds, self.recipe.training.steps)
+        return seeded_loss(logits, batch.wanted, batch.windows, batch.known).mean()
+
+    def evaluate(self, model: SeededEM) -> dict[str, float]:
         settings = self.recipe.training
-        rng = np.random.default_rng([settings.seed, HELD_OUT])
-        size = self.recipe.model.size[0]
-        return [draw(rng, self.choose_by, size) for _ in range(settings.held_out)]
+        return judge(model, self.held_out, settings.steps, settings.precision)
 
-    def begin_with(self, model: Any) -> None:
-        super().begin_with(model)
-        self.look(math.nan)
+    def merit(self, scores: dict[str, float]) -> float:
+        """ARI; of a camera's objects, also how many single ones are left whole."""
+        return scores["ari"] if self.choose_by is None else merit(scores)
 
-    def _merit(self, point: dict[str, float]) -> float:
-        return merit(point)
+    def compile(self, model: SeededEM) -> None:
+        model.forward = torch.compile(model.forward, dynamic=True)  # type: ignore[method-assign]
 
 
 def merit(scores: dict[str, float]) -> float:
