@@ -9,6 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from segment.neural.scenes.figures import DRAWN, KINDS, Part, draw_colours, draw_marks
+from segment.neural.scenes.mistakes import spoil
+
 __all__ = ["KINDS", "STORIES", "Crowd", "CrowdSettings", "crowd", "spoil"]
 
 Floats = NDArray[np.float64]
@@ -111,72 +114,6 @@ def crowd(seed: Any, settings: CrowdSettings | None = None) -> Crowd:
     return Crowd(images, truth, foreground, story, shadows)
 
 
-def spoil(
-    rng: np.random.Generator, truth: NDArray[np.int32], strength: float = 1.0
-) -> NDArray[np.bool_]:
-    """Return masks (T, H, W) with a subtractor's mistakes: holes, ragged edges, missing parts.
-
-    Holes and missing parts belong to the object (where it looks like what is behind it) and come
-    and go over several frames; edges are ragged anew in every frame; specks are few and small.
-    """
-    length, height, width = truth.shape
-    masks = np.zeros(truth.shape, bool)
-    numbers = [int(n) for n in np.unique(truth) if n]
-    gaps = {n: _Gaps(rng, length, strength) for n in numbers}
-    for t in range(length):
-        mask = np.zeros((height, width), bool)
-        rough = cv2.GaussianBlur(rng.normal(size=(height, width)), (0, 0), 1.2)
-        rough = rough / rough.std()
-        for n in numbers:
-            own = truth[t] == n
-            if own.any():
-                mask |= own & ~gaps[n].at(t, own)
-        # The signed distance to the edge, shaken by about a pixel.
-        inner = cv2.distanceTransform(mask.view(np.uint8), cv2.DIST_L2, 3)
-        outer = cv2.distanceTransform((~mask).view(np.uint8), cv2.DIST_L2, 3)
-        masks[t] = (inner - outer) + 0.9 * strength * rough > 0.3
-        for _ in range(rng.poisson(0.5 * strength)):
-            y, x = int(rng.integers(height)), int(rng.integers(width))
-            masks[t, y : y + 2, x : x + 2] = True
-    return masks
-
-
-class _Gaps:
-    """Where one object is not seen: discs and bands in the coordinates of its box."""
-
-    def __init__(self, rng: np.random.Generator, length: int, strength: float) -> None:
-        self.gaps: list[tuple[int, int, bool, float, float, float]] = []
-        for _ in range(rng.poisson(strength * length / 12)):
-            start = int(rng.integers(-8, length))
-            lasts = int(rng.integers(3, 15))
-            band = bool(rng.random() < 0.35)
-            size = rng.uniform(0.04, 0.12) if band else rng.uniform(0.06, 0.2)
-            place = rng.uniform(0.1, 0.9, 2)
-            self.gaps.append((start, start + lasts, band, place[0], place[1], float(size)))
-
-    def at(self, t: int, own: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        rows, columns = np.nonzero(own.any(1))[0], np.nonzero(own.any(0))[0]
-        top, tall = rows[0], len(rows)
-        left, wide = columns[0], len(columns)
-        y = ((np.arange(own.shape[0]) - top) / tall)[:, None]
-        x = ((np.arange(own.shape[1]) - left) / wide)[None]
-        lost = np.zeros(own.shape, bool)
-        for start, end, band, row, column, size in self.gaps:
-            if start <= t < end:
-                if band:
-                    lost |= (np.abs(y - row) < size) & (x == x)
-                else:
-                    lost |= ((y - row) * tall) ** 2 + ((x - column) * wide) ** 2 < (
-                        size * max(tall, wide)
-                    ) ** 2
-        return lost
-
-
-# --- who is there ----------------------------------------------------------------------------
-
-Part = tuple[Floats, tuple[int, int, int]]  # (N, 2) rows and columns in pixels, and its colour
-
-
 @dataclass(frozen=True, slots=True)
 class _Actor:
     number: int
@@ -212,132 +149,6 @@ class _Actor:
         return [(outline * (-size, way * size) + (row, column), c) for outline, c in parts]
 
 
-def _disc(row: float, column: float, high: float, wide: float, corners: int = 14) -> Floats:
-    angle = np.linspace(0, 2 * np.pi, corners, endpoint=False)
-    return np.stack([row + high * np.sin(angle), column + wide * np.cos(angle)], axis=1)
-
-
-def _limb(a: tuple[float, float], b: tuple[float, float], thick: float) -> Floats:
-    (ay, ax), (by, bx) = a, b
-    length = math.hypot(by - ay, bx - ax) or 1.0
-    dy, dx = thick * (bx - ax) / length, -thick * (by - ay) / length
-    return np.array(
-        [[ay + dy, ax + dx], [by + dy, bx + dx], [by - dy, bx - dx], [ay - dy, ax - dx]]
-    )
-
-
-# Outlines have their feet at row 0, their head at row 1, and look to the right.
-
-
-def _person(phase: float, vigour: float, colours: list[tuple[int, int, int]]) -> list[Part]:
-    top, legs, skin = colours[:3]
-    swing = 0.17 * vigour * math.sin(2 * math.pi * phase)
-    lift = 0.05 * vigour * max(0.0, math.cos(2 * math.pi * phase))
-    arm = -0.8 * swing
-    return [
-        (_limb((0.72, 0.0), (0.45, -arm), 0.03), skin),
-        (_limb((0.5, 0.0), (lift, -swing), 0.05), legs),
-        (_limb((0.5, 0.0), (0.05 * vigour - lift, swing), 0.05), legs),
-        (_disc(0.64, 0.0, 0.2, 0.105), top),
-        (_limb((0.76, 0.02), (0.46, arm + 0.02), 0.032), top),
-        (_disc(0.92, 0.02, 0.08, 0.06), skin),
-    ]
-
-
-def _car(phase: float, vigour: float, colours: list[tuple[int, int, int]]) -> list[Part]:
-    body, glass, tyre = colours[:3]
-    hull = np.array(
-        [[0.15, -1.3], [0.55, -1.3], [0.62, -0.9], [0.62, 0.6], [0.5, 1.25], [0.15, 1.35]]
-    )
-    cabin = np.array([[0.6, -0.85], [1.0, -0.55], [1.0, 0.15], [0.6, 0.6]])
-    return [
-        (cabin, glass),
-        (hull, body),
-        (_disc(0.18, -0.8, 0.18, 0.2), tyre),
-        (_disc(0.18, 0.8, 0.18, 0.2), tyre),
-    ]
-
-
-def _animal(phase: float, vigour: float, colours: list[tuple[int, int, int]]) -> list[Part]:
-    coat, dark, belly = colours[:3]
-    parts: list[Part] = []
-    for leg, place in enumerate((-0.45, -0.36, 0.36, 0.45)):
-        swing = 0.16 * vigour * math.sin(2 * math.pi * (phase + 0.25 * leg))
-        parts.append((_limb((0.5, place), (0.0, place + swing), 0.05), dark))
-    wag = 0.1 * math.sin(6 * phase)
-    nod = 0.05 * math.sin(4 * math.pi * phase) * vigour
-    return [
-        *parts,
-        (_limb((0.65, -0.5), (0.85 + wag, -0.75), 0.03), dark),
-        (_disc(0.56, 0.0, 0.17, 0.56), belly),
-        (_disc(0.6, 0.0, 0.17, 0.54), coat),
-        (_limb((0.62, 0.42), (0.88 + nod, 0.66), 0.09), coat),
-        (_disc(0.9 + nod, 0.74, 0.1, 0.16), coat),
-    ]
-
-
-def _ball(phase: float, vigour: float, colours: list[tuple[int, int, int]]) -> list[Part]:
-    return [
-        (_disc(0.5 + 0.3 * turn, 0.3 * turn, 0.5 - turn, 0.5 - turn, 24), _lit(colours[0], turn))
-        for turn in (0.0, 0.12, 0.24, 0.36)
-    ]
-
-
-def _box(phase: float, vigour: float, colours: list[tuple[int, int, int]]) -> list[Part]:
-    corners = math.pi / 2 * (phase + np.arange(4)) + math.pi / 4
-    face = np.stack([0.5 + 0.6 * np.sin(corners), 0.6 * np.cos(corners)], axis=1)
-    # What is seen of the sides joins the face to where it is further back.
-    sides = _hull(face, face + np.array([0.18, 0.22]))
-    return [(sides, _lit(colours[0], -0.2)), (face, colours[0])]
-
-
-def _cylinder(phase: float, vigour: float, colours: list[tuple[int, int, int]]) -> list[Part]:
-    angle = 0.5 * math.sin(2 * math.pi * phase)
-    turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
-    low, high = _disc(-0.4, 0.0, 0.12, 0.4), _disc(0.4, 0.0, 0.12, 0.4)
-    outlines = [_hull(low, high), high]
-    shades = [_lit(colours[0], -0.15), _lit(colours[0], 0.15)]
-    return [
-        (o @ turn + np.array([0.5, 0.0]), shade) for o, shade in zip(outlines, shades, strict=True)
-    ]
-
-
-def _hull(one: Floats, other: Floats) -> Floats:
-    """Outline around two outlines."""
-    points = np.concatenate([one, other]).astype(np.float32)
-    return np.asarray(cv2.convexHull(points)[:, 0], np.float64)
-
-
-def _lit(colour: tuple[int, int, int], by: float) -> tuple[int, int, int]:
-    """Brighter or darker by a share."""
-    r, g, b = (int(min(250, max(4, value * (1 + 1.5 * by)))) for value in colour)
-    return r, g, b
-
-
-# What is drawn, how tall it is among people, pixels of a stride and width, by its height.
-_KINDS: dict[str, tuple[Any, float, float, float]] = {
-    "person": (_person, 1.0, 0.75, 0.35),
-    "car": (_car, 0.62, 1.0, 2.6),
-    "animal": (_animal, 0.55, 1.1, 1.4),
-    "ball": (_ball, 0.6, 3.0, 1.0),
-    "box": (_box, 0.6, 3.0, 1.2),
-    "cylinder": (_cylinder, 0.6, 3.0, 0.9),
-}
-
-KINDS = tuple(_KINDS)
-"""What can be drawn; balls, boxes and cylinders are compact, the others have limbs or wheels."""
-
-# Where marks lie on each of them: lowest and highest row, and greatest column.
-_SPOTS = {
-    "person": (0.5, 0.8, 0.08),
-    "car": (0.2, 0.6, 1.1),
-    "animal": (0.5, 0.7, 0.45),
-    "ball": (0.25, 0.75, 0.3),
-    "box": (0.25, 0.75, 0.3),
-    "cylinder": (0.25, 0.75, 0.2),
-}
-
-
 @dataclass(frozen=True, slots=True)
 class _Sun:
     """Where shadows fall: how far along the picture and up, of what stands 1 high."""
@@ -359,26 +170,6 @@ def _fixed(outline: Floats) -> NDArray[np.int32]:
     """Columns and rows as cv2 wants them."""
     fixed = np.rint(np.clip(outline[:, ::-1], -500, 5000) * 2**_BITS)
     return np.asarray(fixed, np.int32)
-
-
-def _colours(rng: np.random.Generator) -> list[tuple[int, int, int]]:
-    values = rng.integers(15, 240, (3, 3))
-    if rng.random() < 0.3:  # all over about the same
-        values = np.clip(values[:1] + rng.integers(-20, 21, (3, 3)), 5, 250)
-    return [(int(r), int(g), int(b)) for r, g, b in values]
-
-
-def _marks(rng: np.random.Generator, kind: str, most: int) -> list[Part]:
-    if not most:
-        return []
-    low, high, aside = _SPOTS[kind]
-    spots = []
-    for _ in range(int(rng.integers(most + 1))):
-        tall, wide = rng.uniform(0.02, 0.08, 2)
-        disc = _disc(rng.uniform(low, high), rng.uniform(-aside, aside), tall, wide, 8)
-        r, g, b = rng.integers(10, 245, 3)
-        spots.append((disc, (int(r), int(g), int(b))))
-    return spots
 
 
 def _begin_apart(actors: list[_Actor], settings: CrowdSettings) -> bool:
@@ -410,14 +201,14 @@ def _cast(
     kinds = rng.integers(len(settings.kinds), size=count)
     if rng.random() < 0.6:  # one kind only, as on most streets
         kinds[:] = kinds[0]
-    common = _colours(rng) if rng.random() < settings.alike else None
+    common = draw_colours(rng) if rng.random() < settings.alike else None
     base = rng.uniform(*settings.tall) * height
     horizon = rng.uniform(0.55, 0.75) * height
     turn = rng.uniform(0.35, 0.6) * settings.length
     actors = []
     for k in range(count):
         kind = settings.kinds[kinds[k]]
-        draw, share, stride, wide = _KINDS[kind]
+        draw, share, stride, wide = DRAWN[kind]
         tall = max(8.0, base * share * rng.uniform(*settings.sizes))
         row = float(np.clip(horizon + rng.uniform(-0.25, 0.3) * tall, tall + 2, height - 3))
         path = _way(rng, story, k, count, settings, tall * wide, row, turn)
@@ -427,13 +218,13 @@ def _cast(
                 draw=draw,
                 tall=tall,
                 wide=tall * wide,
-                colours=common or _colours(rng),
+                colours=common or draw_colours(rng),
                 stride=stride * tall,
                 phase=float(rng.random()),
                 growth=float(rng.normal(0, 0.0025)),
                 path=path,
                 depth=float(path[:, 0].mean() + 0.01 * k),
-                spots=_marks(rng, kind, settings.spots),
+                spots=draw_marks(rng, kind, settings.spots),
             )
         )
     return actors
