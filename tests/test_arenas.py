@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from segment.cli.arenas import read_arenas
-from segment.cli.group import main
+from segment.cli import main
 from segment.errors import SegmentError
 
 

@@ -1,5 +1,5 @@
 """The command line: one command a stage, chained; and `run`, the same line from Python."""
 
-from segment.cli.group import main, run
+from segment.cli.main import main, run
 
 __all__ = ["main", "run"]
