@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from segment.cli.arenas import read_arenas
 from segment.cli import main
+from segment.cli.arenas import read_arenas
 from segment.errors import SegmentError
 
 

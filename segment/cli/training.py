@@ -1,23 +1,18 @@
 """`segment train`: a recipe with one seed or several, or the model of `group` fitted to footage."""
 
 import contextlib
-import os
 import shlex
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from segment.cli import fitting
 from segment.cli.chain import Tool, typed
 from segment.cli.owned import LOCK
 
 if TYPE_CHECKING:
     from segment.neural.recipe import Recipe
-    from segment.neural.seeded.footage import Footage
     from segment.neural.training.loop import Progress
 
 
@@ -71,6 +66,8 @@ def train(
     over each other, and the weights of `group` learn to tell them apart; some minutes. The last
     quarter of the footage says whether it helped; OUT holds the better weights.
     """
+    from segment import fitting
+    from segment.cli import fitting as telling
     from segment.neural.recipe import read_recipe, with_seed
     from segment.neural.training.trainer import check_folder
     from segment.neural.zoo import load
@@ -92,25 +89,31 @@ def train(
         from segment.neural.device import use_threads
 
         use_threads(threads)
-    first = load(start, device="cpu").model if start is not None else None
-    rival = _rival(against, device, settings) if against is not None else None
     # What makes this model from nothing: the typed line, but for --resume.
     words = [word for word in shlex.split(typed()[1]) if word != "--resume"]
-    command = shlex.join(["segment", *words])
-    run = _Run(recipe, first, device, every, compiled, count, rival, command)
+    how: dict[str, Any] = {
+        "text": recipe.read_text(encoding="utf-8"),
+        "command": shlex.join(["segment", *words]),
+        "count": count,
+        "start": load(start, device="cpu").model if start is not None else None,
+        "against": _rival(against, device, settings) if against is not None else None,
+        "device": device,
+        "every": every,
+        "compiled": compiled,
+    }
     if len(seeds) > 1:
         with _alone(out):
-            run.several(settings, out, seeds, resume, seconds)
+            _train_several(settings, out, how, seeds, resume, seconds)
         return
     if seeds:
         settings = with_seed(settings, seeds[0])
     if videos:
-        fitting.check(settings)
+        telling.check(settings)
     with _alone(out):
         check_folder(out, resume)
         if videos and start is not None:
-            run.footage = fitting.watch(videos, start, device, frames)
-        run.one(settings, out, resume, seconds)
+            how["footage"] = telling.watch(videos, start, device, frames)
+        _train_one(settings, out, how, resume, seconds)
 
 
 @contextlib.contextmanager
@@ -119,7 +122,9 @@ def _alone(out: Path) -> Iterator[None]:
 
     A folder that was made for this, and stays empty, goes with it.
     """
-    if os.environ.get("RANK", "0") != "0":
+    from segment.neural.training.processes import is_chief
+
+    if not is_chief():
         yield
         return
     from segment.files import make_folder
@@ -152,93 +157,63 @@ def _rival(against: str, device: str, settings: "Recipe") -> Any:
     return model
 
 
-@dataclass
-class _Run:
-    """What all trainings of one line share."""
+def _train_one(
+    settings: "Recipe", out: Path, how: dict[str, Any], resume: bool, seconds: float | None
+) -> None:
+    from segment.cli import fitting
+    from segment.neural.training.several import Whole, train_whole
 
-    recipe: Path
-    start: Any
-    device: str
-    every: float
-    compiled: bool
-    count: int
-    against: Any
-    command: str
-    footage: "Footage | None" = None
+    whole = Whole(**how, on_progress=_tell, on_scoring=_say_scoring(how))
+    trainer, found = train_whole(settings, out, whole, resume=resume, seconds=seconds)
+    if "footage" in found:
+        fitting.tell(found["footage"], out)
+    _say_end(trainer, out)
 
-    def one(self, settings: "Recipe", out: Path, resume: bool, seconds: float | None) -> bool:
-        """Train, and score what is finished; whether it is."""
-        from segment.neural.training.loop import train as train_model
 
-        chief = os.environ.get("RANK", "0") == "0"
-        trainer = train_model(
-            settings,
-            out,
-            resume=resume,
-            start=self.start,
-            footage=self.footage,
-            device=self.device,
-            seconds=seconds,
-            every=self.every,
-            compiled=self.compiled,
-            on_progress=_tell if chief else None,
-        )
-        if chief and trainer.finished:
-            self._publish(trainer, settings, out)
-        elif chief:
-            click.echo(f"stopped after update {trainer.update}; --resume goes on with it", err=True)
-        return trainer.finished
+def _train_several(
+    settings: "Recipe",
+    out: Path,
+    how: dict[str, Any],
+    seeds: tuple[int, ...],
+    resume: bool,
+    seconds: float | None,
+) -> None:
+    from segment.neural.training.several import Whole, train_several
 
-    def _publish(self, trainer: Any, settings: "Recipe", out: Path) -> None:
-        from segment.neural.training.publish import publish
+    whole = Whole(**how, on_progress=_tell, on_scoring=_say_scoring(how))
+    trainer, found = train_several(
+        settings,
+        out,
+        whole,
+        seeds,
+        resume=resume,
+        seconds=seconds,
+        on_seed=lambda seed: click.echo(f"seed {seed}", err=True),
+    )
+    if not found:
+        if trainer is not None:
+            _say_end(trainer, out)
+        return
+    for key in ("ami", "ari"):
+        each = "  ".join(f"{value:.3f}" for value in found[key])
+        mean, spread = found[f"{key}_mean"], found[f"{key}_spread"]
+        click.echo(f"{key} of {len(seeds)} seeds: {mean:.3f} ± {spread:.3f}   {each}", err=True)
+    click.echo(f"done: {out}, which is seed {found['kept']}", err=True)
 
-        verdict = None
-        if self.footage is not None:
-            from segment.neural.training.verdict import keep_the_better
 
-            verdict = keep_the_better(self.start, out, settings, self.footage)
-        click.echo(f"scoring on {self.count} unseen scenes", err=True)
-        text = self.recipe.read_text(encoding="utf-8")
-        more = verdict and {"footage": verdict}
-        rival = self.against
-        publish(trainer, out, text, self.command, count=self.count, against=rival, more=more)
-        if verdict is not None:
-            fitting.tell(verdict, out)
+def _say_scoring(how: dict[str, Any]) -> Callable[[Any], None]:
+    return lambda trainer: click.echo(f"scoring on {how['count']} unseen scenes", err=True)
+
+
+def _say_end(trainer: Any, out: Path) -> None:
+    from segment.neural.training.processes import is_chief
+
+    if not is_chief():
+        return
+    if trainer.finished:
         click.echo(f"done: {out}", err=True)
-
-    def several(
-        self,
-        settings: "Recipe",
-        out: Path,
-        seeds: tuple[int, ...],
-        resume: bool,
-        seconds: float | None,
-    ) -> None:
-        """Train a model for every seed, each in a folder of its own, and keep the best in `out`."""
-        from segment.neural.recipe import with_seed
-        from segment.neural.training.publish import keep_the_best
-        from segment.neural.training.trainer import CHECKPOINT, check_folder
-
-        folders = [out / f"seed-{seed}" for seed in seeds]
-        begun = [folder for folder in folders if (folder / CHECKPOINT).is_file()]
-        # Some begun are gone on with; with --resume one must be, without it none may.
-        check_folder(begun[0] if begun else folders[0], resume)
-        until = seconds and time.monotonic() + seconds
-        for seed, folder in zip(seeds, folders, strict=True):
-            if resume and (folder / "score.json").is_file():
-                continue
-            click.echo(f"seed {seed}", err=True)
-            left = until and max(1e-9, until - time.monotonic())
-            if not self.one(with_seed(settings, seed), folder, folder in begun, left):
-                return
-        if os.environ.get("RANK", "0") != "0":
-            return
-        found = keep_the_best(out, folders, self.command)
-        for key in ("ami", "ari"):
-            each = "  ".join(f"{value:.3f}" for value in found[key])
-            mean, spread = found[f"{key}_mean"], found[f"{key}_spread"]
-            click.echo(f"{key} of {len(seeds)} seeds: {mean:.3f} ± {spread:.3f}   {each}", err=True)
-        click.echo(f"done: {out}, which is seed {found['kept']}", err=True)
+    else:
+        click.echo(f"stopped after update {trainer.update}; --resume goes on with it", err=True)
 
 
 def _tell(progress: "Progress") -> None:

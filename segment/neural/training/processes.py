@@ -6,7 +6,7 @@ import os
 import torch
 from torch import nn
 
-__all__ = ["agree", "average_gradients", "join"]
+__all__ = ["agree", "average_gradients", "is_chief", "join"]
 
 
 def agree(stop: bool, world: int, device: torch.device) -> bool:
@@ -28,6 +28,11 @@ def join(device: torch.device) -> torch.device:
     importlib.import_module("torch.distributed.nn.functional")
     torch.distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
     return device
+
+
+def is_chief() -> bool:
+    """Whether this process is the one that writes and tells."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def average_gradients(model: nn.Module, world: int) -> None:
