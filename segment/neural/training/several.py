@@ -6,12 +6,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from segment.neural.em.model import NeuralEM
 from segment.neural.kinds import Model
 from segment.neural.recipe import Recipe, with_seed
 from segment.neural.seeded.footage import Footage
+from segment.neural.seeded.model import SeededEM
 from segment.neural.training.loop import Progress, train
 from segment.neural.training.processes import is_chief
 from segment.neural.training.publish import keep_the_best, publish
@@ -80,7 +81,8 @@ def train_whole(
         return trainer, {}
     more = None
     if how.footage is not None and how.start is not None:
-        more = {"footage": keep_the_better(how.start, out, recipe, how.footage)}
+        start = cast(SeededEM, how.start)  # no other kind is fitted
+        more = {"footage": keep_the_better(start, out, recipe, how.footage)}
     if how.on_scoring is not None:
         how.on_scoring(trainer)
     found = publish(
