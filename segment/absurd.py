@@ -1,8 +1,8 @@
 """Looks at frames as they pass and says what can hardly be meant: nothing found, all black, frozen.
 
 Results like these come from a wrong depth, a covered lens, a stuck camera or a wrong option, and
-look like any others in their files. What is looked at is a grid of each picture, so that it costs
-nothing to speak of (docs/measurements/reliability.md has the figure).
+look like any others in their files. What is looked at is a row of each picture and a grid of some,
+so that it costs nothing to speak of (docs/measurements/reliability.md has the figure).
 """
 
 from collections.abc import Generator, Iterable, Iterator
@@ -31,7 +31,9 @@ KINDS = (
 """What `Watch.findings` may name, in the order in which it is told."""
 
 _GRID = 60  # points of the grid along the shorter side
-_LEVELS = 4  # every so many frames it is counted how dark and light they are
+_LEVELS = 4  # every so many frames it is counted how dark and light they are,
+_LEVELS_LATER = 25  # and ever less often: the next look is a 25th of all frames so far ahead
+_WHOLE = 4  # every so many frames of a run that seems frozen all of the picture is compared
 _DARK, _LIGHT = 16, 239  # the sixteenth of the range at either end: 12 bits taken for 16 lie there
 _NEARLY = 0.995  # share of a picture; a lamp or a clock may shine in a black one
 _CLIPPED = 0.7  # share of a picture at 0 or 255; the black corners of a fisheye are a fifth
@@ -51,21 +53,21 @@ class Watch:
 
     def __init__(self) -> None:
         self._frames = 0
-        self._looks = 0
+        self._looks = self._next_look = 0  # looks count for the frames up to the next
         self._masks = 0
         self._found = 0  # frames with any foreground, or object where there is no mask
         self._full = 0
         self._dark = self._light = self._clipped = 0
         self._alike = True
-        self._equal = 0
         self._run = self._longest_run = 1
         self._run_began = self._longest = 0.0
         self._longest_at = 0
         self._first_grid: NDArray[Any] | None = None
-        self._grid: NDArray[Any] | None = None
-        self._image: Image | None = None
+        self._run_image: Image | None = None  # the first of the run
         self._motion = _Motion()
-        self._raw: dict[int, Mask] = {}
+        self._region: tuple[Mask | None, int] = (None, 0)
+        self._passed = self._next_pair = 0
+        self._raw: dict[int, tuple[Mask, bool]] = {}
         self._speck: NDArray[np.bool_] | None = None
         self._specks = self._lasting_specks = 0
 
@@ -75,10 +77,14 @@ class Watch:
         """Pass on frames as they are before `clean`, and remember their masks until it is done."""
         try:
             for frame in frames:
-                if frame.foreground is not None and frame.index % _PAIR < 2:
-                    self._raw[frame.index] = frame.foreground
+                turn = self._passed - self._next_pair
+                if frame.foreground is not None and turn in (0, 1):
+                    self._raw[frame.index] = frame.foreground, turn == 0
                     if len(self._raw) > _AHEAD:  # a stage behind it leaves frames out
                         self._raw.pop(min(self._raw))
+                if turn == 1:
+                    self._next_pair += max(_PAIR, self._passed // _SLOWER)
+                self._passed += 1
                 yield frame
         finally:
             if isinstance(frames, Generator):
@@ -92,73 +98,75 @@ class Watch:
 
     def _see_picture(self, frame: Frame) -> None:
         image = frame.image
-        step = max(1, min(image.shape[:2]) // _GRID)
-        grid = np.ascontiguousarray(image[step // 2 :: step, step // 2 :: step])
-        if self._frames % _LEVELS == 0:
-            levels = np.bincount(grid.reshape(-1), minlength=256)
-            size = grid.size
-            self._looks += 1
-            self._dark += bool(levels[: _DARK + 1].sum() >= _NEARLY * size)
-            self._light += bool(levels[_LIGHT:].sum() >= _NEARLY * size)
-            self._clipped += bool(levels[0] + levels[255] >= _CLIPPED * size)
-        if self._first_grid is None:
-            self._first_grid = grid
-            self._run_began = frame.time
-        elif self._image is not None:
-            self._compare(grid, frame)
+        if self._frames == self._next_look:
+            step = max(_LEVELS, self._frames // _LEVELS_LATER)
+            self._next_look += step
+            self._see_levels(_grid(image), step)
+        if self._alike:
+            grid = _grid(image)
+            if self._first_grid is None:
+                self._first_grid = grid
+            self._alike = (
+                grid.shape == self._first_grid.shape
+                and int(cv2.absdiff(grid, self._first_grid).max()) <= _ALIKE
+            )
+        self._see_run(frame)
         self._motion.see(image, self._frames)
-        self._grid, self._image = grid, image
 
-    def _compare(self, grid: NDArray[Any], frame: Frame) -> None:
-        assert self._grid is not None
-        assert self._image is not None
-        # A grid misses what is smaller than its meshes: where it is equal all of it is compared.
-        equal = (
-            grid.shape == self._grid.shape
-            and np.array_equal(grid, self._grid)
-            and np.array_equal(frame.image, self._image)
-        )
-        if equal:
-            self._equal += 1
+    def _see_levels(self, grid: NDArray[Any], step: int) -> None:
+        levels = np.bincount(grid.reshape(-1), minlength=256)
+        self._looks += step
+        self._dark += step * bool(levels[: _DARK + 1].sum() >= _NEARLY * grid.size)
+        self._light += step * bool(levels[_LIGHT:].sum() >= _NEARLY * grid.size)
+        self._clipped += step * bool(levels[0] + levels[255] >= _CLIPPED * grid.size)
+
+    def _see_run(self, frame: Frame) -> None:
+        """Follow for how long the picture has been the same."""
+        image, first = frame.image, self._run_image
+        # The middle row tells sensors' noise. Where it is equal, all is compared now and then.
+        middle = image.shape[0] // 2
+        if (
+            first is not None
+            and image.shape == first.shape
+            and image[middle].tobytes() == first[middle].tobytes()
+            and (self._run % _WHOLE or np.array_equal(image, first))
+        ):
             self._run += 1
             lasted = frame.time - self._run_began
             if lasted > self._longest:
                 self._longest, self._longest_run = lasted, self._run
                 self._longest_at = frame.index - self._run + 1
-        else:
-            self._run, self._run_began = 1, frame.time
-            if self._alike:
-                assert self._first_grid is not None
-                self._alike = (
-                    grid.shape == self._first_grid.shape
-                    and int(cv2.absdiff(grid, self._first_grid).max()) <= _ALIKE
-                )
+            return
+        self._run, self._run_began, self._run_image = 1, frame.time, image
 
     def _see_result(self, frame: Frame) -> None:
-        found, mask = frame.foreground, frame.foreground
-        raw = self._raw.pop(frame.index, None)
+        mask = frame.foreground
+        self._masks += mask is not None or frame.labels is not None
         if mask is None:
-            if frame.labels is not None:
-                self._masks += 1
-                self._found += bool(frame.labels.any())
+            self._found += frame.labels is not None and bool(frame.labels.any())
             return
-        self._masks += 1
-        self._found += bool(mask.any())
-        step = max(1, min(mask.shape) // _GRID)
-        found = mask[step // 2 :: step, step // 2 :: step]
-        if frame.region is None:
-            self._full += bool(np.count_nonzero(found) >= _EVERYTHING * found.size)
+        found = np.count_nonzero(mask)
+        self._found += found > 0
+        region = frame.region
+        if region is None:
+            self._full += found >= _EVERYTHING * mask.size
         else:
-            where = frame.region[step // 2 :: step, step // 2 :: step]
-            wanted = np.count_nonzero(where)
-            self._full += bool(wanted and np.count_nonzero(found & where) >= _EVERYTHING * wanted)
+            if self._region[0] is not region:
+                self._region = region, np.count_nonzero(region)
+            wanted = self._region[1]
+            self._full += bool(
+                wanted
+                and found >= _EVERYTHING * wanted
+                and np.count_nonzero(mask & region) >= _EVERYTHING * wanted
+            )
+        raw = self._raw.pop(frame.index, None)
         if raw is not None:
-            self._see_specks(raw & ~mask, frame.index % _PAIR)
+            self._see_specks(raw[0] & ~mask, raw[1])
 
-    def _see_specks(self, removed: Mask, turn: int) -> None:
+    def _see_specks(self, removed: Mask, is_first: bool) -> None:
         """Look whether what `clean` took away lasts to the next frame, as noise does not."""
         cells = _cells(removed)
-        if turn == 0:
+        if is_first:
             self._speck = cells
         elif self._speck is not None and self._speck.any():
             before, self._speck = self._speck, None
@@ -317,6 +325,12 @@ class _Motion:
             f"the camera moves all the time (in {self._moved} of {self._pairs} looks): its own "
             "motion is foreground, too; subtract is meant for a camera that stands"
         )
+
+
+def _grid(image: Image) -> NDArray[Any]:
+    """Return some pixels of a picture (H, W, C), evenly spaced."""
+    step = max(1, min(image.shape[:2]) // _GRID)
+    return np.ascontiguousarray(image[step // 2 :: step, step // 2 :: step])
 
 
 def _cells(mask: Mask) -> NDArray[np.bool_]:

@@ -3,8 +3,10 @@
     python -m tests.fuzz.kills --count 200 --load 2
 
 Each trial kills one line with every export one to three times, by INT, TERM, HUP or KILL, at a
-moment drawn at random; in every other trial a second run wants the same folder meanwhile. After
-each kill all files must be whole, and after the last resume equal to those of an undisturbed run.
+moment drawn at random; in every other trial a second run wants the same folder meanwhile, and a
+third of them have `--jobs 2`. After each kill all files must be whole and no process may be left,
+after a tidy end no hidden or temporary file; after the last resume all must be equal to an
+undisturbed run.
 """
 
 import argparse
@@ -22,6 +24,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import psutil
+
 from segment.cli import main
 from segment.export import FORMATS, png
 from segment.files import checksum
@@ -30,6 +34,7 @@ from tests.conftest import moving_square, write_video
 SIGNALS = ("INT", "TERM", "HUP", "KILL")
 TIDY = {"INT": 130, "TERM": 143, "HUP": 129}  # these leave nothing behind, and say so
 FILES = list(FORMATS)
+PATIENCE = 20.0  # seconds in which the workers of a run that was killed notice and leave
 EVENTS = ["events", "--zone", "half: 0,0 60,0 60,91 0,91", "--line", "middle: 62,0 62,91"]
 CHAIN = ["subtract", "clean", "group-components", *EVENTS, "export", "out"]
 ACCOUNTS = ("report.jsonl", "summary.csv")
@@ -56,7 +61,7 @@ class Run:
                 cwd=folder,
                 stderr=self._said,
                 stdout=self._said,
-                preexec_fn=_listen,
+                preexec_fn=_begin,
             )
             process.returncode = 0  # it is waited for here
             self.pid = process.pid
@@ -65,7 +70,7 @@ class Run:
         if self.pid:
             return
         try:
-            _listen()
+            _begin()
             signal.signal(signal.SIGINT, signal.default_int_handler)  # as Python begins
             os.chdir(folder)
             for number in (1, 2):
@@ -89,6 +94,15 @@ class Run:
         if self.poll() is None:
             os.kill(self.pid, getattr(signal, f"SIG{name}"))
 
+    def left(self, patience: float) -> list[str]:
+        """Which processes of its session are still there after so many seconds."""
+        until = time.monotonic() + patience
+        while found := [told for pid in psutil.pids() if (told := _of_session(pid, self.pid))]:
+            if time.monotonic() > until:
+                return found
+            time.sleep(0.05)
+        return []
+
     def end(self) -> str:
         """Wait for its end, and return what it said."""
         if self.code is None:
@@ -105,6 +119,10 @@ class Study:
     def __init__(self, folder: Path, seed: int, length: int = 60, forks: bool = False) -> None:
         self.forks = forks
         self.folder = folder
+        self.temporary = folder / "temporary"
+        self.temporary.mkdir()
+        os.environ["TMPDIR"] = str(self.temporary)
+        tempfile.tempdir = None  # asked anew, here and in every fork
         self.random = random.Random(seed)
         self.counts: Counter[str] = Counter()
         self.wrong: list[str] = []
@@ -129,9 +147,10 @@ class Study:
         out = self.folder / "out"
         _remove(out)
         two = number % 2 == 1
+        jobs = ("--jobs", "2") if number // 8 % 3 == 2 else ()
         for _ in range(self.random.choice((1, 1, 2, 3))):
-            self._disturb(sent, two)
-        process = self.start("--resume")
+            self._disturb(sent, two, jobs)
+        process = self.start("--resume", *jobs)
         said = process.end()
         if process.code != 0:
             self._note(number, sent, f"the resumed run ends with {process.code}: {said}")
@@ -145,20 +164,23 @@ class Study:
         else:
             self.counts[f"{sent} equal"] += 1
 
-    def _disturb(self, sent: str, two: bool) -> None:
+    def _disturb(self, sent: str, two: bool, jobs: tuple[str, ...]) -> None:
         out = self.folder / "out"
-        first = self.start("--resume")
+        first = self.start("--resume", *jobs)
         if self.random.random() < 0.8:  # most of a short run is its start: wait for its work
             while not out.is_dir() and first.poll() is None:
                 time.sleep(0.002)
             time.sleep(self.random.uniform(0, self.seconds * 0.8))
         else:
             time.sleep(self.random.uniform(0, self.seconds))
-        second = self.start("--resume") if two else None
+        second = self.start("--resume", *jobs) if two else None
         if second is not None:
             time.sleep(self.random.uniform(0, self.seconds * 0.8))
         alive = first.poll() is None
         first.send(sent)
+        if sent == "INT" and jobs:  # the first lets the workers come to the end of their videos
+            time.sleep(0.1)
+            first.send(sent)
         code, said = self._ended(first)
         self.counts[f"{sent} killed" if alive and code else f"{sent} too late"] += 1
         if second is not None:
@@ -167,15 +189,19 @@ class Study:
             self.counts["second runs refused" if refused else "second runs in turn"] += 1
             if not refused and code_of_second != 0:
                 self._note(-1, sent, f"the second run: {code_of_second} {said_of_second}")
+        left = first.left(PATIENCE if sent == "KILL" else PATIENCE / 4)
+        if left:
+            self._note(-1, sent, f"left processes: {left}")
         fault = half_written(out, self.whole)
         if fault:
             self._note(-1, sent, f"half written: {fault}")
-        hidden = [path.name for path in out.rglob(".*")]
+        hidden = [path.name for path in (*out.rglob(".*"), *self.temporary.rglob("*"))]
         if hidden and sent in TIDY and code == TIDY[sent]:
             self._note(-1, sent, f"left {hidden}")
         if sent in TIDY and code not in (0, TIDY[sent], -getattr(signal, f"SIG{sent}")):
             self._note(-1, sent, f"ends with {code}: {said}")
         self.counts[f"{sent} left hidden"] += bool(hidden)
+        self.counts["with --jobs"] += bool(jobs)
 
     def _ended(self, process: "Run") -> tuple[int, str]:
         said = process.end()
@@ -189,7 +215,20 @@ class Study:
         print(self.wrong[-1], flush=True)
 
 
-def _listen() -> None:
+def _of_session(pid: int, leader: int) -> str | None:
+    """What a process of that session is called; None for others, and for what is dead."""
+    try:
+        process = psutil.Process(pid)
+        if os.getsid(pid) != leader or process.status() == psutil.STATUS_ZOMBIE:
+            return None
+        return f"{pid} {' '.join(process.cmdline())[-80:]}"
+    except (OSError, psutil.Error):
+        return None
+
+
+def _begin() -> None:
+    """In the new process: a session of its own, which tells its processes, and open ears."""
+    os.setsid()
     for name in SIGNALS[:3]:
         signal.signal(getattr(signal, f"SIG{name}"), signal.SIG_DFL)
 
