@@ -4,6 +4,32 @@
 a `SegmentError` is for files, devices, disks and chains.
 """
 
+import re
+
+# Of an address: what cameras and services call a secret behind the question mark.
+_SECRET = re.compile(
+    r"(?<=[?&;#])((?:\w+[.-])*(?:\w*_)?(?:pass\w*|pwd|psw|pswd|pw|\w*secret\w*|\w*token|"
+    r"(?:api|auth|access|stream)?key|auth\w*|sig|sign|signature|credentials?|session\w*|sid))"
+    r"=[^&;#]*",
+    re.IGNORECASE,
+)
+
+
+def without_password(given: str) -> str:
+    """An input as it is shown and written down: an address without its user and secrets."""
+    scheme, sign, rest = given.partition("://")
+    if not sign or not scheme.isalnum():
+        return given
+    place = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    if "@" in place:
+        rest = rest[place.rindex("@") + 1 :]
+    else:
+        # A password that is not encoded as it should be may hold a slash; a port is a number.
+        _, colon, port = place.partition(":")
+        if colon and not port.isdecimal() and "@" in rest:
+            rest = rest[rest.rindex("@") + 1 :]
+    return f"{scheme}{sign}" + _SECRET.sub(r"\1=***", rest)
+
 
 class SegmentError(Exception):
     """One line: what was given, what was wanted, what to do next.

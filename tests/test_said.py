@@ -1,12 +1,16 @@
 """What a line is told before and after it runs: options that do nothing, what differs, secrets."""
 
+import json
+import threading
+
 import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
+import segment
 from segment.cli import main
-from segment.cli.names import without_password
+from segment.errors import without_password
 from segment.locks import Lock
 from tests.conftest import moving_square, write_video
 
@@ -31,6 +35,10 @@ def call(*words):
         ("rtsp://me:sec@ret@cam", "rtsp://cam"),
         ("http://cam:80/a@b.ts", "http://cam:80/a@b.ts"),
         ("me:secret@home.mp4", "me:secret@home.mp4"),
+        ("http://cam/a.cgi?user=me&pwd=secret&n=1", "http://cam/a.cgi?user=me&pwd=***&n=1"),
+        ("https://a/b.m3u8?Policy=x&access_token=y", "https://a/b.m3u8?Policy=x&access_token=***"),
+        ("srt://a:9?passphrase=long&mode=caller", "srt://a:9?passphrase=***&mode=caller"),
+        ("http://a/what?page=3&speed=2", "http://a/what?page=3&speed=2"),
     ],
 )
 def test_an_address_is_shown_without_its_password(given, told):
@@ -48,6 +56,86 @@ def test_no_password_is_written_or_said(tmp_path):
     assert "127.0.0.1:9/cam.ts" in twice.output
     for path in tmp_path.rglob("*"):
         assert path.is_dir() or b"secret" not in path.read_bytes()
+
+
+def test_info_tells_no_password(tmp_path):
+    address = "http://me:sec/ret@127.0.0.1:9/cam.ts?pwd=secret"
+    result = call("info --json --timeout 1", address)
+    assert result.exit_code == 1
+    assert "secret" not in result.output
+    assert "sec/ret" not in result.output
+    assert "127.0.0.1:9/cam.ts" in result.output
+
+
+def test_a_sample_is_known_to_every_command(tmp_path):
+    assert call("info --fast sample:street").exit_code == 0
+    page = tmp_path / "zones.json"
+    result = call("zones sample:street --start 7s -o", page)
+    assert result.exit_code == 0, result.output
+    assert page.with_suffix(".html").is_file()
+    for line in ("info sample:none", "zones sample:none"):
+        result = call(line)
+        assert result.exit_code == 1
+        assert "there is no sample clip 'none'" in result.output
+
+
+def test_what_later_stages_replace_unseen_is_refused_across_others(clip, tmp_path):
+    for line in (
+        "subtract clean group-components subtract-mixture group-components",
+        "subtract group-components events subtract-mixture group-components events",
+        "subtract clean subtract-mixture",
+    ):
+        result = call("read", clip, line, "export", tmp_path / "out")
+        assert result.exit_code == 2, result.output
+        assert "takes the place of" in result.output
+
+
+def test_objects_beside_masks_that_they_were_not_made_of_are_told(clip, tmp_path):
+    line = ("subtract group-components subtract-mixture export", tmp_path / "out")
+    result = call("read", clip, *line, "--as labels --as masks")
+    assert result.exit_code == 0, result.output
+    assert result.output.count("which they were not made of") == 1
+    assert "objects that group-components found, of what subtract found" in result.output
+    line = ("subtract clean group-components export", tmp_path / "a")
+    result = call("read", clip, *line, "subtract-mixture group-components export", tmp_path / "b")
+    assert "not made of" not in result.output
+
+
+def test_the_record_holds_what_quiet_does_not_say(tmp_path):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for n, size in enumerate([(5, 7), (17, 15), (5, 7), (9, 9)]):
+        cv2.imwrite(str(folder / f"{n}.png"), np.full((*size, 3), 90 + n, np.uint8))
+    result = call("-q read", folder, "subtract export", tmp_path / "out")
+    assert (result.exit_code, result.output) == (0, "")
+    account = json.loads((tmp_path / "out" / "pictures" / "run.json").read_text())
+    assert account["scaled"] == 2
+    assert len(account["warnings"]) == 1
+    assert "1.png is (17, 15)" in account["warnings"][0]
+    again = call("-q read", folder, "subtract export --resume", tmp_path / "out")
+    assert (again.exit_code, again.output) == (0, "")
+
+
+def test_a_record_holds_the_warnings_of_its_own_run(tmp_path):
+    """Of two runs at once in one process."""
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        for n in range(12):
+            size = (6 + 4 * (n == 3 + 4 * (name == "b")), 9)
+            cv2.imwrite(str(tmp_path / name / f"{n}.png"), np.full((*size, 3), 90, np.uint8))
+
+    def run(name):
+        segment.run(["read", str(tmp_path / name), "subtract", "export", str(tmp_path / "out")])
+
+    threads = [threading.Thread(target=run, args=(name,)) for name in "ab"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for name, number in (("a", 3), ("b", 7)):
+        told = json.loads((tmp_path / "out" / name / "run.json").read_text())["warnings"]
+        assert len(told) == 1
+        assert f"{number}.png is" in told[0]
 
 
 def test_the_dry_run_looks_at_masks(clip, tmp_path):

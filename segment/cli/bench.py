@@ -79,7 +79,7 @@ def _measure(
     from segment.errors import NoFrames
     from segment.video import open_frames, select
 
-    path = samples.path(given.removeprefix("sample:")) if given.startswith("sample:") else given
+    path = samples.resolved(given)
     name = name_of(given)
     bar.prepare(name)
     scores: dict[str, ChangeScore] = {}

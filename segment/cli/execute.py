@@ -6,6 +6,7 @@ import platform
 import shlex
 import time
 from collections.abc import Generator, Iterator, Sequence
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -94,7 +95,7 @@ def run_job(job: Job, reporter: Reporter) -> SequenceReport:
         report.objects, report.events = count(job)
         return report
     try:
-        with job.open() as source:
+        with told_of_input(report.warnings), job.open() as source:
             for folder in job.folders():
                 owned.sweep_away(folder)
             record.begin(job)
@@ -104,6 +105,7 @@ def run_job(job: Job, reporter: Reporter) -> SequenceReport:
                     _drain(job, source, report, reporter)
             finally:
                 report.damage = source.damage
+                report.scaled = getattr(source, "size_changes", 0)
             report.interrupted = ending.code
         record.finish(job, report)
     except InputError as error:
@@ -222,6 +224,38 @@ class _Forward(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         tell = self._reporter.note if record.levelno < logging.WARNING else self._reporter.warn
         tell(record.getMessage())
+
+
+_MOST_TOLD = 100
+"""Lines of one input that a record keeps."""
+
+_run: ContextVar[object] = ContextVar("run")
+
+
+class _Keep(logging.Handler):
+    """Keeps warnings of one run: other threads of this process may carry out others."""
+
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__(logging.WARNING)
+        self._lines = lines
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if _run.get(None) is self and len(self._lines) < _MOST_TOLD:
+            self._lines.append(record.getMessage())
+
+
+@contextlib.contextmanager
+def told_of_input(lines: list[str]) -> Iterator[None]:
+    """Keep in `lines` what is told as a warning of the input that is read inside."""
+    logger = logging.getLogger("segment.video")
+    handler = _Keep(lines)
+    token = _run.set(handler)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        _run.reset(token)
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from segment.cli.gathering import is_pattern
-from segment.errors import ChainError
+from segment.errors import ChainError, without_password
 
 LONGEST = 200
 """Bytes of a name: 255 is what file systems take; ".state" and the like need some, too."""
@@ -44,21 +44,6 @@ def _plain_name(given: str) -> str:
     if path.is_dir():
         return path.resolve().name or "pictures"
     return path.stem
-
-
-def without_password(given: str) -> str:
-    """An input as it is shown and written down: an address without its user and password."""
-    scheme, sign, rest = given.partition("://")
-    if not sign or not scheme.isalnum():
-        return given
-    place = re.split(r"[/?#]", rest, maxsplit=1)[0]
-    if "@" in place:
-        return f"{scheme}{sign}{rest[place.rindex('@') + 1 :]}"
-    # A password that is not encoded as it should be may hold a slash; a port is a number.
-    _, colon, port = place.partition(":")
-    if colon and not port.isdecimal() and "@" in rest:
-        return f"{scheme}{sign}{rest[rest.rindex('@') + 1 :]}"
-    return given
 
 
 def as_folder(name: str) -> str:

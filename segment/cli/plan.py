@@ -10,11 +10,11 @@ from segment.cli.chain import Link
 from segment.cli.exporting import ExportLink
 from segment.cli.gathering import advice
 from segment.cli.keeping import check_states, state_path, where_to_look
-from segment.cli.names import sequence_names, without_password
+from segment.cli.names import sequence_names
 from segment.cli.places import check_paths
 from segment.cli.reading import ReadLink, region_of
 from segment.cli.watching import WatchLink
-from segment.errors import ChainError
+from segment.errors import ChainError, without_password
 from segment.frame import Frame
 from segment.protocols import FrameSource
 
@@ -128,7 +128,12 @@ def make_plan(links: Sequence[Link]) -> Plan:
         for name, given in zip(names, read.inputs, strict=True)
     )
     moving = any("foreground" in link.gives for link in rest)
-    lines = [advice(read.inputs) if moving else None, *read.idle, *idle.of_stages(rest)]
+    lines = [
+        advice(read.inputs) if moving else None,
+        *read.idle,
+        *idle.of_stages(rest),
+        *_mixed(rest),
+    ]
     told = tuple(line for line in lines if line is not None)
     return Plan(tuple(rest), jobs, told, tuple(names))
 
@@ -156,23 +161,59 @@ def _check_needs(links: Sequence[Link]) -> None:
         there |= link.gives
 
 
+_FOUND = ("foreground", "labels", "events")
+"""What stages find, each of what stands before it."""
+
+
+def _made_of(kind: str) -> tuple[str, ...]:
+    return _FOUND[: _FOUND.index(kind)]
+
+
+def _fresh(link: Link) -> set[str]:
+    """What a stage finds anew; `clean` only changes what is there."""
+    return set(link.gives - link.needs)
+
+
 def _check_lost(links: Sequence[Link]) -> None:
     """Raise ChainError when nothing sees what a stage gives before another gives it anew."""
-    unseen: dict[str, Link] = {}
-    for link in links:
+    takers: dict[str, Link] = {}  # of what nothing looks at, the later stage that gives it anew
+    for link in reversed(links):
         if isinstance(link, ExportLink):
-            unseen.clear()
+            takers.clear()
             continue
-        fresh = link.gives - link.needs
-        for kind in sorted(fresh & unseen.keys()):
+        fresh = _fresh(link)
+        if fresh and fresh <= takers.keys():
+            taker = takers[min(fresh)]
             raise ChainError(
-                f"{link.command} takes the place of what {unseen[kind].command} found, which "
+                f"{taker.command} takes the place of what {link.command} found, which "
                 "nothing has seen; leave one of them out, or put an export between them"
             )
-        for kind in ("foreground", "labels"):
-            if fresh - {kind}:
-                unseen.pop(kind, None)
-        unseen.update(dict.fromkeys(fresh, link))
+        for kind in fresh:
+            takers[kind] = link
+            for seen in _made_of(kind):
+                takers.pop(seen, None)
+
+
+def _mixed(links: Sequence[Link]) -> Iterator[str]:
+    """Yield a line for each export of what was made of another stage's masks or objects."""
+    found: dict[str, Link] = {}
+    made_of: dict[tuple[str, str], Link | None] = {}
+    for link in links:
+        for kind in _fresh(link):
+            found[kind] = link
+            made_of.update({(kind, other): found.get(other) for other in _made_of(kind)})
+        if not isinstance(link, ExportLink):
+            continue
+        for (kind, other), before in made_of.items():
+            if before is not None and before is not found[other]:
+                yield (
+                    f"{_TOLD[kind]} that {found[kind].command} found, of what {before.command} "
+                    f"found, are written to {link.out} beside {_TOLD[other]} of "
+                    f"{found[other].command}, which they were not made of"
+                )
+
+
+_TOLD = {"foreground": "masks", "labels": "objects", "events": "events"}
 
 
 def _check_only(links: Sequence[Link]) -> None:

@@ -47,8 +47,8 @@ class ReadLink(Link):
         from segment.video import living
 
         limits = limits_of(self.options)
-        if given.startswith("sample:"):
-            path = samples.path(given.removeprefix("sample:"))
+        path = samples.resolved(given)
+        if path != given:
             return living.open_living(path, limits=limits, name=name)
         if given == "-":
             raw = {

@@ -59,6 +59,8 @@ def finish(job: Job, report: SequenceReport) -> None:
                 "flagged": damage.flagged,
                 "reasons": damage.reasons,
                 "gaps": [dict(zip(_GAP, gap, strict=True)) for gap in damage.gaps],
+                "scaled": report.scaled,
+                "warnings": report.warnings,
                 "absurd": report.absurd,
             },
         )

@@ -24,6 +24,8 @@ class SequenceReport:
     already : True when an earlier run had finished it and `--resume` left it alone.
     interrupted : exit code of the signal that ended a live source, else 0.
     mapping : which frames of the input they were, by number and, for pictures, by name.
+    scaled : frames of another size than the first, scaled to it.
+    warnings : what was told of the input while it was read, a line each, also with --quiet.
     absurd : what can hardly be meant, as kind (`segment.absurd.KINDS`) and one line.
     objects, events : how many there were, None where none were looked for.
     """
@@ -37,6 +39,8 @@ class SequenceReport:
     already: bool = False
     interrupted: int = 0
     mapping: Mapping = field(default_factory=Mapping)
+    scaled: int = 0
+    warnings: list[str] = field(default_factory=list)
     absurd: dict[str, str] = field(default_factory=dict)
     objects: int | None = None
     events: int | None = None
@@ -50,6 +54,8 @@ class SequenceReport:
             "lost": self.damage.lost,
             "flagged": self.damage.flagged,
             "reasons": self.damage.reasons,
+            "scaled": self.scaled,
+            "warnings": self.warnings,
             "absurd": self.absurd,
             "error": None if self.error is None else str(self.error),
             "already": self.already,

@@ -11,7 +11,7 @@ import click
 from segment.cli.chain import Tool
 from segment.cli.exits import DECODED_WITH_DAMAGE, SOME_INPUTS_FAILED
 from segment.cli.limiting import limited, limits_of
-from segment.errors import SegmentError
+from segment.errors import SegmentError, without_password
 
 if TYPE_CHECKING:
     from segment.video.inspect import VideoFacts
@@ -133,6 +133,7 @@ def info(inputs: tuple[str, ...], as_json: bool, fast: bool, track: int, **optio
     Decodes every frame, unless --fast is given. The exit code is 4 when something did
     not decode, 1 when an input cannot be read at all, 3 when that holds for some.
     """
+    from segment import samples
     from segment.video.inspect import inspect
 
     limits = limits_of(options)
@@ -140,10 +141,11 @@ def info(inputs: tuple[str, ...], as_json: bool, fast: bool, track: int, **optio
     failed = damaged = 0
     for given in inputs:
         try:
-            facts = _as_dict(inspect(given, check=not fast, limits=limits, track=track))
+            path = samples.resolved(given)
+            facts = _as_dict(inspect(path, check=not fast, limits=limits, track=track))
         except SegmentError as error:
             failed += 1
-            found.append({"path": given, "error": str(error)})
+            found.append({"path": without_password(given), "error": str(error)})
             click.echo(f"Error: {error}", err=True)
             continue
         damaged += facts["sound"] is False

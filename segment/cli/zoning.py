@@ -42,6 +42,7 @@ def zones(video: str, out: Path, start: float, overwrite: bool) -> None:
     It opens from disk in any browser, loads nothing, and saves zones.json among the downloads:
     `segment read VIDEO subtract clean group events --zones zones.json ...` takes it from there.
     """
+    from segment import samples
     from segment.cli.names import name_of
     from segment.errors import NoFrames, OutputError
     from segment.events import read_zones
@@ -63,7 +64,7 @@ def zones(video: str, out: Path, start: float, overwrite: bool) -> None:
                 "name with -o"
             )
     given = read_zones(saved) if saved.exists() else Zones((), ())
-    with open_frames(video) as source:
+    with open_frames(samples.resolved(video)) as source:
         pictures = _looks(source, start)
         first = next(pictures, None)
         if first is None:

@@ -13,6 +13,15 @@ def names() -> list[str]:
     return sorted({clip.stem for folder in _FOLDERS for clip in folder.glob("*.mp4")})
 
 
+def resolved(given: str) -> str | Path:
+    """What to open for an input: of `sample:street` the clip that comes with the package.
+
+    Everything else stays as it is. Raises UnreadableInput for an unknown sample.
+    """
+    scheme, sign, name = given.partition(":")
+    return path(name) if sign and scheme == "sample" else given
+
+
 def path(name: str) -> Path:
     """Where the sample clip `name` lies. Raises UnreadableInput for an unknown name."""
     for folder in _FOLDERS:

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import av
 from av.container import InputContainer
 
-from segment.errors import UnreadableInput
+from segment.errors import UnreadableInput, without_password
 from segment.video import limits
 from segment.video.allowed import options_for, playlist, refusal, without_files
 from segment.video.checks import why_not_a_video
@@ -39,10 +39,7 @@ def told(path: str | Path | BinaryIO) -> str:
     if not isinstance(path, (str, Path)):
         name = getattr(path, "name", None)  # a number where it was opened by its number
         return name if isinstance(name, str) else "the input stream"
-    if isinstance(path, str) and is_address(path):
-        parts = urlsplit(path)
-        return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-    return str(path)
+    return without_password(path) if isinstance(path, str) else str(path)
 
 
 def silence() -> float | None:
