@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from segment import pipeline, threads
 from segment.absurd import Watch
-from segment.cli import jobs, owned, record
+from segment.cli import jobs, owned, record, room
 from segment.cli.chain import Link, close
 from segment.cli.counting import count
 from segment.cli.exporting import ExportLink
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
 _ALIKE, _NAMED = 3, 3
 """Sequences from which on one line stands for all that are alike, and how many it names."""
-
-_AHEAD = 2  # frames that wait between two stages: memory for time to even out
 
 
 def execute(plan: Plan, reporter: Reporter, part: "Shard | None" = None) -> RunReport:
@@ -170,9 +168,9 @@ def chained(
         frames = job.select(iter(source))
         begun.callback(close, frames)
         # A worker that has one processor has nothing to win by threads.
-        alone = threads.most() == 1
+        alone = not room.reads_ahead(job, source) or threads.most() == 1
         for link in job.links:
-            ahead = frames if alone else pipeline.read_ahead(frames, _AHEAD)
+            ahead = frames if alone else pipeline.read_ahead(frames, room.AHEAD)
             begun.callback(close, ahead)
             if watch is not None and link.command == "clean":
                 ahead = watch.before_clean(ahead)

@@ -36,6 +36,8 @@ class Task:
 
     job: Job
     threads: int
+    sharing: int = 1
+    """How many workers share the memory of its machine."""
     place: str | None = None
     """The working folder that paths are relative to, where a worker has another."""
 
@@ -75,8 +77,10 @@ def work(task: Task) -> Done:
     from segment.cli.execute import library_messages
     from segment.cli.signals import leaving_when_terminated
     from segment.jobs import machine
+    from segment.video.limits import share_memory
 
     machine.capped(task.threads)
+    share_memory(task.sharing)
     job = task.job
     begin = time.monotonic()
     said = _Gatherer()
@@ -196,9 +200,15 @@ def _carry_out(plan: Plan, reporter: Reporter, how: How, part: shards.Shard | No
             opened.enter_context(summary)
         workers = opened.enter_context(_workers(plan, how, reporter))
         opened.enter_context(_draining(workers, reporter, tally))
-        for task, result in workers.run(
-            _tasks(plan, workers), lambda: tally.look(workers.frames, workers.count)
-        ):
+        # Closed before anybody asks what went wrong: until then the workers would go on.
+        results = opened.enter_context(
+            contextlib.closing(
+                workers.run(
+                    _tasks(plan, workers), lambda: tally.look(workers.frames, workers.count)
+                )
+            )
+        )
+        for task, result in results:
             done = _as_done(task, result)
             tally.add(done)
             whole[task.job.name] = done.report
@@ -238,20 +248,17 @@ def _tasks(plan: Plan, workers: "Workers[Task, Done]") -> Iterator[Task]:
     for job in plan.jobs:
         # Of other machines nobody knows here how many workers share one.
         sharing = workers.count if place is None else 1
-        yield Task(_for_worker(job, sharing), workers.threads, place)
+        yield Task(_for_worker(job), workers.threads, sharing, place)
 
 
-def _for_worker(job: Job, count: int) -> Job:
+def _for_worker(job: Job) -> Job:
     """The job as it travels: with its own input only, and such that it can be begun twice.
 
     What is there was looked at before; what a worker finds is another worker's, who was lost or
     is not waited for any more, and a run goes on with it.
     """
-    from segment.video.limits import half_of_memory
-
     options = dict(job.read.options)
     options["inputs"] = (job.input,)
-    options["max_memory"] = options["max_memory"] or half_of_memory() // count
     many = {job.input: job.read.many[job.input]} if job.input in job.read.many else {}
     read = replace(job.read, options=options, inputs=(job.input,), many=many)
     links = tuple(

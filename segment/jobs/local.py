@@ -4,6 +4,7 @@ One pool for each, because a pool whose process is killed is broken as a whole: 
 others would lose what they are at, and nobody could say which piece of work it was.
 """
 
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -32,6 +33,9 @@ LOOK = 0.5
 
 _GRACE = 20.0
 """Seconds that a worker has to leave in order once it was told to."""
+
+_HURRY = 1.0
+"""And when it was told again."""
 
 
 @dataclass
@@ -193,13 +197,36 @@ class Workers(Generic[T, R]):
         return None
 
     def _leave(self, workers: list[_Worker], broken_off: bool) -> None:
-        for worker in workers:
-            worker.leave(at_once=broken_off or not worker.was_born)
+        """Let the workers leave in order; whoever asks again meanwhile waits no longer for it."""
         limit = time.monotonic() + _GRACE
-        while any(worker.is_there() for worker in workers) and time.monotonic() < limit:
-            time.sleep(0.02)
-        for worker in workers:
-            worker.kill()
+        with _hearing() as asked:
+            for worker in workers:
+                worker.leave(at_once=broken_off or not worker.was_born)
+            while any(worker.is_there() for worker in workers) and time.monotonic() < limit:
+                if asked:
+                    limit = min(limit, time.monotonic() + _HURRY)
+                    asked.clear()
+                time.sleep(0.02)
+            for worker in workers:
+                worker.kill()
+
+
+@contextlib.contextmanager
+def _hearing() -> Iterator[list[int]]:
+    """Note signals instead of being torn away by them: a process would be left behind."""
+    asked: list[int] = []
+    before: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)
+            # None: not set from Python, and so not to be put back from it.
+            if number is not None and signal.getsignal(number) not in (None, signal.SIG_IGN):
+                before[number] = signal.signal(number, lambda number, _: asked.append(number))
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _why_lost(born: bool) -> str:

@@ -1,6 +1,7 @@
 """Video files and streams as frames: a loop over packets that outlives what is damaged."""
 
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -44,6 +45,12 @@ log = logging.getLogger("segment.video")
 
 PATIENCE = 100
 """Packets in a row that may fail before reading gives up."""
+
+_KEPT = {"h264": 16, "hevc": 16, "vvc": 16, "vp9": 8, "av1": 8, "libdav1d": 8, "libaom-av1": 8}
+"""Frames that a decoder keeps at most to predict others from, by the standards."""
+
+_KEPT_BY_OTHERS = 3  # MPEG-1 to 4 and VP8; most keep none
+_MOST_THREADS = 16  # that FFmpeg takes by itself; each holds a frame
 
 _SAMPLES = 5  # parts of a film, at whose ends frames are looked at for their levels
 
@@ -154,6 +161,7 @@ class VideoFile(Source):
             self.stream.thread_count = 2
         elif (shared := threads.most()) is not None:
             self.stream.thread_count = shared
+        self._fit_into_memory(self.stream.width, self.stream.height)
         self._ledger = Ledger(self.told, self.container, self.stream)
         self._decoded = self._decode()
         self._first = next(self._decoded, None)
@@ -162,6 +170,8 @@ class VideoFile(Source):
                 f"{self.told}: its video track ({self.stream.codec_context.name}) "
                 f"holds no frame that can be decoded{self._or_too_large()}"
             )
+        if (self._first.width, self._first.height) != (self.stream.width, self.stream.height):
+            self._fit_into_memory(self._first.width, self._first.height)
         # A frame that the decoder held back to the end of the file does not say its own.
         base = self._first.time_base or self.stream.time_base
         self._clock = Clock(self._first, base, self._rate(self._first))
@@ -193,6 +203,26 @@ class VideoFile(Source):
         # What the file declares need not be what its frames are.
         most = limits.current().most_pixels(video=True)
         self.stream.codec_context.options = {"max_pixels": str(most)}
+
+    def _fit_into_memory(self, width: int, height: int) -> None:
+        """Decode in one thread where more would take too much; refuse what still does."""
+        context = self.stream.codec_context
+        form = context.format
+        each = 4.0 if form is None else form.padded_bits_per_pixel / 8
+        count = context.thread_count or min(_MOST_THREADS, (os.cpu_count() or 1) + 1)
+        count = 1 if self.stream.thread_type.name == "NONE" else count
+        kept = _KEPT.get(context.name, _KEPT_BY_OTHERS)
+        if width * height * each * (kept + count) > limits.current().memory and count > 1:
+            count = 1
+            if self.__dict__.get("_first") is None:  # it has begun else
+                self.stream.thread_type, self.stream.thread_count = "NONE", 1
+        self.held = round(width * height * each * (kept + count))
+        limits.check_memory(
+            f"{self.told}: is {width}x{height}, of which {context.name} keeps up to "
+            f"{kept + count} frames, which take",
+            self.held,
+            "to decode",
+        )
 
     def _or_too_large(self) -> str:
         most = limits.current().most_pixels(video=True)

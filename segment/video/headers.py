@@ -6,9 +6,10 @@ WebP, ITU T.800 JPEG 2000, ISO 14496-12 and 23008-12 for AVIF and HEIF, netpbm, 
 
 import re
 import struct
+from collections.abc import Iterator
 from typing import BinaryIO
 
-__all__ = ["picture_size"]
+__all__ = ["picture_size", "pixel_bytes"]
 
 Size = tuple[int, int]
 
@@ -27,6 +28,31 @@ def picture_size(head: bytes, file: BinaryIO | None = None) -> Size | None:
     except (struct.error, ValueError, IndexError, OverflowError):
         pass
     return None
+
+
+def pixel_bytes(head: bytes, file: BinaryIO | None = None) -> int:
+    """Return how many bytes a pixel of a picture takes when it is decoded, as far as it says; or 3.
+
+    head, file : as of `picture_size`.
+    """
+    try:
+        if head.startswith(b"\x89PNG\r\n\x1a\n"):
+            bits, kind = head[24], head[25]
+            return max(3, bits // 8 * {0: 1, 2: 3, 4: 2, 6: 4}.get(kind, 3))
+        if head[:2] in (b"II", b"MM"):
+            _, each = max(_tiff_pages(head, file), key=_pixels, default=((0, 0), 3))
+            return max(3, each)
+        if head.startswith(b"\x76\x2f\x31\x01") or head.startswith((b"#?", b"P7")):
+            return 12  # floats
+        if head[:4] == b"RIFF" or head[4:8] == b"ftyp":
+            return 8  # with transparency, as it is drawn and as it was
+    except (struct.error, ValueError, IndexError, OverflowError):
+        pass
+    return 3
+
+
+def _pixels(page: tuple[Size, int]) -> int:
+    return page[0][0] * page[0][1]
 
 
 def _png(head: bytes, file: BinaryIO | None) -> Size:
@@ -99,31 +125,50 @@ _TIFF_TYPES = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 
 
 def _tiff(head: bytes, file: BinaryIO | None) -> Size | None:
-    """Walk over the pages, of which the largest counts."""
+    """The largest of all pages."""
+    return max((size for size, _ in _tiff_pages(head, file)), key=_area, default=None)
+
+
+def _area(size: Size) -> int:
+    return size[0] * size[1]
+
+
+_WIDTH, _HEIGHT, _BITS, _SAMPLES = 256, 257, 258, 277
+
+
+def _tiff_pages(head: bytes, file: BinaryIO | None) -> Iterator[tuple[Size, int]]:
+    """Walk over the pages; yield the size of each, and the bytes of its pixels."""
     order = "<" if head[:2] == b"II" else ">"
     big = struct.unpack_from(order + "H", head, 2)[0] == 43
     where, count, entry = ("Q", "Q", 20) if big else ("I", "H", 12)
     at = struct.unpack_from(order + where, head, 8 if big else 4)[0]
     seen: set[int] = set()
-    largest: Size | None = None
     while at and at not in seen and len(seen) < 4096:
         seen.add(at)
         page = _piece(head, file, at, 8)
         entries = struct.unpack_from(order + count, page)[0]
         start = struct.calcsize(count)
         table = _piece(head, file, at + start, min(entries, 4096) * entry + 8)
-        sides = dict.fromkeys((256, 257), 0)
+        found = {_WIDTH: 0, _HEIGHT: 0, _BITS: 8, _SAMPLES: 1}
         for number in range(min(entries, 4096)):
+            if len(table) < (number + 1) * entry:
+                break
             tag, kind = struct.unpack_from(order + "HH", table, number * entry)
-            if tag in sides and kind in _TIFF_TYPES:
-                place = number * entry + (12 if big else 8)
-                sides[tag] = struct.unpack_from(order + _TIFF_TYPES[kind], table, place)[0]
-        size = (sides[256], sides[257])
-        largest = _larger(largest, size)
+            if tag in found and kind in _TIFF_TYPES:
+                place = number * entry + 4
+                values = struct.unpack_from(order + where, table, place)[0]
+                place += struct.calcsize(where)
+                size = struct.calcsize(_TIFF_TYPES[kind])
+                if values * size > struct.calcsize(where):  # one for each sample, elsewhere
+                    place = struct.unpack_from(order + where, table, place)[0]
+                    value = _piece(head, file, place, size)
+                else:
+                    value = table[place : place + size]
+                found[tag] = struct.unpack_from(order + _TIFF_TYPES[kind], value)[0]
+        yield (found[_WIDTH], found[_HEIGHT]), (found[_BITS] + 7) // 8 * found[_SAMPLES]
         if len(table) < entries * entry + struct.calcsize(where):
             break
         at = struct.unpack_from(order + where, table, entries * entry)[0]
-    return largest
 
 
 def _piece(head: bytes, file: BinaryIO | None, at: int, length: int) -> bytes:

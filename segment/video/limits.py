@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segment.errors import UnreadableInput
-from segment.video.headers import picture_size
+from segment.video.headers import picture_size, pixel_bytes
 
 __all__ = ["Limits", "check_picture", "check_size", "current", "use"]
 
@@ -32,7 +32,8 @@ class Limits:
     Attributes
     ----------
     max_pixels : of one picture or frame; None is `MOST_PIXELS`, and `MOST_VIDEO_PIXELS` for video.
-    max_memory : bytes that decoding one picture may take; None is half of this machine's.
+    max_memory : bytes that the pictures of an input may take at once, those that are decoded, held
+        by the decoder, and on their way through the chain; None is half of this machine's.
     timeout : seconds without data until an input counts as silent; None waits for ever.
     allow : what local inputs may open beside themselves: "files", "network".
     """
@@ -45,6 +46,11 @@ class Limits:
     def most_pixels(self, video: bool = False) -> int:
         """The most pixels of a picture, or of a frame of a video."""
         return self.max_pixels or (MOST_VIDEO_PIXELS if video else MOST_PIXELS)
+
+    @property
+    def memory(self) -> int:
+        """Bytes that pictures may take at once."""
+        return self.max_memory or half_of_memory()
 
 
 _DEFAULT = Limits()
@@ -82,10 +88,11 @@ def check_picture(path: Path) -> None:
         with path.open("rb") as file:
             head = file.read(_HEAD)
             size = picture_size(head, file)
+            depth = pixel_bytes(head, file)
     except OSError:
         return
     if size is not None:
-        check_size(str(path), *size)
+        check_size(str(path), *size, depth)
 
 
 def check_size(told: str, width: int, height: int, depth: int = 3, *, video: bool = False) -> None:
@@ -100,20 +107,41 @@ def check_size(told: str, width: int, height: int, depth: int = 3, *, video: boo
             f"{told}: is {width}x{height}, {_millions(pixels)} million pixels, and up to "
             f"{_millions(most)} million are let in; if it can be trusted, --max-pixels {pixels}"
         )
-    needed, memory = pixels * depth * _COPIES, limits.max_memory or half_of_memory()
+    check_memory(f"{told}: is {width}x{height}, which takes", pixels * depth * _COPIES, "to decode")
+
+
+def check_memory(what: str, needed: int, why: str) -> None:
+    """Raise UnreadableInput where `what` would need more bytes than the limits let in."""
+    memory = current().memory
     if needed > memory:
         raise UnreadableInput(
-            f"{told}: is {width}x{height}, which takes {needed >> 20} MB to decode, and up to "
-            f"{memory >> 20} MB are let in; if it can be trusted, --max-memory {needed}"
+            f"{what} {_megabytes(needed)} {why}, and up to {_megabytes(memory)} are let in; if it "
+            f"can be trusted, --max-memory {needed}"
         )
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / 1e6:.0f} MB" if count >= 10_000_000 else f"{count / 1e6:.3g} MB"
 
 
 def _millions(pixels: int) -> str:
     return f"{pixels / 1e6:.0f}" if pixels >= 10_000_000 else f"{pixels / 1e6:.3g}"
 
 
+_sharing = 1
+
+
+def share_memory(count: int) -> None:
+    """Let `half_of_memory` be a share of it: so many processes read at once."""
+    global _sharing
+    _sharing = max(1, count)
+
+
 def half_of_memory() -> int:
-    """Half of the memory, bytes, that this machine or container has; 4 GB where nobody says."""
+    """Half of the memory, bytes, that this machine or container has; 4 GB where nobody says.
+
+    Or this process's share of it, see `share_memory`.
+    """
     found = []
     try:
         found.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
@@ -126,4 +154,4 @@ def half_of_memory() -> int:
             continue
         if text.isdecimal() and int(text) > 0:
             found.append(int(text))
-    return min(found) // 2
+    return min(found) // 2 // _sharing

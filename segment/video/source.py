@@ -22,9 +22,12 @@ class Source:
     damage : what could not be read, counted while reading.
     live : True when frames come as they happen.
     size_changes : frames so far that were scaled, being of another size than the first.
+    held : bytes that decoding takes at the most, beside the frames that were given; 0 where nobody
+        has counted them.
     """
 
     live: bool = False
+    held: int = 0
     info: SequenceInfo
 
     def __init__(self) -> None:

@@ -5,15 +5,19 @@ import os
 import struct
 import subprocess
 import sys
+from fractions import Fraction
 
+import av
 import cv2
 import numpy as np
 import pytest
 import tifffile
+from click.testing import CliRunner
 
+from segment.cli import main
 from segment.errors import UnreadableInput
 from segment.video import VideoFile, open_frames
-from segment.video.headers import picture_size
+from segment.video.headers import picture_size, pixel_bytes
 from segment.video.limits import Limits, use
 from tests.video.makers import scenes, write
 
@@ -124,11 +128,151 @@ def test_limits_can_be_asked_for(tmp_path):
         assert open_frames(picture).info.size == (48, 80)
 
 
-@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.avi", "a.ts", "a.h264"])
-def test_a_film_of_large_pictures_is_refused_before_they_are_decoded(name, tmp_path):
-    path = write(tmp_path / name, scenes(4), codec="libx264")
-    with use(Limits(max_pixels=100)), pytest.raises(UnreadableInput, match="million pixels"):
+FILMS = {
+    **dict.fromkeys(["mp4", "mkv", "avi", "ts", "h264", "flv", "mov", "3gp", "mxf"], "libx264"),
+    "mpg": "mpeg2video",
+    "m4v": "mpeg4",
+    "webm": "libvpx",
+    "wmv": "msmpeg4",
+    "asf": "mpeg4",
+    "gif": "gif",
+    "mjpeg": "mjpeg",
+    "nut": "ffv1",
+    "vob": "mpeg2video",
+    "y4m": "wrapped_avframe",
+    "swf": "flv",
+}
+PIXEL_FORMATS = {"gif": "rgb8", "mjpeg": "yuvj420p", "ffv1": "bgr0"}
+
+
+@pytest.mark.parametrize("kind", FILMS)
+def test_a_film_of_large_pictures_is_refused_before_they_are_decoded(kind, tmp_path):
+    codec = FILMS[kind]
+    pixels = PIXEL_FORMATS.get(codec, "yuv422p" if kind == "mxf" else "yuv420p")
+    path = write(tmp_path / f"a.{kind}", scenes(4, (48, 64)), codec=codec, pixels=pixels)
+    with use(Limits(max_pixels=100)), pytest.raises(UnreadableInput) as refused:
         open_frames(path)
+    told = str(refused.value)
+    # A header that says so is quoted; where only the frames do, no decoder takes one of them.
+    assert "million pixels" in told or "can be decoded" in told or "cannot be opened" in told
+
+
+class Bits:
+    """Writes what H.264 calls u(n) and ue(v)."""
+
+    def __init__(self):
+        self.text = ""
+
+    def u(self, count, value):
+        self.text += f"{value:0{count}b}"
+        return self
+
+    def ue(self, *values):
+        for value in values:
+            digits = f"{value + 1:b}"
+            self.text += "0" * (len(digits) - 1) + digits
+        return self
+
+    def nal(self, head):
+        text = self.text + "1"
+        text += "0" * (-len(text) % 8)
+        data = bytes(int(text[at : at + 8], 2) for at in range(0, len(text), 8))
+        safe, zeros = bytearray(), 0
+        for byte in data:
+            if zeros == 2 and byte <= 3:
+                safe.append(3)
+                zeros = 0
+            safe.append(byte)
+            zeros = zeros + 1 if byte == 0 else 0
+        return bytes([head]) + bytes(safe)
+
+
+def sps(wide, high):
+    """A sequence parameter set of H.264 for that many macroblocks."""
+    bits = Bits().u(8, 66).u(8, 0).u(8, 62).ue(0, 0, 2, 16).u(1, 0).ue(wide - 1, high - 1)
+    return bits.u(1, 1).u(1, 1).u(1, 0).u(1, 0).nal(0x67)
+
+
+def swollen(path, container, side=1 << 16):
+    """Write a small H.264 film whose own head says that it is `side` pixels wide and high."""
+    small = write(path.with_name("small.h264"), scenes(3, (48, 64)), options={"bf": "0"})
+    data = small.read_bytes()
+    at = data.index(b"\0\0\1\x67") + 3
+    end = data.index(b"\0\0\1", at)
+    raw = path.with_name("large.h264")
+    large = data[:at] + sps(side // 16, side // 16) + b"\0" * (data[end - 1] == 0) + data[end:]
+    raw.write_bytes(large)
+    if container == "h264":
+        raw.rename(path)
+        return path
+    with av.open(str(small)) as source, av.open(str(path), "w", format=container) as out:
+        stream = out.add_stream_from_template(source.streams.video[0])
+        stream.codec_context.extradata = None
+        pieces = large.split(b"\0\0\1\x65")
+        packet = av.Packet(pieces[0] + b"\0\0\1\x65" + pieces[1])
+        packet.pts = packet.dts = 0
+        packet.time_base, packet.stream, packet.is_keyframe = Fraction(1, 25), stream, True
+        out.mux(packet)
+    return path
+
+
+@pytest.mark.parametrize("container", ["h264", "mpegts", "avi"])
+def test_a_film_whose_frames_are_larger_than_its_container_says(container, tmp_path):
+    path = swollen(tmp_path / f"a.{container}", container)
+    with pytest.raises(UnreadableInput):
+        open_frames(path)
+
+
+def test_a_decoder_takes_no_more_memory_than_it_may(tmp_path):
+    path = write(tmp_path / "a.mp4", scenes(4, (96, 128)))
+    each = 96 * 128 * 3 // 2
+    with use(Limits(max_memory=30 * 2**20)), open_frames(path) as source:
+        assert source.held >= 17 * each
+        assert source.stream.thread_type.name != "NONE"
+    with use(Limits(max_memory=17 * each)), open_frames(path) as source:
+        assert source.held == 17 * each
+        assert source.stream.thread_type.name == "NONE"
+        assert len(list(source)) == 4
+    with (
+        use(Limits(max_memory=16 * each)),
+        pytest.raises(UnreadableInput, match=r"128x96, of which h264 keeps.*--max-memory 313344"),
+    ):
+        open_frames(path)
+
+
+@pytest.mark.parametrize(("kind", "each"), [(np.uint8, 3), (np.uint16, 6)])
+def test_deep_pictures_take_more(kind, each, tmp_path):
+    deep = PIXELS.astype(kind)
+    for name in ("a.png", "a.tif"):
+        cv2.imwrite(str(tmp_path / name), deep)
+        data = (tmp_path / name).read_bytes()
+        assert pixel_bytes(data[:4096], io.BytesIO(data)) == each
+        with use(Limits(max_memory=48 * 80 * each * 2)):
+            open_frames(tmp_path / name)
+        with (
+            use(Limits(max_memory=48 * 80 * each * 2 - 1)),
+            pytest.raises(UnreadableInput, match="--max-memory"),
+        ):
+            open_frames(tmp_path / name)
+
+
+def test_frames_on_their_way_count(tmp_path):
+    path = write(tmp_path / "a.mp4", scenes(6, (96, 128)))
+    line = ["read", str(path), "subtract", "clean", "export", str(tmp_path / "out")]
+    read = line[:2]
+
+    def run(memory):
+        done = CliRunner().invoke(main, [*read, "--max-memory", str(memory), *line[2:]])
+        return done.exit_code, done.output
+
+    code, told = run(450_000)  # enough to decode
+    assert code == 1
+    assert len(told.splitlines()) == 1
+    assert "on their way through this chain" in told
+    needed = told.strip().rpartition("--max-memory ")[2]
+    code, told = run(needed)
+    assert code == 0, told
+    assert not list((tmp_path / "out").glob("*/.*"))
 
 
 LISTS = {
