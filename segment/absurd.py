@@ -145,14 +145,14 @@ class Watch:
         if mask is None:
             self._found += frame.labels is not None and bool(frame.labels.any())
             return
-        found = np.count_nonzero(mask)
+        found = int(np.count_nonzero(mask))
         self._found += found > 0
         region = frame.region
         if region is None:
             self._full += found >= _EVERYTHING * mask.size
         else:
             if self._region[0] is not region:
-                self._region = region, np.count_nonzero(region)
+                self._region = region, int(np.count_nonzero(region))
             wanted = self._region[1]
             self._full += bool(
                 wanted

@@ -11,7 +11,7 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -122,7 +122,7 @@ class Workers(Generic[T, R]):
 
     def run(
         self, tasks: Iterable[T], look: Callable[[], object] = lambda: None
-    ) -> Iterator[tuple[T, R | BaseException]]:
+    ) -> Generator[tuple[T, R | BaseException], None, None]:
         """Do every piece, and give each with its result as it ends; an exception is a result, too.
 
         WorkerLost when the worker was lost `TRIES` times. `look` is called twice a second. At the
