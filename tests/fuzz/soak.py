@@ -28,7 +28,7 @@ import psutil
 
 SIZE = (120, 160)
 RATE = 10  # frames a second
-LIMIT = 4  # seconds of silence after which a stream counts as lost
+LIMIT = 6  # seconds of silence after which a stream counts as lost; more than a busy machine's own
 
 
 def background():
@@ -115,7 +115,13 @@ def soak(seconds, deaths, tell=lambda found: None):
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         state, out, words = folder / "state.safetensors", folder / "out", folder / "words"
-        line = ["read", f"http://127.0.0.1:{camera.port}/cam.ts", "--reconnect"]
+        line = [
+            "read",
+            f"http://127.0.0.1:{camera.port}/cam.ts",
+            "--reconnect",
+            "--reconnect-for",
+            900,
+        ]
         line += ["--timeout", LIMIT, "subtract", "--state", state, "--state-every", 1]
         line += ["clean", "group-components", "export", out, "--as", "tracks", "--as", "masks"]
         with words.open("wb") as said:
