@@ -1,5 +1,6 @@
 """The three arrays that travel through Segment, and the checks at its doors."""
 
+import numbers
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,22 @@ def check_labels(labels: Any, size: tuple[int, int] | None = None, name: str = "
     """Raise unless `labels` is `Labels`, (H, W) int32, and of `size` (height, width) if given."""
     _check_array(labels, name, np.int32)
     _check_plane(labels, size, name)
+
+
+def check_number(name: str, value: Any, wanted: str = "a number") -> None:
+    """Raise TypeError unless `value` is one real number; any, also infinity and not a number."""
+    one = isinstance(value, (numbers.Real, np.number, np.bool_)) or (
+        isinstance(value, np.ndarray) and value.ndim == 0 and value.dtype.kind in "biuf"
+    )
+    if not one or isinstance(value, np.complexfloating):
+        raise TypeError(f"{name} is {_shown(value)}, wanted {wanted}")
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return f"an array {value.shape} of {value.dtype}"
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:40]}... ({type(value).__name__})"
 
 
 def _check_array(array: Any, name: str, dtype: type[np.generic]) -> None:

@@ -4,6 +4,7 @@ Python's own threads, because the compiled loops release the interpreter's lock 
 may be called from several threads at once.
 """
 
+import operator
 import os
 import threading
 from collections.abc import Callable
@@ -31,7 +32,7 @@ def count_threads(threads: int | None = None) -> int:
 
     Or fewer, see `use_at_most`.
 
-    Raises ValueError unless `threads` is None or at least 1.
+    Raises TypeError and ValueError unless `threads` is None or a whole number, at least 1.
     """
     if threads is None:
         if hasattr(os, "sched_getaffinity"):
@@ -39,6 +40,12 @@ def count_threads(threads: int | None = None) -> int:
         else:
             there = os.cpu_count() or 1
         return there if _most is None else min(there, _most)
+    try:
+        threads = operator.index(threads)
+    except TypeError:
+        raise TypeError(
+            f"threads is {threads!r}, wanted a whole number, or None for every processor"
+        ) from None
     if threads < 1:
         raise ValueError(f"threads is {threads}, wanted at least 1, or None for every processor")
     return threads

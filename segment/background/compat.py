@@ -4,6 +4,7 @@ subtractor = segment.createBackgroundSubtractor(history=500, varThreshold=16)
 mask = subtractor.apply(image)  # (H, W) uint8: 0 background, 127 shadow, 255 foreground
 """
 
+import math
 import operator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.arrays import Mask
+from segment.arrays import Mask, check_number
 from segment.background import checks
 from segment.background.inputs import check_image
 from segment.background.posterior import PosteriorSubtractor
@@ -108,6 +109,9 @@ class CompatibleSubtractor:
 
         Raises TypeError and ValueError for what is no image; None is none, though MOG2 is silent.
         """
+        check_number("learningRate", learningRate)
+        if math.isnan(learningRate):
+            raise ValueError("learningRate is nan, wanted a number; below 0 is automatic")
         given = image
         image = _as_array(image)
         pixels = self._pixels(image)
@@ -187,7 +191,7 @@ class CompatibleSubtractor:
 
     def setHistory(self, history: int) -> None:
         """Frames that are remembered, from 1."""
-        history = operator.index(history)
+        history = _whole("history", history)
         checks.check_history(history)
         self._history = history
 
@@ -196,7 +200,7 @@ class CompatibleSubtractor:
 
     def setNMixtures(self, nmixtures: int) -> None:
         """Most modes of a pixel, 1 to 255. Another number begins anew with the next frame."""
-        nmixtures = operator.index(nmixtures)
+        nmixtures = _whole("nmixtures", nmixtures)
         checks.check_components(nmixtures, "nmixtures")
         if nmixtures != self._modes:
             self._modes = nmixtures
@@ -265,7 +269,7 @@ class CompatibleSubtractor:
 
     def setShadowValue(self, value: int) -> None:
         """Label of shadows in the mask, 0 to 255."""
-        value = operator.index(value)
+        value = _whole("value", value)
         if not 0 <= value <= 255:
             raise ValueError(f"value is {value}, wanted 0 to 255")
         self._shadow_value = value
@@ -328,6 +332,13 @@ def _as_plane(known: NDArray[Any] | None) -> Mask | None:
         return None
     mask: Mask = np.asarray(_as_array(known)) != 0
     return mask[:, :, 0] if mask.ndim == 3 and mask.shape[2] == 1 else mask
+
+
+def _whole(name: str, value: Any) -> int:
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} is {value!r}, wanted a whole number") from None
 
 
 def _above_0(name: str, value: float) -> float:

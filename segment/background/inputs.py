@@ -22,7 +22,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from segment.arrays import Mask
+from segment.arrays import Mask, check_number
 
 __all__ = [
     "AUTOMATIC",
@@ -184,11 +184,10 @@ def as_rate(learning_rate: Any, size: tuple[int, int]) -> float | NDArray[np.flo
         rates = np.array(learning_rate, np.float32, order="C")
         rates[np.isnan(rates)] = AUTOMATIC
         return rates
+    wanted = "a number in [0, 1], (height, width) of them, or None"
+    check_number("learning_rate", learning_rate, wanted)
     if not 0 <= learning_rate <= 1:
-        raise ValueError(
-            f"learning_rate is {learning_rate}, wanted a number in [0, 1], (height, width) of "
-            "them, or None"
-        )
+        raise ValueError(f"learning_rate is {learning_rate}, wanted {wanted}")
     return float(learning_rate)
 
 
@@ -236,10 +235,15 @@ def as_region(region: Any) -> Mask | None:
     return _kept(region, np.bool_)
 
 
+_DEAF = 1e-20
+"""Sensitivity at which nothing is found, whatever the threshold; less would leave float32."""
+
+
 def as_sensitivity(sensitivity: Any) -> NDArray[np.float32] | None:
     """Return a read-only copy of `sensitivity`, (H, W) float32; None is 1 and stays None.
 
-    Raises TypeError and ValueError for anything else, and unless all of it is above 0.
+    What is below 1e-20, or above 1e20, is taken for these. Raises TypeError and ValueError for
+    anything else, and unless all of it is above 0.
     """
     if sensitivity is None:
         return None
@@ -250,14 +254,14 @@ def as_sensitivity(sensitivity: Any) -> NDArray[np.float32] | None:
     if sensitivity.ndim != 2 or not sensitivity.size:
         raise ValueError(f"sensitivity is {sensitivity.shape}, wanted (height, width)")
     with np.errstate(over="ignore", under="ignore"):
-        plane = _kept(sensitivity, np.float32)
+        plane = np.asarray(sensitivity, np.float32)
     low, high = plane.min(), plane.max()
     if not (low > 0 and high < np.inf):
         raise ValueError(
             f"sensitivity is from {low:g} to {high:g}, wanted finite numbers above 0: 1 leaves "
             "thresholds as they are, 2 halves them"
         )
-    return plane
+    return _kept(np.clip(plane, _DEAF, 1 / _DEAF), np.float32)
 
 
 def check_size(plane: NDArray[Any] | None, size: tuple[int, int], name: str) -> None:

@@ -5,7 +5,7 @@ import operator
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.arrays import Image, Labels, Mask, check_image, check_mask
+from segment.arrays import Image, Labels, Mask, check_image, check_mask, check_number
 from segment.grouping.features import Mixtures, describe
 from segment.grouping.identity import IdentityTracker
 from segment.grouping.pictures import hierarchy, judges
@@ -58,6 +58,7 @@ class MixtureGrouper:
                 raise TypeError(f"components is {components!r}, wanted a whole number") from None
             if components < 1:
                 raise ValueError(f"components is {components}, wanted 1 or more groups")
+        check_number("scale", scale, "a number from 0 (finest) to 1 (coarsest)")
         if not 0 <= scale <= 1:
             raise ValueError(f"scale is {scale!r}, wanted a number from 0 (finest) to 1 (coarsest)")
         self.components = components

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.arrays import Image, Labels, Mask, check_image, check_mask
+from segment.arrays import Image, Labels, Mask, check_image, check_mask, check_number
 from segment.errors import MissingForeground
 from segment.grouping.components import ConnectedComponents
 from segment.grouping.identity import IdentityTracker
@@ -44,6 +44,9 @@ class Watershed:
         *,
         patience: int = 25,
     ) -> None:
+        check_number("prominence", prominence, "a factor above 1")
+        check_number("smoothing", smoothing, "pixels, 0 or more")
+        check_number("holes", holes, "a share in [0, 1]")
         if not prominence > 1:
             raise ValueError(f"prominence is {prominence}, wanted a factor above 1")
         if not smoothing >= 0:

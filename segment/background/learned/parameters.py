@@ -1,7 +1,9 @@
 """What the learned subtractor may be asked for, checked."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from math import isnan
+
+from segment.arrays import check_number
 
 __all__ = ["Parameters"]
 
@@ -16,6 +18,8 @@ class Parameters:
     frame_rate: float
 
     def __post_init__(self) -> None:
+        for field in fields(self):
+            check_number(field.name, getattr(self, field.name))
         if not 0 < self.threshold < 1:
             raise ValueError(f"threshold is {self.threshold}, wanted a probability in (0, 1)")
         if isnan(self.absorb) or self.absorb < 0:

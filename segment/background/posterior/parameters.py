@@ -5,12 +5,14 @@ from operator import attrgetter
 from typing import Any
 
 from segment import threads
+from segment.arrays import check_number
 
 __all__ = ["QUALITIES", "Parameters", "values_of"]
 
 QUALITIES = ("fast", "best")
 """Who decides what is foreground: pooled evidence, or a network."""
 
+_NUMBERS = (float, int, float | None)
 _ABOVE_0 = ("threshold", "match_threshold", "largest_evidence")
 _AT_LEAST_0 = (
     "least_seen",
@@ -62,6 +64,10 @@ class Parameters:
     threads: int | None
 
     def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.type in _NUMBERS and not (value is None and field.type == float | None):
+                check_number(field.name, value)
         if not 1 <= self.components <= 255:
             raise ValueError(f"components is {self.components}, wanted 1 to 255 modes")
         if not self.history >= 1:
