@@ -24,10 +24,14 @@ def check(recipe: "Recipe") -> None:
 
 def watch(videos: tuple[str, ...], model: str, device: str, most: int) -> "Footage":
     """Gather what is alone in videos, and say how far it is."""
-    from segment import fitting
+    from segment import fitting, samples
 
     footage, left_out = fitting.watch(
-        videos, model=model, device=device, most=most, on_progress=_say
+        [samples.resolved(video) for video in videos],
+        model=model,
+        device=device,
+        most=most,
+        on_progress=_say,
     )
     if left_out:
         click.echo(f"{left_out} left out, whom the model takes for several at most times", err=True)
