@@ -165,39 +165,24 @@ class Layer:
 
     def measure(self) -> None:
         """Take the template's middle, its spread and its probes anew."""
-        flat = np.flatnonzero(self.shape > 0.3)
-        if not len(flat):
-            flat = np.flatnonzero(self.shape >= self.shape.max())
-        rows, columns = np.divmod(flat, self.shape.shape[1])
-        self.middle = np.array([rows.mean(), columns.mean()])
-        down, right = rows - self.middle[0], columns - self.middle[1]
-        a = (down * down).mean() * 1.5 + 1.0
-        b = (down * right).mean() * 1.5
-        c = (right * right).mean() * 1.5 + 1.0
+        from segment.grouping import kernels
+
+        probes, found = np.empty((_PROBES, 2), np.intp), np.empty(5)
+        kept = kernels.measure(self.shape, probes, found)
+        self.middle, self.probes = found[:2], probes[:kept]
+        down, both, right = found[2:].tolist()
+        a, b, c = 1.5 * down + 1.0, 1.5 * both, 1.5 * right + 1.0
         self.precision = np.array([[c, -b], [-b, a]]) / (a * c - b * b)
-        if len(rows) > _PROBES:
-            kept = np.arange(_PROBES) * len(rows) // _PROBES
-            rows, columns = rows[kept], columns[kept]
-        self.probes = np.stack([rows, columns], axis=1)
 
 
 def chances(histograms: Floats) -> Plane:
     """Return how many times as likely as by chance each bin of colours is, (N, B), by layer."""
-    count, bins = histograms.shape
-    total = histograms.sum(1, keepdims=True)
-    share = histograms / np.where(total > 0, total, 1.0)
-    # Light changes: a colour is as good as its neighbours.
-    sides = (8, 8, 8) if bins == 512 else (bins,)
-    cube = share.reshape(count, *sides)
-    for axis in range(1, len(sides) + 1):
-        up, down = np.roll(cube, 1, axis), np.roll(cube, -1, axis)
-        edge = [slice(None)] * cube.ndim
-        edge[axis] = slice(0, 1)
-        up[tuple(edge)] = cube[tuple(edge)]
-        edge[axis] = slice(-1, None)
-        down[tuple(edge)] = cube[tuple(edge)]
-        cube = 0.6 * cube + 0.2 * (up + down)
-    return np.asarray((0.9 * cube.reshape(count, bins) + 0.1 / bins) * bins, np.float32)
+    from segment.grouping import kernels
+
+    bins = histograms.shape[1]
+    found = np.empty(histograms.shape, np.float32)
+    kernels.chances(histograms, histograms.sum(1), np.empty(bins), np.empty(bins), found)
+    return found
 
 
 def born(number: int, mask: Mask, corner: tuple[int, int], image: Image) -> Layer:

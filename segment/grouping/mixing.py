@@ -12,6 +12,7 @@ from segment.grouping.regions import Floats, Integers
 _SURE = 0.97  # a template is never surer than this
 _ODD = 0.05  # share of an object's pixels that look like nothing seen before
 _PIXELS = 25.0  # so many independent ones a template has when it is moved
+_NEW = 5  # frames before a velocity says much
 
 
 @dataclass(slots=True)
@@ -58,8 +59,7 @@ def mix(layers: list[Layer], window: Window, sweeps: int = 2) -> Mixture:
     cluster = _Cluster(layers, window)
     cluster.settle_order()
     for _ in range(sweeps):
-        for k in cluster.order:
-            cluster.move(k)
+        cluster.move()
         cluster.settle_order()
     cluster.accept()
     return cluster.share()
@@ -87,110 +87,90 @@ def without(mixture: Mixture, keep: int, go: int) -> None:
 
 
 class _Cluster:
-    """Layers over a window. A template's planes are kept once, wherever it is moved.
-
-    `boxes` says where they lie: first row and column in the window, height, width, and where
-    the template begins in `covers` and `fits`.
-    """
+    """Layers over a window. A template's planes are kept once, wherever it is moved."""
 
     def __init__(self, layers: list[Layer], window: Window) -> None:
+        from segment.grouping import kernels
+
         self.layers = layers
         self.window = window
+        self.corner = np.array(window.corner, np.intp)
+        count, channels = len(layers), window.image.shape[2]
         sizes = np.array([layer.shape.size for layer in layers])
-        self.boxes: Integers = np.empty((len(layers), 5), np.intp)
+        self.boxes: Integers = np.empty((count, 5), np.intp)
+        self.boxes[:, :2] = np.array([layer.corner for layer in layers]) - self.corner
         self.boxes[:, 2:4] = [layer.shape.shape for layer in layers]
         self.boxes[:, 4] = np.cumsum(sizes) - sizes
-        self.covers: Plane = np.concatenate([layer.shape.reshape(-1) for layer in layers])
-        np.minimum(self.covers, np.float32(_SURE), out=self.covers)
-        self.fits: Plane = np.zeros(self.covers.size, np.float32)
-        self.chances: Plane = chances(np.stack([layer.histogram for layer in layers]))
-        self.logs: Plane = np.log(np.float32(_ODD) + np.float32(1 - _ODD) * self.chances)
-        self.fitted: list[tuple[int, int] | None] = [None] * len(layers)
+        shapes: Plane = np.concatenate([layer.shape.reshape(-1) for layer in layers])
+        self.covers: Plane = np.minimum(shapes, np.float32(_SURE))
+        self.fits: Plane = np.zeros(shapes.size, np.float32)
+        likely: Plane = chances(np.stack([layer.histogram for layer in layers]))
+        self.logs: Plane = np.log(np.float32(_ODD) + np.float32(1 - _ODD) * likely)
+        self.templates = kernels.Templates(
+            self.covers,
+            np.concatenate([layer.colour.reshape(-1, channels) for layer in layers]),
+            np.concatenate([layer.spread.reshape(-1) for layer in layers]),
+            np.concatenate([layer.known.reshape(-1) for layer in layers]),
+            self.boxes,
+            likely,
+            self.logs,
+            self.fits,
+            np.full((count, 2), np.iinfo(np.intp).min, np.intp),
+        )
         self.sizes = np.array([layer.size for layer in layers])
         self.over: Floats = np.array(
             [[one.over.get(other.id, 0.0) for other in layers] for one in layers]
         )
-        self.order: Integers = np.arange(len(layers), dtype=np.intp)
-        for k in range(len(layers)):
-            self._put(k)
+        self.order: Integers = np.arange(count, dtype=np.intp)
+        self._prepare(shapes)
 
-    def _put(self, k: int) -> None:
-        self.boxes[k, :2] = self.layers[k].corner - self.window.corner
-
-    def _fit(self, which: Integers) -> None:
-        """See how the colours fit where some layers are, unless they have not moved since."""
+    def _prepare(self, shapes: Plane) -> None:
+        """Gather what the M-step wants to know of the layers."""
         from segment.grouping import kernels
 
-        for k in which.tolist():
-            top, left, height, width, begin = self.boxes[k].tolist()
-            if self.fitted[k] == (top, left):
-                continue
-            self.fitted[k] = top, left
-            layer = self.layers[k]
-            kernels.fits(
-                layer.colour,
-                layer.spread,
-                layer.known,
-                self.chances[k],
-                self.logs[k],
-                top,
-                left,
-                self.window.image,
-                self.window.foreground,
-                self.fits[begin : begin + height * width],
-            )
+        layers, window = self.layers, self.window
+        lengths = np.array([len(layer.probes) for layer in layers])
+        owner = np.repeat(np.arange(len(layers)), lengths)
+        probes = np.concatenate([layer.probes for layer in layers])
+        rows, columns = np.ascontiguousarray(probes.T)
+        at = self.boxes[owner, 4] + rows * self.boxes[owner, 3] + columns
+        self.probes = kernels.Probes(
+            np.concatenate([[0], np.cumsum(lengths)]),
+            rows,
+            columns,
+            shapes[at],
+            self.templates.spreads[at],
+            self.templates.colours[at],
+        )
+        # A velocity that is not known yet, or was long ago, makes the place uncertain.
+        hidden, age = np.array([(layer.hidden, layer.age) for layer in layers]).T
+        self.loose = 1.0 + 0.04 * self.sizes + 0.2 * np.minimum(hidden, 0.15 * self.sizes)
+        self.loose += np.where(age < _NEW, 0.15 * self.sizes, 0.0)
+        self.places = np.array([layer.place for layer in layers]) - self.corner
+        pixels = window.foreground.size
+        self.scratch = kernels.Scratch(
+            np.empty((4, pixels), np.float32),
+            np.empty(window.image.size, np.uint8),
+            np.empty((9, 9)),
+        )
 
     # --- M-step: where ------------------------------------------------------------------
 
-    def move(self, k: int) -> None:
-        """Shift a layer to where it explains most of what the others leave."""
+    def move(self) -> None:
+        """Shift every layer to where it explains most of what the others leave."""
         from segment.grouping import kernels
 
-        layer, window = self.layers[k], self.window
-        # A velocity that is not known yet, or was long ago, makes the place uncertain.
-        size = layer.size
-        loose = 1.0 + 0.04 * size + 0.2 * min(layer.hidden, 0.15 * size)
-        if layer.age < 5:
-            loose += 0.15 * size
-        rows, columns = layer.probes.T
-        # Nothing else need be looked at than where the search may put a probe.
-        reach = 4 * kernels.longest(loose)
-        top, left = self.boxes[k, :2].tolist()
-        area = np.s_[
-            max(0, top + int(rows.min()) - reach) : max(0, top + int(rows.max()) + reach + 1),
-            max(0, left + int(columns.min()) - reach) : max(
-                0, left + int(columns.max()) + reach + 1
-            ),
-        ]
-        image = np.ascontiguousarray(window.image[area])
-        corner = np.array([area[0].start, area[1].start])
-        others, front, gain, view = np.empty((4, *image.shape[:2]), np.float32)
-        place = int(np.flatnonzero(self.order == k)[0])
-        ahead, behind = self.order[:place], self.order[place + 1 :]
-        front[:] = 1
-        kernels.cover(self.covers, self.boxes, ahead, *corner, front)
-        others[:] = front
-        kernels.cover(self.covers, self.boxes, behind, *corner, others)
-        kernels.gains(window.foreground, others, front, *corner, gain, view)
-        begin: Integers = np.array(window.corner, np.intp) + corner
-        at: Integers = layer.corner - begin
-        kernels.settle(
-            np.ascontiguousarray(rows),
-            np.ascontiguousarray(columns),
-            layer.shape[rows, columns],
-            layer.colour[rows, columns],
-            layer.spread[rows, columns],
-            at,
-            layer.place - begin,
-            loose,
+        kernels.sweep(
+            self.order,
+            self.templates,
+            self.probes,
+            self.places,
+            self.loose,
             _PIXELS,
-            image,
-            gain,
-            view,
-            np.empty((9, 9)),
+            self.window.image,
+            self.window.foreground,
+            self.scratch,
         )
-        layer.corner = at + begin
-        self._put(k)
 
     def accept(self) -> None:
         """Take the places found into the layers' motion, as far as the layers are to be seen."""
@@ -200,15 +180,19 @@ class _Cluster:
         inside = self.window.foreground
         free = np.empty(inside.shape, np.float32)
         kernels.show(self.covers, self.boxes, self.order, inside, free, seen)
-        for layer, pixels in zip(self.layers, seen.tolist(), strict=True):
+        corners = self.boxes[:, :2] + self.corner
+        for layer, pixels, corner in zip(self.layers, seen.tolist(), corners, strict=True):
             layer.visible = pixels / (float(layer.shape.sum()) + 1e-6)
-            layer.move(layer.corner, min(1.0, 1.5 * layer.visible))
+            layer.move(corner, min(1.0, 1.5 * layer.visible))
 
     # --- who is in front ----------------------------------------------------------------
 
     def settle_order(self) -> None:
         """Order the layers from front to back, by colours where two overlap, by feet else."""
         self.evidence = self._evidence()
+        if len(self.layers) == 1:
+            self.front = np.zeros((1, 1))
+            return
         feet = self.boxes[:, 0] + self.boxes[:, 2]
         less = np.minimum(self.sizes[:, None], self.sizes)
         prior = np.clip((feet[:, None] - feet) / (0.1 * less + 1.0), -1, 1)
@@ -223,14 +207,12 @@ class _Cluster:
         """How much better the row's layer than the column's fits where they overlap, (N, N)."""
         from segment.grouping import kernels
 
-        begin, end = self.boxes[:, :2], self.boxes[:, :2] + self.boxes[:, 2:4]
-        apart = ((begin[:, None] >= end) | (begin >= end[:, None])).any(2)
-        self._fit(np.flatnonzero((~apart).sum(1) > 1))
-        weight, difference = np.empty((2, len(self.layers), len(self.layers)))
-        kernels.compare(
-            self.covers, self.fits, self.boxes, self.window.foreground, weight, difference
-        )
-        return np.where(weight < 3, 0.0, np.clip(0.15 * difference, -4, 4))
+        weight, found = np.zeros((2, len(self.layers), len(self.layers)))
+        if len(self.layers) > 1:
+            kernels.evidence(
+                self.templates, self.window.image, self.window.foreground, weight, found
+            )
+        return found
 
     # --- E-step -------------------------------------------------------------------------
 
@@ -247,7 +229,8 @@ class _Cluster:
 
         window, count = self.window, len(self.layers)
         inside = window.foreground
-        self._fit(self.order)
+        for k in self.order.tolist():
+            kernels.fit(self.templates, k, window.image, inside)
         gauss = np.empty((count, 5))
         gauss[:, :2] = self.boxes[:, :2] + np.array([layer.middle for layer in self.layers])
         for k, layer in enumerate(self.layers):

@@ -48,14 +48,12 @@ class Pieces:
         self.births: list[int] = []
 
     def _centres(self) -> Floats:
-        where = np.flatnonzero(self.foreground)
-        rows, columns = np.divmod(where, self.width)
-        piece = self.pieces.reshape(-1)[where] - 1
-        corner = self.boxes[:, :2]
+        from segment.grouping import kernels
+
         # Measured from the box, a centre does not depend on where in the picture it lies.
-        down = np.bincount(piece, rows - corner[piece, 0], self.count)
-        right = np.bincount(piece, columns - corner[piece, 1], self.count)
-        centres: Floats = corner + np.stack([down, right], axis=1) / self.area[:, None]
+        sums = np.empty((self.count, 2), np.intp)
+        kernels.middles(self.pieces, self.boxes, sums)
+        centres: Floats = self.boxes[:, :2] + sums / self.area[:, None]
         return centres
 
     def box(self, blob: int) -> Box:

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segment.grouping import kernels
+from segment.grouping.kernels import sharing
 from segment.grouping.layer import born, chances
 from segment.grouping.mixing import Window, mix, without
 from tests.reference import mixing as reference
@@ -210,7 +211,7 @@ def test_chances_of_colours_are_what_the_histogram_says(bins):
 
 def test_what_is_clear_is_clear_whatever_the_neighbours_say():
     # Neighbours add log(near + _LONELY), near in [0, 1]; in the end logarithms are rounded.
-    most = np.log(1 + kernels._LONELY) - np.log(kernels._LONELY)
-    assert most + 0.001 < kernels._MAY
-    assert kernels._TIE > 0.001
-    assert np.exp(-kernels._REACH / 2) * kernels._TAIL < kernels._NOWHERE
+    most = np.log(1 + sharing._LONELY) - np.log(sharing._LONELY)
+    assert most + 0.001 < sharing._MAY
+    assert sharing._TIE > 0.001
+    assert np.exp(-sharing._REACH / 2) * sharing._TAIL < sharing._NOWHERE

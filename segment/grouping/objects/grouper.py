@@ -92,7 +92,7 @@ class ObjectGrouper:
                 self._alone(layer, blob, frame)
         else:
             share(self.scene, layers, blobs, frame, self.judge)
-            self.judge.review_together(self.scene, {layer.id for layer in layers}, frame)
+            self.judge.review_together(self.scene, {layer.id for layer in layers}, blobs, frame)
 
     def _alone(self, layer: Layer, blob: int, frame: Pieces) -> None:
         follow_alone(layer, blob, frame)

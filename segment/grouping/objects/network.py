@@ -126,9 +126,12 @@ class ByNetwork:
         """Ask now and then whether a piece that is one layer's is one object."""
         if layer.area < 3 * _CRUMB or not self._due(scene, [layer]):
             return
-        box, owner, count = self._look(frame.pieces == blob + 1, frame)
+        box = frame.box(blob)
         part = np.s_[box[0] : box[2], box[1] : box[3]]
         mine = frame.pieces[part] == blob + 1
+        shown = np.zeros(frame.labels.shape, bool)
+        shown[part] = mine
+        owner, count = self._part(shown, box, frame)
         sizes = np.bincount(owner[mine], minlength=count)
         several = int(np.count_nonzero(sizes >= max(_CRUMB, _PART * sizes.sum()))) > 1
         doubt = self._doubts.get(layer.id, 0)
@@ -161,13 +164,19 @@ class ByNetwork:
         anew(scene, layer, frame)
         self._doubts[layer.id] = 0
 
-    def review_together(self, scene: Scene, numbers: set[int], frame: Pieces) -> None:
+    def review_together(
+        self, scene: Scene, numbers: set[int], blobs: list[int], frame: Pieces
+    ) -> None:
         """Ask now and then whether two of the layers that share pieces are one object."""
         layers = [layer for layer in scene.layers if layer.id in numbers]
         if not 2 <= len(layers) <= _CROWD or not self._due(scene, layers):
             return
-        shown = np.isin(frame.labels, [layer.id for layer in layers])
-        if np.count_nonzero(shown) < _CRUMB:
+        boxes = frame.boxes[blobs]
+        (top, left), (bottom, right) = boxes[:, :2].min(0), boxes[:, 2:].max(0)
+        shown = np.zeros(frame.labels.shape, bool)
+        part = np.s_[top:bottom, left:right]
+        shown[part] = np.isin(frame.labels[part], [layer.id for layer in layers])
+        if np.count_nonzero(shown[part]) < _CRUMB:
             self._plan(scene, layers, soon=False)
             return
         box, owner, count = self._look(shown, frame)
@@ -236,16 +245,20 @@ class ByNetwork:
 
     def _look(self, shown: Mask, frame: Pieces) -> tuple[Box, Integers, int]:
         """Part some foreground: its box, whose each pixel of the box is, and how many there are."""
+        rows, columns = np.flatnonzero(shown.any(1)), np.flatnonzero(shown.any(0))
+        box = int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
+        return box, *self._part(shown, box, frame)
+
+    def _part(self, shown: Mask, box: Box, frame: Pieces) -> tuple[Integers, int]:
+        """Part some foreground, of which the box is known."""
         if self._network is None:
             self._network = _load(self.model, self.device)
         size = self._network.size
-        rows, columns = np.flatnonzero(shown.any(1)), np.flatnonzero(shown.any(0))
-        box = int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
         square = around(np.array([box]))
         before = self._past[0] if self._past else frame.image
         objects = self._network.part(cut(frame.image, before, shown, square, size))
         owner: Integers = enlarged(objects, square, box).argmax(0)
-        return box, owner, len(objects)
+        return owner, len(objects)
 
 
 def _load(model: str, device: str) -> "LoadedSeeded":

@@ -24,7 +24,9 @@ class ByOutline:
     def review_alone(self, scene: Scene, layer: Layer, blob: int, frame: Pieces) -> None:
         """Think nothing."""
 
-    def review_together(self, scene: Scene, numbers: set[int], frame: Pieces) -> None:
+    def review_together(
+        self, scene: Scene, numbers: set[int], blobs: list[int], frame: Pieces
+    ) -> None:
         """Think nothing."""
 
     def end(self, scene: Scene, frame: Pieces) -> None:

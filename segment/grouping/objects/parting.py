@@ -24,15 +24,19 @@ def part_ways(
     scene: Scene, layers: list[Layer], mixture: Mixture, window: Window, frame: Pieces, judge: Judge
 ) -> None:
     """Let pieces go that have come off a layer for good."""
+    from segment.grouping import kernels
+
     y, x = window.corner
     height, width = mixture.owner.shape
     pieces = frame.pieces[y : y + height, x : x + width]
+    table = np.empty((len(layers), frame.count + 1), np.intp)
+    kernels.count_pieces(mixture.owner, pieces, table)
     for k, layer in enumerate(layers):
-        own = mixture.owner == k
-        numbers, areas = np.unique(pieces[own], return_counts=True)
+        numbers = np.flatnonzero(table[k])
         if len(numbers) < 2:
             layer.parted = 0
             continue
+        areas = table[k, numbers]
         main = int(areas.argmax())
         parted = False
         for number, area in zip(numbers.tolist(), areas.tolist(), strict=True):
@@ -49,6 +53,7 @@ def part_ways(
             patient = max(patient, _OLD if layer.age >= 25 else 0)
             if away < _AWAY and layer.parted < patient:
                 continue
+            own = mixture.owner == k
             piece = own & (pieces == number)
             if judge.goes(scene, layer, piece, own, window, frame):
                 _leave(scene, layer, piece, window, frame)

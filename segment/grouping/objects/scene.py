@@ -72,8 +72,10 @@ class Judge(Protocol):
         """Think again about a layer that has a piece to itself."""
         ...
 
-    def review_together(self, scene: Scene, numbers: set[int], frame: Pieces) -> None:
-        """Think again about layers, by their ids, that share pieces."""
+    def review_together(
+        self, scene: Scene, numbers: set[int], blobs: list[int], frame: Pieces
+    ) -> None:
+        """Think again about layers, by their ids, that share some pieces."""
         ...
 
     def end(self, scene: Scene, frame: Pieces) -> None:

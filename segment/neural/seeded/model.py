@@ -52,31 +52,58 @@ class SeededEM(nn.Module):
         """
         B, K = seeds.shape[:2]
         S = self.config.size[0]
-        described = self.describe(functional.pixel_unshuffle(windows, 2))
-        described = described[:, None].expand(-1, K, -1, -1, -1)
         foreground = windows[:, :1]
-        known = torch.cat([described, _places(seeds, S).to(described.dtype)], dim=2).flatten(0, 1)
+        known = self.know(windows, seeds)
         psi = windows.new_zeros(B, K, S, S)
         gamma = windows.new_full((B, K, S, S), 1 / K)
         memory = windows.new_zeros(B * K, self.config.widths[2], S // 8, S // 8)
         found = []
         for _ in range(steps):
             own = torch.stack([gamma * foreground, psi], dim=2).flatten(0, 1)  # (B K, 2, S, S)
-            half = self.to_own(torch.cat([known, functional.pixel_unshuffle(own, 2)], dim=1))
-            quarter = self.quarter(half)
-            seen = self.eighth(quarter)
             each = memory.view(B, K, *memory.shape[1:])
             others = (each.sum(1, keepdim=True) - each) / max(K - 1, 1)
-            memory = self.remember(torch.cat([seen, memory, others.flatten(0, 1)], dim=1))
-            up = functional.pixel_shuffle(self.to_quarter(memory), 2)
-            up = self.at_quarter(torch.cat([up, quarter], dim=1))
-            up = functional.pixel_shuffle(self.to_half(up), 2)
-            up = self.at_half(torch.cat([up, half], dim=1))
-            logits = functional.pixel_shuffle(self.predict(up), 2).view(B, K, S, S).float()
+            logits, memory = self.step(known, own, memory, others.flatten(0, 1))
+            logits = logits.view(B, K, S, S)
             psi = logits.sigmoid()
             gamma = responsibilities(psi)
             found.append(logits)
         return found
+
+    def know(self, windows: Tensor, seeds: Tensor) -> Tensor:
+        """Return what is the same in every step: (B K, A, S/2, S/2), the first layer's sum so far.
+
+        The first layer sees the window's description, where the slot's point is, and the slot's γ
+        and ψ. Its convolution is a sum over these; the window's part is all the slots'.
+        """
+        first, features = self.to_own[0], self.config.features
+        assert isinstance(first, nn.Conv2d)
+        described = self.describe(functional.pixel_unshuffle(windows, 2))
+        common = functional.conv2d(described, first.weight[:, :features], first.bias, padding=1)
+        places = _places(seeds, self.config.size[0]).to(described.dtype).flatten(0, 1)
+        own = functional.conv2d(places, first.weight[:, features : features + 3], padding=1)
+        return common.repeat_interleave(seeds.shape[1], dim=0) + own
+
+    def step(
+        self, known: Tensor, own: Tensor, memory: Tensor, others: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """One M-step of N slots: logits of ψ (N, S, S), and what they remember then.
+
+        known : of `know`. own : (N, 2, S, S), γ and ψ. memory, others : (N, M, S/8, S/8), what
+        each remembers, and the mean of the others.
+        """
+        first = self.to_own[0]
+        assert isinstance(first, nn.Conv2d)
+        weight = first.weight[:, self.config.features + 3 :]
+        seen = functional.conv2d(functional.pixel_unshuffle(own, 2), weight, padding=1)
+        half = self.to_own[2](self.to_own[1](known + seen))
+        quarter = self.quarter(half)
+        eighth = self.eighth(quarter)
+        memory = self.remember(torch.cat([eighth, memory, others], dim=1))
+        up = functional.pixel_shuffle(self.to_quarter(memory), 2)
+        up = self.at_quarter(torch.cat([up, quarter], dim=1))
+        up = functional.pixel_shuffle(self.to_half(up), 2)
+        up = self.at_half(torch.cat([up, half], dim=1))
+        return functional.pixel_shuffle(self.predict(up), 2).squeeze(1).float(), memory
 
 
 def responsibilities(psi: Tensor) -> Tensor:

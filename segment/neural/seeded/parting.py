@@ -22,21 +22,30 @@ def together(psi: NDArray[np.float32], foreground: NDArray[np.bool_]) -> NDArray
     maps = psi[alive].astype(np.float64)
     flat = maps[:, foreground]
     weight = np.ones(len(maps))
+    alike = np.triu([_likeness(one, flat) for one in flat], 1)
     while len(maps) > 1:
-        low = np.minimum(flat[:, None], flat).sum(2)
-        high = np.maximum(flat[:, None], flat).sum(2)
-        alike = np.triu(low / np.maximum(high, 1e-9), 1)
         j, k = np.unravel_index(int(alike.argmax()), alike.shape)
         if alike[j, k] <= ALIKE:
             break
         share = weight[j] / (weight[j] + weight[k])
         maps[j] = share * maps[j] + (1 - share) * maps[k]
         weight[j] += weight[k]
-        maps, weight = np.delete(maps, k, 0), np.delete(weight, k)
-        flat = maps[:, foreground]
+        maps, flat, weight = (np.delete(held, k, 0) for held in (maps, flat, weight))
+        alike = np.delete(np.delete(alike, k, 0), k, 1)
+        flat[j] = maps[j][foreground]
+        row = _likeness(flat[j], flat)
+        alike[j, j + 1 :], alike[:j, j] = row[j + 1 :], row[:j]
     while len(maps) > 1:
         area = np.bincount(maps[:, foreground].argmax(0), minlength=len(maps))
         if area.min() >= LEAST * area.sum():
             break
         maps = np.delete(maps, int(area.argmin()), 0)
     return maps.astype(np.float32)
+
+
+def _likeness(one: NDArray[np.float64], each: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How far a prediction (F,) overlaps with each (N, F): (N,) in [0, 1]."""
+    overlap: NDArray[np.float64] = np.minimum(one, each).sum(1) / np.maximum(
+        np.maximum(one, each).sum(1), 1e-9
+    )
+    return overlap

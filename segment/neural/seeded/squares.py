@@ -42,7 +42,7 @@ def cut(image: Image, before: Image, foreground: Mask, square: Square, size: int
     """
     import cv2
 
-    inside = resized(foreground.astype(np.float32), square, size)
+    inside = resized(foreground, square, size)
     planes = np.zeros((CHANNELS, size, size), np.float32)
     lit = inside > 0.5
     planes[0] = lit
