@@ -9,7 +9,7 @@ from segment.neural import zoo
 from segment.neural.recipe import RecipeError, read_recipe
 from segment.neural.seeded.config import SeededConfig
 from segment.neural.seeded.crowds import UNKNOWN, draw_windows, make_seeded_batch, seeds_on
-from segment.neural.seeded.model import SeededEM, responsibilities, seeded_loss
+from segment.neural.seeded.model import SeededEM, _places, responsibilities, seeded_loss
 from segment.neural.seeded.parting import together
 from segment.neural.seeded.score import score_windows
 from segment.neural.seeded.squares import Square, around, cut, enlarged, resized
@@ -50,6 +50,26 @@ def test_the_order_of_slots_changes_only_their_order(small):
     other = small(drawn.windows, drawn.seeds[:, order], 3)
     for before, after in zip(one, other, strict=True):
         np.testing.assert_allclose(before[:, order], after, atol=1e-4)
+
+
+def test_a_step_is_one_convolution_over_all_that_a_slot_sees(small):
+    """The first layer's sum is taken in three parts; here in one, over everything at once."""
+    generator = torch.Generator().manual_seed(3)
+    windows = torch.randn(2, 6, *SMALL.size, generator=generator)
+    windows[:, 0] = (windows[:, 0] > 0).float()
+    seeds = torch.tensor([[[3.0, 5.0], [9.0, 2.0], [12.0, 12.0]]] * 2)
+    seen = []
+    handle = small.to_own[1].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    small(windows, seeds, steps=2)
+    handle.remove()
+    described = small.describe(torch.nn.functional.pixel_unshuffle(windows, 2))
+    described = described[:, None].expand(-1, 3, -1, -1, -1)
+    known = torch.cat([described, _places(seeds, SMALL.size[0])], dim=2).flatten(0, 1)
+    own = torch.zeros(6, 2, *SMALL.size)
+    own[:, 0] = windows[:, :1].expand(-1, 3, -1, -1).flatten(0, 1) / 3
+    own = torch.nn.functional.pixel_unshuffle(own, 2)
+    wanted = small.to_own[0](torch.cat([known, own], dim=1))
+    torch.testing.assert_close(seen[0], wanted, rtol=1e-4, atol=1e-5)
 
 
 def test_gradients_are_those_of_differences():
