@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -460,3 +461,60 @@ def test_a_state_behind_a_link_is_kept_where_it_is(clip, tmp_path):
     assert not (tmp_path / "volume" / "s.state").is_symlink()
     assert [path.name for path in (tmp_path / "volume").iterdir()] == ["s.state"]
     assert Path(os.path.realpath(tmp_path / "s.state")).stat().st_size > 1000
+
+
+# --- what lies beside the sequences' folders, and what is kept beside outputs -------------------
+
+
+@pytest.mark.parametrize("name", ["summary.csv", "report.jsonl", "Report.1of2.JSONL", "index.html"])
+def test_a_sequence_is_not_called_like_the_summary_of_many(clip, tmp_path, name):
+    assert as_folder(name) == f"{name}_"
+    other = tmp_path / f"{name}.mkv"
+    shutil.copy(clip, other)
+    result = call("read", clip, other, "subtract-mixture", "export", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert len(list((tmp_path / "out" / f"{name}_" / "masks").glob("*.png"))) > 1
+    assert (tmp_path / "out" / "summary.csv").is_file()
+
+
+@pytest.mark.parametrize("place", ["run.json", "masks", "masks/000000.png", "masks/deeper/a.state"])
+def test_a_state_does_not_lie_among_outputs(clip, tmp_path, place):
+    state = tmp_path / "out" / clip.stem / place
+    result = call("read", clip, "subtract-mixture", "--state", state, "export", tmp_path / "out")
+    assert result.exit_code == 2, result.output
+    assert len(result.output.splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_state_beside_outputs_is_kept(clip, tmp_path):
+    state = tmp_path / "out" / clip.stem / "a.state"
+    result = call("read", clip, "subtract-mixture", "--state", state, "export", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert state.is_file()
+
+
+def test_a_state_behind_a_link_that_leads_nowhere(clip, tmp_path):
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    result = call("read", clip, "subtract-mixture", "--state", loop, "export", tmp_path / "out")
+    assert result.exit_code == 1
+    assert "leads nowhere" in result.output
+    assert loop.is_symlink()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "read {} subtract export ''",
+        "read {} subtract --state '' export o",
+        "read {} subtract --state= export o",
+        "read {} '' subtract export o",
+        "info ''",
+    ],
+)
+def test_an_empty_word_is_told(clip, tmp_path, line, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = call(*shlex.split(line.format(clip)))
+    assert result.exit_code == 2, result.output
+    assert "empty word" in result.output
+    assert os.listdir(tmp_path) == [clip.name]

@@ -145,6 +145,7 @@ class Stage(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         ctx.meta[_IN_A_CHAIN] = True
         mine, rest = cut(self, _names(ctx), args)
+        _check_words(mine, ctx)
         ctx.obj = shlex.join([self.name or "", *mine])
         ctx.allow_interspersed_args = True
         extra = super().parse_args(ctx, mine)
@@ -162,6 +163,7 @@ class Tool(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if ctx.meta.get(_IN_A_CHAIN) and not ctx.resilient_parsing:
             raise click.UsageError(f"{self.name} is a command of its own, not a stage of a chain")
+        _check_words(args, ctx)
         ctx.obj = shlex.join([self.name or "", *args])
         # Other than click sets them for the commands of a chain.
         ctx.allow_interspersed_args = True
@@ -169,6 +171,17 @@ class Tool(click.Command):
         rest = super().parse_args(ctx, args)
         check_numbers(ctx)
         return rest
+
+
+def _check_words(words: Sequence[str], ctx: click.Context) -> None:
+    """Raise click.UsageError for a word without a letter: for a path it would be this folder."""
+    for place, word in enumerate(words):
+        if not word or (word.startswith("--") and word.endswith("=")):
+            after = word[:-1] or (words[place - 1] if place else "")
+            where = f" after {after}" if after else ""
+            raise click.UsageError(
+                f"there is an empty word{where}; is a variable of the shell empty?", ctx
+            )
 
 
 def cut(

@@ -215,9 +215,11 @@ def _locked(
     how: dict[str, Any],
 ) -> "Iterator[Frame]":
     """Subtract as the only run that keeps this state: of two, one would lose what it learned."""
-    from segment.files import make_folder, sweep
+    from segment.files import is_link, make_folder, sweep
     from segment.locks import Lock
 
+    if is_link(path):  # one that leads nowhere, or to itself
+        raise OutputError(f"{path} is a link that leads nowhere; remove it, or name another file")
     # What cannot be written is told now, not at the end.
     make_folder(path.parent)
     with Lock(path.with_name(f".{path.name}.lock"), path):

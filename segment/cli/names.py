@@ -22,6 +22,10 @@ LONGEST = 200
 _DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)(\..*)?", re.I)
 
 
+# What lies beside the sequences' folders, in OUT itself.
+_BESIDE = re.compile(r"summary\.csv|report.*\.jsonl|index\.html", re.I | re.S)
+
+
 def name_of(given: str) -> str:
     """What a sequence is called after its input: `a/street.mp4` is street, camera 0 is camera0."""
     return as_folder(_plain_name(given))
@@ -49,7 +53,8 @@ def _plain_name(given: str) -> str:
 def as_folder(name: str) -> str:
     """`name` as one folder's, which every file system takes and which leads nowhere else.
 
-    `..` becomes `__`, `CON` becomes `CON_`, a long name its beginning and a checksum.
+    `..` becomes `__`, `CON` becomes `CON_`, `index.html`, which stands beside it, `index.html_`, a
+    long name its beginning and a checksum.
     """
     # Undecodable bytes come as lone surrogates, which no JSON and no terminal takes.
     safe = "".join("_" if _is_odd(letter) else letter for letter in name)
@@ -57,6 +62,8 @@ def as_folder(name: str) -> str:
     if _DEVICES.fullmatch(safe):
         stem, dot, ending = safe.partition(".")
         safe = f"{stem}_{dot}{ending}"
+    if _BESIDE.fullmatch(safe):
+        safe += "_"
     if len(safe.encode()) <= LONGEST:
         return safe
     code = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]

@@ -122,12 +122,16 @@ def _check_outputs(jobs: "Sequence[Job]") -> None:
                     f"two exports write into {folder}; give one of them another folder"
                 )
             folders[place] = str(folder)
-        for path in (*job.outputs(), *job.states()):
+        records = [folder / NAME for folder in job.folders()]
+        for path in (*job.outputs(), *records, *job.states()):
             place = _place(path)
             if place in targets:
                 raise ChainError(f"{path} would be written twice; give one another folder")
             targets[place] = str(path)
-    for place, name in folders.items():
+    kept = {_place(path): str(path) for job in jobs for path in job.states()}
+    for place, name in (*folders.items(), *kept.items()):
+        if place in kept:
+            place = os.path.dirname(place)
         above = place
         while above not in targets and os.path.dirname(above) != above:
             above = os.path.dirname(above)

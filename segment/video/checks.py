@@ -12,6 +12,10 @@ _HEAD = 1 << 16
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
+_HEIF = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+"""Brands of pictures in the container of mp4."""
+
+
 class _Packet(Protocol):
     @property
     def size(self) -> int: ...
@@ -32,6 +36,11 @@ def why_not_a_video(path: Path, refused: bool = False) -> str | None:
                 return "is a text file, not a video"
             if not refused:
                 return None
+            if head[4:8] == b"ftyp" and head[8:12] in _HEIF:
+                return (
+                    "is a HEIF picture as telephones make them, of a kind that is not read here; "
+                    "save it as JPEG or PNG"
+                )
             if head[4:8] in (b"ftyp", b"mdat", b"wide", b"free", b"skip") and not _has_index(path):
                 return (
                     "is an mp4 without its index (moov); the recording was cut before its end "
