@@ -15,7 +15,7 @@ from segment.arrays import Image
 from segment.errors import UnreadableInput
 from segment.video.animated import AnimatedPages
 from segment.video.limits import check_picture
-from segment.video.soundness import find_flaw, muted
+from segment.video.soundness import find_flaw, muted, reaches_far
 from segment.video.tiff import Pixels, TiffPages
 from segment.video.upright import by_exif, turned
 
@@ -113,6 +113,10 @@ def _stored(path: Path) -> tuple[Pixels, bytes | None]:
     # Decoding from memory keeps names OK that the library's own file reading cannot open.
     data = read_bytes(path)
     flaw = find_flaw(data)
+    if reaches_far(data):
+        raise UnreadableInput(
+            f"{path}: is damaged, a piece claims more bytes than the file has ({flaw})"
+        )
     # A decoder's own words are heard by nobody: what is wrong is told with the frame.
     with muted() if flaw else nullcontext():
         picture = _decode(data, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR)

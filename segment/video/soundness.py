@@ -16,7 +16,7 @@ from contextlib import contextmanager, nullcontext
 
 import av
 
-__all__ = ["find_flaw", "muted"]
+__all__ = ["find_flaw", "muted", "reaches_far"]
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _SPACE = b" \t\r\n\v\f"
@@ -79,6 +79,20 @@ def _png(data: bytes) -> str | None:
             return None
         at = end + 4
     return "it ends before its last piece (IEND)"
+
+
+_FAR = 1 << 20  # bytes
+
+
+def reaches_far(data: bytes) -> bool:
+    """Say whether a PNG's piece claims far more bytes than there are.
+
+    OpenCV takes memory for a piece before it reads it, as much as it claims: up to 2 GB.
+    """
+    at = len(_PNG)
+    while data.startswith(_PNG) and at + 8 <= len(data):
+        at += 12 + int.from_bytes(data[at : at + 4], "big")
+    return data.startswith(_PNG) and at > len(data) + _FAR
 
 
 def _webp(data: bytes) -> str | None:

@@ -316,3 +316,12 @@ def test_a_demuxer_that_hides_behind_other_bytes_is_not_used(tmp_path):
     remote = options_for("http://127.0.0.1/a", frozenset())
     assert "file" not in remote["protocol_whitelist"].split(",")
     assert "sdp" not in remote["format_whitelist"].split(",")
+
+
+def test_a_png_whose_piece_claims_far_more_than_there_is(tmp_path, monkeypatch):
+    data = bytearray(encoded("png"))
+    data[33] = 49  # of the length of its first piece of pixels: 822 MB
+    (tmp_path / "a.png").write_bytes(data)
+    monkeypatch.setattr(cv2, "imdecode", None)  # it would take them
+    with pytest.raises(UnreadableInput, match="claims more bytes than the file has"):
+        open_frames(tmp_path / "a.png")
