@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from segment.mixture.samples import Floats, Samples, over_chunks
 
-__all__ = ["Form", "Moments", "Precision", "choose_type", "judge", "sweep", "weigh"]
+__all__ = ["Form", "Moments", "Precision", "choose_type", "judge", "middles", "sweep", "weigh"]
 
 Precision = Literal["auto", "single", "double"]
 
@@ -169,6 +169,14 @@ def weigh(X: NDArray[Any], shares: Floats, means: Floats, full: bool) -> Moments
         kernels.unrolled(features, full),
     )
     return _moments(sums, centre + about, full)
+
+
+def middles(X: Floats, shares: Floats) -> tuple[Floats, Floats]:
+    """Sums of shares (K,), and the means (K, D) of X (n, D) under them (n, K)."""
+    counts = shares.sum(axis=0)
+    safe = np.where(counts > 0, counts, 1.0)
+    centre = X.mean(axis=0)
+    return counts, centre + shares.T @ (X - centre) / safe[:, None]
 
 
 def aligned(shape: tuple[int, ...], kind: type[np.floating[Any]]) -> NDArray[Any]:

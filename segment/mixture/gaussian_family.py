@@ -109,10 +109,7 @@ class GaussianFamily(Family):
         return fused.judge(X, centre, self.form(parameters), 0, len(X))
 
     def statistics(self, X: Floats, shares: Floats) -> Moments:
-        counts = shares.sum(axis=0)
-        safe = np.where(counts > 0, counts, 1.0)
-        centre = X.mean(axis=0)
-        means = centre + shares.T @ (X - centre) / safe[:, None]
+        counts, means = fused.middles(X, shares)
         scatters = []
         for k in range(self.n_components):
             d = X - means[k]

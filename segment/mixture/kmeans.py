@@ -51,10 +51,7 @@ class _SoftFamily(Family):
         return fused.judge(X, centre, self.form(parameters), 0, len(X))
 
     def statistics(self, X: Floats, shares: Floats) -> Moments:
-        counts = shares.sum(axis=0)
-        safe = np.where(counts > 0, counts, 1.0)
-        centre = X.mean(axis=0)
-        means = centre + shares.T @ (X - centre) / safe[:, None]
+        counts, means = fused.middles(X, shares)
         scatters = np.stack([shares[:, k] @ (X - mean) ** 2 for k, mean in enumerate(means)])
         return Moments(counts, means, scatters)
 
