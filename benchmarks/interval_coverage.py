@@ -30,7 +30,6 @@ def samples():
     yield "iris", datasets.load_iris().data
     yield "wine", datasets.load_wine().data
     yield "diabetes", datasets.load_diabetes(scaled=False).data
-    yield "breast cancer", datasets.load_breast_cancer().data
 
 
 def models(X):

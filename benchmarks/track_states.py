@@ -24,7 +24,7 @@ from scipy.ndimage import uniform_filter1d
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from segment.events import Scene
-from segment.events.walk import Walk
+from segment.events import walk as walks
 from segment.mixture import GaussianMixture, HiddenMarkovModel
 from segment.objects import Object
 
@@ -32,6 +32,7 @@ WINDOWS = (0.12, 0.25, 0.5, 1.0, 2.0)
 TRIED = ((0.4, 2), (0.8, 2), (0.4, 3), (0.8, 3), (0.8, 4))  # seconds of a step, states
 LEVELS = np.geomspace(0.01, 3, 60)
 RATE, SIZE, LONG = 25, 40.0, 10.0  # frames a second, pixels of a body, seconds of a stop
+SMOOTH = walks._SMOOTH
 BODY = np.ones((int(2 * SIZE), int(SIZE / 2)), bool)
 
 
@@ -159,33 +160,33 @@ def flicker(places, noise, rng):
     return seen + 0.8 * noise * slow
 
 
-def stops_of_rule(seen):
-    """(start, stop) frames of the stops that `segment.events` tells."""
-    walk, found = None, []
+def stops_of_rule(seen, rate=RATE, smooth=None):
+    """(start, stop) frames of the stops that `segment.events` tells, feet smoothed so long (s)."""
+    walks._SMOOTH, walk, found = smooth or SMOOTH, None, []
     for index in np.flatnonzero(np.isfinite(seen[:, 0])):
         x, y = np.rint(seen[index] * SIZE)
         thing = Object(1, int(x), int(y), int(SIZE / 2), int(2 * SIZE), 800, (x, y), BODY)
         if walk is None:
-            walk = Walk(thing, Scene(), LONG, int(index), index / RATE)
-        found += walk.step(thing, int(index), index / RATE)
+            walk = walks.Walk(thing, Scene(), LONG, int(index), index / rate)
+        found += walk.step(thing, int(index), index / rate)
     found += walk.end()
     return [(event.first, event.last) for event in found if event.kind == "stop"]
 
 
-def stops_of(moving):
+def stops_of(moving, rate=RATE):
     """(start, stop) frames of what stands for so long."""
-    return [(a, b) for a, b in runs(moving) if not moving[a] and b - a >= LONG * RATE]
+    return [(a, b) for a, b in runs(moving) if not moving[a] and b - a >= LONG * rate]
 
 
-def agree(found, wanted):
+def agree(found, wanted, rate=RATE):
     """Found, missed and false stops, by overlaps of a half; near ten seconds none is judged."""
 
     def overlap(one, other):
         both = min(one[1], other[1]) - max(one[0], other[0])
         return both / (max(one[1], other[1]) - min(one[0], other[0]))
 
-    certain = [w for w in wanted if w[1] - w[0] >= (LONG + 2) * RATE]
-    possible = [w for w in wanted if w[1] - w[0] >= (LONG - 2) * RATE]
+    certain = [w for w in wanted if w[1] - w[0] >= (LONG + 2) * rate]
+    possible = [w for w in wanted if w[1] - w[0] >= (LONG - 2) * rate]
     hit = sum(any(overlap(w, f) > 0.5 for f in found) for w in certain)
     false = sum(not any(overlap(w, f) > 0.5 for w in possible) for f in found)
     return np.array([hit, len(certain) - hit, false])
@@ -197,15 +198,22 @@ def drawn(count):
         tracks = [draw_track(rng) for _ in range(count)]
         seen = [flicker(places, noise, rng) for places, _ in tracks]
         wanted = [[(a, b) for a, b in runs(~stands) if stands[a]] for _, stands in tracks]
-        ways = {"events' rule": [stops_of_rule(places) for places in seen]}
+        ways = {
+            f"events' rule, feet over {smooth} s": [stops_of_rule(p, smooth=smooth) for p in seen]
+            for smooth in (SMOOTH, 0.5, 1.0, 2.0)
+        }
         for lag, states in TRIED:
             path = by_chain(seen, RATE, lag, states)
             ways[f"chain {lag} s, {states} states"] = [stops_of(moving) for moving in path]
         for name, found in ways.items():
-            hit, missed, false = sum(agree(*pair) for pair in zip(found, wanted, strict=True))
-            f = 2 * hit / max(2 * hit + missed + false, 1)
-            told = f"found {hit}, missed {missed}, false {false}: F {f:.3f}"
-            print(f"flicker {noise:.0%}, {name:24s} {told}", flush=True)
+            print(f"flicker {noise:.0%}, {name:30s} {tell(found, wanted)}", flush=True)
+
+
+def tell(found, wanted, rate=RATE):
+    pairs = zip(found, wanted, strict=True)
+    hit, missed, false = sum(agree(*pair, rate) for pair in pairs)
+    f = 2 * hit / max(2 * hit + missed + false, 1)
+    return f"found {hit}, missed {missed}, false {false}: F {f:.3f}"
 
 
 def main():
@@ -236,6 +244,16 @@ def real(data):
                 speed = speeds(seen, rate, window)
                 for n, level in enumerate(LEVELS):
                     grid[v, w, n] = score([speed > level], truth)
+            stood = [[(a, b) for a, b in runs(~moves) if not moves[a]] for moves in truth]
+            chain = [stops_of(moving, rate) for moving in by_chain(seen, rate, 0.8, 2)]
+            for smooth in (SMOOTH, 1.0):
+                rule = [stops_of_rule(places, rate, smooth) for places in seen]
+                print(
+                    f"  {list(videos)[v]}, events' rule over {smooth} s: {tell(rule, stood, rate)}"
+                )
+            print(
+                f"  {list(videos)[v]}, by the chain of 0.8 s, 2 states: {tell(chain, stood, rate)}"
+            )
             chains.append(
                 [score(by_chain(seen, rate, lag, states), truth) for lag, states in TRIED]
             )
