@@ -169,3 +169,48 @@ def test_priors_keep_states_alive():
     plain = HiddenMarkovModel(3, random_state=0, tol=0, max_iter=20).fit(X, LENGTHS)
     assert np.diagonal(sticky.transitions_).min() > np.diagonal(plain.transitions_).min()
     assert np.diff(objectives(sticky)).min() > -1e-9
+
+
+@pytest.mark.parametrize("case", ["full", "tied", "diag", "spherical", "gaps", "student-px"])
+def test_shifting_and_scaling_the_steps_does_so_to_the_states(case):
+    one, samples = model(case, max_iter=6, tol=0)
+    moved, _ = model(case, max_iter=6, tol=0)
+    one.fit(samples, LENGTHS)
+    moved.fit(samples * 32 + 4096, LENGTHS)
+    np.testing.assert_allclose(moved.emission_.means_, one.emission_.means_ * 32 + 4096, rtol=1e-8)
+    np.testing.assert_allclose(moved.transitions_, one.transitions_, atol=1e-7)
+    # Densities shrink with the volume.
+    known = 2 - np.isnan(samples).sum(axis=1).mean()
+    assert moved.lower_bound_ == pytest.approx(one.lower_bound_ - known * np.log(32), abs=1e-8)
+
+
+def test_states_have_no_order():
+    order = [2, 0, 1]
+    start, moves = np.array([0.5, 0.3, 0.2]), np.full((3, 3), 0.2) + 0.4 * np.eye(3)
+    moves[0] = [0.7, 0.2, 0.1]
+    fits = []
+    for turned in ([0, 1, 2], order):
+        emission = GaussianMixture(
+            means_init=X[[0, 50, 120]][turned],
+            covariances_init=np.tile(np.eye(2), (3, 1, 1)),
+            weights_init=np.full(3, 1 / 3),
+        )
+        begin = {"start_init": start[turned], "transitions_init": moves[np.ix_(turned, turned)]}
+        fits.append(HiddenMarkovModel(3, emission, tol=0, max_iter=8, **begin).fit(X, LENGTHS))
+    one, other = fits
+    assert other.lower_bound_ == pytest.approx(one.lower_bound_, rel=1e-12)
+    np.testing.assert_allclose(
+        other.transitions_, one.transitions_[np.ix_(order, order)], rtol=1e-9
+    )
+    np.testing.assert_array_equal(
+        np.array(order)[other.predict(X, LENGTHS)], one.predict(X, LENGTHS)
+    )
+
+
+def test_the_best_of_many_starts_is_never_below_one():
+    emission = GaussianMixture(init_params="random_from_data")
+    one, many = (
+        HiddenMarkovModel(3, emission, random_state=1, n_init=n, max_iter=20).fit(X, LENGTHS)
+        for n in (1, 5)
+    )
+    assert many.lower_bound_ >= one.lower_bound_ - 1e-12
