@@ -388,3 +388,46 @@ def test_leaves_that_flutter_are_nobody_and_who_walks_beside_them_is():
     assert sum(one.end - one.start for one in settled) < 3
     found = [one for one in _moving(lambda _: image, with_a_walker, 900) if one.end > 62]
     assert any(abs(one.start - 60) < 0.5 and abs(one.end - 69.5) < 1.5 for one in found)
+
+
+@pytest.mark.parametrize("rain", [False, True])
+def test_who_is_elsewhere_in_every_frame_is_somebody_and_rain_is_not(rain):
+    rng = np.random.default_rng(2)
+
+    def mask(t, walker=True):
+        found = np.zeros((120, 200), bool)
+        for _ in range(rng.poisson(4) if rain else 0):
+            y, x = rng.integers(0, 110), rng.integers(0, 196)
+            found[y : y + 9, x : x + 3] = True
+        if walker and 100 <= t < 110:  # a second, no two of whose masks overlap
+            found[60:90, 5 + 18 * (t - 100) : 17 + 18 * (t - 100)] = True
+        return found
+
+    image = np.full((120, 200, 3), 90, np.uint8)
+    (found,) = _moving(lambda _: image, mask, 300)
+    assert (found.start, found.end) == pytest.approx((10.0, 10.9), abs=0.11)
+    assert _moving(lambda _: image, lambda t: mask(t, False), 300) == []
+
+
+@pytest.mark.parametrize("who", ["somebody", "a cloud"])
+def test_a_cloud_before_a_bare_wall_has_no_edge(who):
+    rng = np.random.default_rng(3)
+    columns = np.arange(200.0)
+
+    def depth(t):
+        middle = 4 * t - 60
+        if who == "somebody":
+            return np.where(np.abs(columns - middle) < 15, 60.0, 0.0)
+        return 60 * np.exp(-(((columns - middle) / 30) ** 2))
+
+    def picture(t):
+        image = 150 - depth(t)[None, :, None] + rng.normal(0, 0.5, (120, 200, 3))
+        return image.clip(0, 255).astype(np.uint8)
+
+    def mask(t):
+        found = np.zeros((120, 200), bool)
+        found[30:100] = depth(t) > 20
+        return found
+
+    # Above and below it ends with the wall: what is looked at is where it gets darker.
+    assert len(_moving(picture, mask, 80)) == (who == "somebody")
