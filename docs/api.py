@@ -28,6 +28,7 @@ ROOMS = (
     "segment.mixture",
     "segment.mixture.plots",
     "segment.neural",
+    "segment.fitting",
 )
 """Whose names are promised: what stands in `__all__`, or, without one, what is defined there."""
 
@@ -59,7 +60,7 @@ class Entry:
     @property
     def anchor(self) -> str:
         """Where the whole text stands."""
-        return f"{self.room}.{self.name}".replace(".", "-").lower()
+        return f"{self.room}.{self.name}".replace(".", "-")
 
     @property
     def what(self) -> str:

@@ -81,7 +81,7 @@ def clean(
 
 
 def fill_holes(mask: Mask, largest: int) -> Mask:
-    """Return `mask` with its holes of at most `largest` pixels filled.
+    """Return `mask` (H, W) bool with its holes of at most `largest` pixels filled.
 
     A hole is 4-connected background that does not touch the border of the picture.
     """
@@ -100,7 +100,7 @@ def fill_holes(mask: Mask, largest: int) -> Mask:
 
 
 def remove_small(mask: Mask, smallest: int) -> Mask:
-    """Return `mask` without its 8-connected components of less than `smallest` pixels."""
+    """Return `mask` (H, W) bool without its 8-connected pieces of less than `smallest` pixels."""
     import cv2
 
     count, labels = cv2.connectedComponents(mask.view(np.uint8), connectivity=8)

@@ -40,7 +40,7 @@ def fit(X: np.ndarray, iterations: int) -> GaussianMixture:
 
 
 def half_steps(X: np.ndarray, iterations: int) -> dict[str, list[float]]:
-    """The likelihood ln p, and the bound by the responsibilities of the step before, in nats a sample.
+    """Likelihood, and the bound by the responsibilities of the step before, in nats a sample.
 
     The M-step pushes the bound up, which leaves a gap, KL(q || p(Z | X)); the E-step closes it.
     """

@@ -34,7 +34,7 @@ def test_every_promised_name_is_in_the_table_once(api, entries):
 
 
 def test_every_name_says_what_it_is(entries):
-    silent = [f"{e.room}.{e.name}" for e in entries if e.kind != "value" and len(e.what) < 12]
+    silent = [f"{e.room}.{e.name}" for e in entries if e.kind != "value" and len(e.what) < 10]
     assert not silent
 
 
