@@ -127,3 +127,13 @@ def test_the_table_of_commands_names_file_and_name(row):
     _, name, file = row
     code = (ROOT / "segment" / file).read_text(encoding="utf-8")
     assert re.search(rf"^(?:class|def) {name}\b|^{name}\b.*=", code, re.M), f"no {name} in {file}"
+
+
+def test_the_python_of_the_readme_runs(monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```python\n(.*?)^```", text, re.M | re.S)
+    space = {}
+    exec(compile(block, "README.md", "exec"), space)
+    assert len(capsys.readouterr().out.splitlines()) == 275
+    assert set(space["labels"]) <= set(range(5))
