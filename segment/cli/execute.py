@@ -104,6 +104,7 @@ def run_job(job: Job, reporter: Reporter) -> SequenceReport:
             finally:
                 report.damage = source.damage
                 report.scaled = getattr(source, "size_changes", 0)
+                report.parts = list(getattr(source, "parts", ()))
             report.interrupted = ending.code
         record.finish(job, report)
     except InputError as error:

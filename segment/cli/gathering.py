@@ -56,6 +56,38 @@ def gather(inputs: Sequence[str], as_one: bool) -> tuple[tuple[str, ...], dict[s
     return (label,), {label: files}
 
 
+def chain(inputs: Sequence[str]) -> tuple[tuple[str, ...], dict[str, list[str]]]:
+    """Return a camera for each folder of films, and its films in the order people count.
+
+    inputs : films, and folders of films. A camera is called by a pattern of its films.
+
+    Raises click.UsageError.
+    """
+    from segment.video.decode import VIDEOS
+    from segment.video.source import natural
+
+    cameras: dict[str, list[str]] = {}
+    for given in inputs:
+        if os.path.isdir(given):
+            found = [name for name in os.listdir(given) if Path(name).suffix.lower() in VIDEOS]
+            if not found:
+                raise click.UsageError(f"{given} holds no video; --chain-files wants a camera's")
+            cameras.setdefault(_tidy(given), []).extend(os.path.join(given, n) for n in found)
+        elif "://" in given or not os.path.exists(given) or is_picture(given):
+            raise click.UsageError(
+                f"--chain-files joins the video files of a folder, and {given!r} is none"
+            )
+        else:
+            cameras.setdefault(_tidy(os.path.dirname(given) or "."), []).append(given)
+    many = {}
+    for folder, files in cameras.items():
+        distinct = sorted({_tidy(path): path for path in files}.values(), key=natural)
+        suffixes = {Path(path).suffix for path in distinct}
+        label = os.path.join(folder, f"*{suffixes.pop() if len(suffixes) == 1 else ''}")
+        many[label] = distinct
+    return tuple(many), many
+
+
 def is_picture(given: str) -> bool:
     """Whether an input is a picture by its suffix."""
     from segment.video.decode import PICTURES

@@ -12,7 +12,7 @@ import click
 
 from segment.cli import idle
 from segment.cli.chain import Link, Stage, did_you_mean, typed, with_first
-from segment.cli.gathering import gather, summary
+from segment.cli.gathering import chain, gather, summary
 from segment.cli.limiting import coming_back, limited, limits_of
 from segment.cli.listing import all_inputs
 from segment.cli.params import Input, LevelOf, Moment, Size
@@ -31,7 +31,8 @@ class ReadLink(Link):
 
     inputs: tuple[str, ...]
     many: dict[str, list[str]]
-    """The pictures of those inputs that stand for many."""
+    """The pictures of those inputs that stand for many; with `chains`, their films."""
+    chains: bool = False
     idle: tuple[str, ...] = ()
     """What to tell of options that do nothing here."""
 
@@ -60,6 +61,11 @@ class ReadLink(Link):
                 return living.open_living(_standard_input(), limits=limits, name=name)
             return living.open_raw(_standard_input(), limits=limits, name=name, **raw)
         levels = video.Levels(self.options["black"], self.options["white"])
+        if given in self.many and self.chains:
+            how = {"levels": levels, "track": self.options["track"], "rate": self.options["rate"]}
+            return living.open_with(
+                lambda: _chained(self.many[given], name, how), given, limits=limits
+            )
         if given in self.many:
             rate, pictures = self.options["rate"] or 25, self.many[given]
             return living.open_with(
@@ -75,6 +81,12 @@ class ReadLink(Link):
             levels=levels,
             track=self.options["track"],
         )
+
+
+def _chained(files: list[str], name: str, how: dict[str, Any]) -> "Source":
+    from segment.video.chained import Chained
+
+    return Chained(files, name, **how)
 
 
 def _standard_input() -> BinaryIO:
@@ -100,6 +112,12 @@ def _standard_input() -> BinaryIO:
 )
 @click.option(
     "--recursive", is_flag=True, help="Of a folder, read every video and folder of pictures below."
+)
+@click.option(
+    "--chain-files",
+    is_flag=True,
+    help="The videos of a folder are one camera's, in the order of their names: one sequence, in "
+    "which what was learned, the clock and ids go on from file to file.",
 )
 @click.option("--start", type=Moment(), help="First moment to read: 5s, 00:01:30, or frame 125.")
 @click.option("--stop", type=Moment(), help="Read up to this moment, and not beyond.")
@@ -171,8 +189,13 @@ def read(inputs: tuple[str, ...], **options: Any) -> ReadLink:
         raise click.UsageError("--raw-size goes with standard input: read - --raw-size 640x480")
     _check_levels(options["black"], options["white"])
     inputs = all_inputs(inputs, options.pop("lists"), options.pop("recursive"))
-    inputs, many = gather(inputs, options["sequence"])
-    if many:
+    chains = options.pop("chain_files")
+    if chains and options["sequence"]:
+        raise click.UsageError("--chain-files is for videos, --sequence for pictures; choose one")
+    inputs, many = chain(inputs) if chains else gather(inputs, options["sequence"])
+    if chains:
+        options["chain_files"] = True
+    elif many:
         options["pictures"] = summary(many)
     name, line = typed()
     return ReadLink(
@@ -183,7 +206,8 @@ def read(inputs: tuple[str, ...], **options: Any) -> ReadLink:
         run=partial(_selected, **options),
         inputs=inputs,
         many=many,
-        idle=idle.told(inputs, many, options["raw_size"] is not None),
+        chains=chains,
+        idle=idle.told(inputs, {} if chains else many, options["raw_size"] is not None),
     )
 
 

@@ -5,6 +5,7 @@ record with its own chain, so that results of two chains never mix.
 """
 
 import logging
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,7 @@ def finish(job: Job, report: SequenceReport) -> None:
                 "made": made,
                 "frames": report.frames,
                 **report.mapping.as_dict(),
+                **({"files": report.parts} if report.parts else {}),
                 "lost": damage.lost,
                 "flagged": damage.flagged,
                 "reasons": damage.reasons,
@@ -176,9 +178,18 @@ def signature(job: Job) -> dict[str, Any]:
     return {
         "segment": __version__,
         "input": job.told,
-        "stamp": _stamp(Path(job.input)),
+        "stamp": _stamps(job),
         "chain": [["read", selection], *chain],
     }
+
+
+def _stamps(job: Job) -> list[int] | None:
+    """What tells a job's input from another of that name; of a camera's files, of all in turn."""
+    if not job.read.chains:
+        return _stamp(Path(job.input))
+    files = job.read.many[job.input]
+    told = repr([(Path(path).name, _stamp(Path(path))) for path in files])
+    return [len(files), zlib.crc32(told.encode("utf-8", "surrogateescape"))]
 
 
 def _stamp(path: Path) -> list[int] | None:

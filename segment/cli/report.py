@@ -27,6 +27,7 @@ class SequenceReport:
     scaled : frames of another size than the first, scaled to it.
     warnings : what was told of the input while it was read, a line each, also with --quiet.
     absurd : what can hardly be meant, as kind (`segment.absurd.KINDS`) and one line.
+    parts : of a camera's files, where each begins: (path, number of its first frame, seconds).
     objects, events : how many there were, None where none were looked for.
     """
 
@@ -42,6 +43,7 @@ class SequenceReport:
     scaled: int = 0
     warnings: list[str] = field(default_factory=list)
     absurd: dict[str, str] = field(default_factory=dict)
+    parts: list[tuple[str, int, float]] = field(default_factory=list)
     objects: int | None = None
     events: int | None = None
 

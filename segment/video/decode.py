@@ -204,6 +204,16 @@ def rescale(image: Image, size: tuple[int, int]) -> Image:
     return with_axis(cv2.resize(image, (width, height), interpolation=method))
 
 
+def fitted(image: Image, size: tuple[int, int], channels: int) -> Image:
+    """Return `image` (H, W, C) as one of a sequence that was begun: of its size and colours."""
+    if image.shape[:2] != size:
+        image = rescale(image, size)
+    if image.shape[2] != channels:
+        code = cv2.COLOR_GRAY2RGB if channels == 3 else cv2.COLOR_RGB2GRAY
+        image = with_axis(cv2.cvtColor(image, code))
+    return image
+
+
 def with_axis(image: NDArray[Any]) -> Image:
     """Return (H, W) or (H, W, C) uint8 as (H, W, C), in one piece."""
     plane: Image = np.ascontiguousarray(image, np.uint8)

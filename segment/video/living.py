@@ -18,14 +18,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import cv2
-import numpy as np
-
 from segment.errors import UnreadableInput
 from segment.frame import Frame
 from segment.protocols import Damage
 from segment.video import open_frames
-from segment.video.decode import rescale
+from segment.video.decode import fitted
 from segment.video.limits import Limits, check_size, use
 from segment.video.opening import is_address, is_pipe, told
 from segment.video.pipes import Pipe, open_pipe, pipe_of
@@ -460,16 +457,11 @@ class Living(Source):
 
     def _fitted(self, frame: Frame, offset: int, moment: float) -> Frame:
         """The frame as one of the sequence that was begun: its size, colour, number and time."""
-        image = frame.image
-        if image.shape[:2] != self.info.size:
+        if frame.image.shape[:2] != self.info.size:
             self.__dict__["_changes"] = self.__dict__.get("_changes", 0) + 1
-            image = rescale(image, self.info.size)
-        if image.shape[2] != self._channels:
-            code = cv2.COLOR_GRAY2RGB if self._channels == 3 else cv2.COLOR_RGB2GRAY
-            image = np.atleast_3d(np.asarray(cv2.cvtColor(image, code), np.uint8))
         return replace(
             frame,
-            image=image,
+            image=fitted(frame.image, self.info.size, self._channels),
             index=frame.index + offset,
             time=frame.time + moment,
             sequence=self.info,
