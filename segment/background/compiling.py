@@ -32,6 +32,7 @@ from segment.kernels.inner import Inner
 __all__ = ["ask_for", "entry", "entry_apart", "fused", "inline", "loop", "part"]
 
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
+_ENTRY: dict[str, Any] = {"no_cfunc_wrapper": True}  # nobody calls them from C
 _INNER: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
@@ -50,8 +51,8 @@ class _ApartInner(_Apart, Inner):
     """The same, of what only kernels call."""
 
 
-entry = kept.compiled(**_OPTIONS)
-entry_apart = kept.compiled(**_OPTIONS, pipeline_class=_Apart)
+entry = kept.compiled(**_OPTIONS, **_ENTRY)
+entry_apart = kept.compiled(**_OPTIONS, **_ENTRY, pipeline_class=_Apart)
 loop = kept.compiled(**_OPTIONS, **_INNER, pipeline_class=_ApartInner)
 part = kept.compiled(**_OPTIONS, **_INNER)
 inline = kept.compiled(**_OPTIONS, **_INNER, forceinline=True)

@@ -138,6 +138,7 @@ def tell_absurd(reports: Sequence[SequenceReport], reporter: Reporter) -> None:
 
 def _drain(job: Job, source: FrameSource, report: SequenceReport, reporter: Reporter) -> None:
     reporter.prepare(job.name)
+    expect_loops(job)
     watch = Watch()
     with contextlib.closing(chained(job, source, watch)) as frames:
         for frame in frames:
@@ -152,6 +153,13 @@ def _drain(job: Job, source: FrameSource, report: SequenceReport, reporter: Repo
         raise NoFrames(
             f"{job.told} has no frame in the asked range; `segment info` tells how many it has"
         )
+
+
+def expect_loops(job: Job) -> None:
+    """Let it be known what a chain will compile, so that can be told how long it will take."""
+    from segment.kernels.countdown import countdown, entries_of
+
+    countdown.expect(name for link in job.links for name in entries_of(link.command))
 
 
 def chained(
@@ -221,6 +229,9 @@ class _Forward(logging.Handler):
         self._reporter = reporter
 
     def emit(self, record: logging.LogRecord) -> None:
+        if hasattr(record, "seconds_left"):
+            self._reporter.compiling(record.getMessage(), record.seconds_left)
+            return
         tell = self._reporter.note if record.levelno < logging.WARNING else self._reporter.warn
         tell(record.getMessage())
 

@@ -139,33 +139,6 @@ def _run(job: Job, said: Reporter) -> SequenceReport:
             time.sleep(0.25)
 
 
-def warm(job: Job) -> None:
-    """Run a chain on a few frames of a sample, so that its loops are compiled and kept."""
-    from segment import samples, video
-    from segment.cli.execute import chained
-
-    links = tuple(link for link in job.links if not isinstance(link, ExportLink))
-    links = tuple(_without_files(link) for link in links)
-    with contextlib.suppress(SegmentError), video.open_frames(samples.path("street")) as source:
-        read = replace(job.read, run=iter)
-        for frame in chained(replace(job, read=read, links=links), source):
-            if frame.index >= _WARMING:
-                source.stop()
-
-
-_WARMING = 40  # frames of the sample after which a car and a man were subtracted and grouped
-
-
-def _without_files(link: Any) -> Any:
-    """The stage without what belongs to the user's own videos: a state, a region."""
-    from segment.cli.chain import Bound
-
-    if not isinstance(link.run, Bound):
-        return link
-    own = dict.fromkeys({"state", "region", "ignore"} & link.run.options.keys())
-    return replace(link, run=Bound(link.run.place, {**link.run.options, **own}))
-
-
 def carry_out(plan: Plan, reporter: Reporter, how: How) -> RunReport:
     """Do a plan by workers: those of this machine, or of a cluster. Raises SegmentError."""
     from segment.cli import execute
@@ -285,6 +258,7 @@ def _as_done(task: Task, result: Done | BaseException) -> Done:
 def _workers(plan: Plan, how: How, reporter: Reporter) -> "Iterator[Workers[Task, Done]]":
     from functools import partial
 
+    from segment.cli.warming import warm
     from segment.jobs import local, machine
 
     if how.scheduler is not None or how.client is not None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from segment import __version__
-from segment.cli import bench, neural, stages, streams, tools, zoning
+from segment.cli import bench, neural, stages, streams, tools, warming, zoning
 from segment.cli.chain import Chain, Link, one_line, shorten, write_preset
 from segment.cli.exits import INTERRUPTED
 from segment.cli.how import Count, How
@@ -287,5 +287,12 @@ def run(
     return report
 
 
-for _command in (*stages.COMMANDS, *tools.COMMANDS, *neural.COMMANDS, bench.bench, zoning.zones):
+for _command in (
+    *stages.COMMANDS,
+    *tools.COMMANDS,
+    *neural.COMMANDS,
+    bench.bench,
+    zoning.zones,
+    warming.warm_up,
+):
     main.add_command(_command)

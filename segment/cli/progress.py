@@ -72,6 +72,9 @@ class Reporter:
     def overall(self, overall: Overall) -> None:
         """So far is a run whose inputs are worked on side by side; called twice a second."""
 
+    def compiling(self, message: str, seconds_left: float | None) -> None:
+        """Loops are compiled, and frames wait for them; called once a second."""
+
     def note(self, message: str) -> None:
         """Something worth knowing happened."""
 
@@ -106,7 +109,17 @@ class Plain(Reporter):
 
     OVERALL_EVERY = 60.0  # seconds between two lines on how far a run over many inputs is
 
+    COMPILING_EVERY = 5.0  # and on how long compiling will still take
+
     _told_overall: float | None = None
+    _told_compiling: float | None = None
+
+    def compiling(self, message: str, seconds_left: float | None) -> None:
+        now = time.monotonic()
+        told = self._told_compiling
+        if told is None or now - told >= self.COMPILING_EVERY:
+            self._told_compiling = now
+            self._line(message)
 
     def overall(self, overall: Overall) -> None:
         now = time.monotonic()
@@ -135,6 +148,9 @@ class Plain(Reporter):
 
 class Quiet(Plain):
     """Failures only."""
+
+    def compiling(self, message: str, seconds_left: float | None) -> None:
+        pass
 
     def note(self, message: str) -> None:
         pass
@@ -172,6 +188,7 @@ class Bars(Plain):
             refresh_per_second=8,
         )
         self._task: TaskID | None = None
+        self._name = ""
         self._of_many = False  # one bar for all inputs
         self._began = 0.0
 
@@ -201,9 +218,18 @@ class Bars(Plain):
 
     def prepare(self, name: str) -> None:
         self._task = self._progress.add_task(name, total=None, rate="–")
+        self._name = name
+
+    def compiling(self, message: str, seconds_left: float | None) -> None:
+        if self._task is None:
+            super().compiling(message, seconds_left)
+            return
+        self._progress.update(self._task, description=f"{self._name}: {message}")
 
     def begin(self, name: str, length: int | None) -> None:
         self._began = time.monotonic()
+        if self._task is not None:
+            self._progress.update(self._task, description=name)
 
     def frame(self, name: str, done: int, length: int | None) -> None:
         if self._task is not None:
@@ -259,6 +285,10 @@ class JsonLines(Reporter):
         if now - self._said >= self.EVERY:
             self._said = now
             self._say("overall", **asdict(overall))
+
+    def compiling(self, message: str, seconds_left: float | None) -> None:
+        left = None if seconds_left is None else round(seconds_left, 1)
+        self._say("compiling", seconds_left=left)
 
     def note(self, message: str) -> None:
         self._say("note", message=message)

@@ -16,6 +16,12 @@ __all__ = ["Inner"]
 class _Linked(JITCodeLibrary):
     """A library that is never run by itself."""
 
+    def _optimize_final_module(self) -> None:
+        """Do nothing: it is optimised in the module of each entrance, once, with its callers.
+
+        Optimised here, every function would be optimised again by all that link it in.
+        """
+
     def _finalize_final_module(self) -> None:
         # What numba does here, but for handing the module to the engine, which would compile it.
         self._finalize_dynamic_globals()  # type: ignore[no-untyped-call]

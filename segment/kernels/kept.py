@@ -27,7 +27,8 @@ from numba.core.caching import _Cache
 from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
 
-from segment.kernels import places
+from segment.kernels import places, prepared
+from segment.kernels.countdown import countdown
 from segment.kernels.inner import Inner
 
 try:
@@ -35,7 +36,7 @@ try:
 except ImportError:  # Windows: two that start at once both compile, and the last one's stay
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["compiled"]
+__all__ = ["compiled", "is_kept", "where"]
 
 _dumps: Callable[[Any], bytes] = dumps
 
@@ -99,36 +100,44 @@ class _Kept(_Cache):
     def __init__(self, function: Any) -> None:
         code = function.__code__
         source = Path(code.co_filename)
-        module = ".".join(source.with_suffix("").parts[-3:])
-        name = f"{module}.{function.__qualname__}-{code.co_firstlineno}"
         self._function = function
         self._stamp = (numba.__version__, _sources(source))
+        self._called = f"{function.__module__.removeprefix('segment.')}.{function.__qualname__}"
+        self._prepared = prepared.digest_of(self._stamp[1], function)
         # By content, so that two checkouts of one version do not take each other's place.
-        self._name = f"{re.sub('[^a-zA-Z0-9_.-]', '', name)}-{self._stamp[1][:8]}.loops"
+        self._name = _name(self._called, str(code.co_firstlineno), self._stamp[1])
         self._enabled = True
 
     @property
     def cache_path(self) -> str | None:
-        return None if _folder() is None else str(_folder())
+        found = where()
+        return None if found is None else str(found)
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Return what is kept for a signature; None when it has to be compiled, by us alone."""
         target_context.refresh()
-        folder = _folder() if self._enabled else None
-        if folder is None:
-            return None
-        key = self._key(sig, target_context.codegen())
-        found = self._load(folder, key, target_context)
-        if found is None and not _turn.taken and _turn.take(folder):
-            # While we waited another process may have compiled it.
+        folder = where() if self._enabled else None
+        found = None
+        if folder is not None:
+            key = self._key(sig, target_context.codegen())
             found = self._load(folder, key, target_context)
+            if found is None and not _turn.taken and _turn.take(folder):
+                # While we waited another process may have compiled it.
+                found = self._load(folder, key, target_context)
+        if found is None:
+            _turn.compiles(self._called)
+            found = prepared.find(self._called, self._prepared, sig, target_context)
+            if found is not None:
+                self.save_overload(sig, found)
         return found
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep what was compiled for a signature, beside what is kept for others."""
-        folder = _folder() if self._enabled else None
+        folder = where() if self._enabled else None
         if folder is None or data.lifted or data.library.has_dynamic_globals:
             return
+        if recorder is not None:
+            recorder.add(self._called, self._prepared, sig, data)
         key = self._key(sig, data.codegen)
         kept = [pair for pair in self._read(folder) if pair[0] != key]
         try:
@@ -145,7 +154,7 @@ class _Kept(_Cache):
         self._enabled = False
 
     def flush(self) -> None:
-        folder = _folder()
+        folder = where()
         if folder is not None:
             with contextlib.suppress(OSError):
                 self._path(folder).unlink(missing_ok=True)
@@ -195,6 +204,21 @@ class _Kept(_Cache):
         return folder / self._name
 
 
+def _name(called: str, place: str, stamp: str) -> str:
+    """The file in which the loop `called` so is kept."""
+    return f"{re.sub('[^a-zA-Z0-9_.-]', '', called)}-{place}-{stamp[:8]}.loops"
+
+
+def is_kept(called: str) -> bool:
+    """Whether the loop `called` so, as "grouping.kernels.learn", was compiled before."""
+    folder = where()
+    if folder is None:
+        return False
+    module = called.rpartition(".")[0].replace(".", "/")
+    source = Path(__file__).parents[1] / f"{module}.py"
+    return source.is_file() and any(folder.glob(_name(called, "*", _sources(source))))
+
+
 class _Turn:
     """One process compiles at a time; the others wait, and find what it has kept."""
 
@@ -212,9 +236,20 @@ class _Turn:
     def __exit__(self, *_: object) -> None:
         # A loop compiles the loops that it calls: given back when the outermost is done.
         self._of_thread.depth -= 1
-        if self._of_thread.depth == 0 and self.taken:
-            file, self._of_thread.file = self._of_thread.file, None
-            file.close()  # gives back the lock
+        if self._of_thread.depth == 0:
+            if getattr(self._of_thread, "compiles", None) is not None:
+                self._of_thread.compiles = None
+                countdown.end()
+            if self.taken:
+                file, self._of_thread.file = self._of_thread.file, None
+                file.close()  # gives back the lock
+
+    def compiles(self, called: str) -> None:
+        """Let people know that a loop has to be compiled, until this thread's turn is over."""
+        depth = getattr(self._of_thread, "depth", 0)
+        if depth and getattr(self._of_thread, "compiles", None) is None:
+            self._of_thread.compiles = called
+            countdown.begin(called, is_kept)
 
     def take(self, folder: Path) -> bool:
         """Wait for the lock; False when it took no waiting, or was in vain."""
@@ -243,14 +278,17 @@ class _Turn:
             time.sleep(0.05)
 
 
+recorder: prepared.Recorder | None = None
+"""Who is told of every loop that is compiled, or finished."""
+
 _turn = _Turn()
 _deciding = threading.Lock()
 _chosen: list[Path | None] = []  # empty before the first loop is asked for
 _told: set[str] = set()
 
 
-def _folder() -> Path | None:
-    """The folder in which loops are kept, None where they cannot be."""
+def where() -> Path | None:
+    """Return the folder in which loops are kept, None where they cannot be."""
     if not _chosen:
         with _deciding:
             if not _chosen:
