@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from segment import pipeline, threads
 from segment.absurd import Watch
-from segment.cli import jobs, owned, record, room
+from segment.cli import delivering, jobs, owned, record, room
 from segment.cli.chain import Link, close
 from segment.cli.counting import count
 from segment.cli.exporting import ExportLink
@@ -49,6 +49,7 @@ def execute(plan: Plan, reporter: Reporter, part: "Shard | None" = None) -> RunR
         reserved = opened.enter_context(Reserved(plan.jobs))
         # Of one input its own run.json says all.
         summaries = jobs.summaries_of(plan, part) if len(plan.order) > 1 else []
+        opened.enter_context(jobs.delivered(plan))
         for summary in summaries:
             opened.enter_context(summary)
         for line in plan.advice:
@@ -89,7 +90,7 @@ def run_job(job: Job, reporter: Reporter) -> SequenceReport:
     if record.finished(job):
         report.already = True
         report.frames, report.damage, report.absurd = record.outcome(job)
-        report.outputs = job.outputs()
+        report.outputs = [*_outputs(job)]
         report.objects, report.events = count(job)
         return report
     try:
@@ -109,12 +110,24 @@ def run_job(job: Job, reporter: Reporter) -> SequenceReport:
         record.finish(job, report)
     except InputError as error:
         report.error = error
-    report.outputs = [path for path in job.outputs() if path.exists()]
+    report.outputs = [*_outputs(job, that_are_here=True)]
     if report.error is None:
         report.objects, report.events = count(job)
+        if not report.interrupted:
+            for link in job.exports:
+                if link.store is not None:
+                    delivering.deliver(link.address(job.name), link.folder(job.name))
     if report.damage and report.error is None:
         reporter.warn(_describe_damage(job.name, report.damage))
     return report
+
+
+def _outputs(job: Job, that_are_here: bool = False) -> Iterator[Path | str]:
+    """What the exports write: paths, and of what goes into a store the addresses."""
+    for link in job.exports:
+        for path in link.outputs(job.name):
+            if path.exists() or not that_are_here:
+                yield path if link.store is None else link.told(path)
 
 
 def tell_absurd(reports: Sequence[SequenceReport], reporter: Reporter) -> None:

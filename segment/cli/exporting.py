@@ -1,5 +1,6 @@
 """`export`: the last stages of a chain, and what they write where."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from segment import stores
+from segment.cli import delivering
 from segment.cli.chain import Link, Stage, typed, with_first
 from segment.cli.params import Duration
 
@@ -26,6 +29,7 @@ BRINGS = {
 }
 # Formats that --only chooses for.
 CHOOSING = ("clips", "crops", "edl", "synopsis")
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 Mode = Literal["new", "overwrite", "resume"]
 
 
@@ -36,6 +40,8 @@ class ExportLink(Link):
     out: Path
     formats: tuple[str, ...]
     mode: Mode
+    store: str | None = None
+    """The address that all goes to, which is made in `out`."""
     settings: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -46,6 +52,20 @@ class ExportLink(Link):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state, run=self.write)
+
+    def address(self, name: str) -> str:
+        """Where in the store the files of the sequence `name` go."""
+        return f"{self.store}/{name}"
+
+    def is_delivered(self, name: str) -> bool:
+        """Whether the store has them all."""
+        return delivering.is_there(self.address(name), self._names())
+
+    def told(self, path: Path) -> str:
+        """How one of them is shown: where it lies in the end."""
+        if self.store is None:
+            return str(path)
+        return f"{stores.told(self.store)}/{path.relative_to(self.out).as_posix()}"
 
     def folder(self, name: str) -> Path:
         """Where the files of the sequence `name` go."""
@@ -70,6 +90,8 @@ class ExportLink(Link):
         from segment.cli import owned
 
         folder = self.folder(name)
+        if self.store is not None:
+            delivering.check(self.address(name), folder, self._names(), self.mode)
         owned.check_below(self.out, folder)
         export.check_output(folder, self.formats, self.mode)
         owned.check(folder, self._names(), replace=self.mode != "new")
@@ -82,7 +104,7 @@ class ExportLink(Link):
         lines = [f"would remove {path}" for path in owned.left_half_written(folder)]
         if self.mode == "overwrite":
             lines += owned.removed(folder, self._names())
-        return lines + [f"would write {path}" for path in self.outputs(name)]
+        return lines + [f"would write {self.told(path)}" for path in self.outputs(name)]
 
     def _names(self) -> list[str]:
         from segment import export
@@ -110,7 +132,7 @@ class ExportLink(Link):
 
 
 @click.command(cls=Stage)
-@click.argument("out", type=click.Path(path_type=Path), metavar="OUT")
+@click.argument("out", type=click.Path(), metavar="OUT")
 @click.option(
     "--as",
     "formats",
@@ -134,7 +156,7 @@ class ExportLink(Link):
 @click.option("--overwrite", is_flag=True, help="Replace what an earlier run wrote.")
 @click.option("--resume", is_flag=True, help="Go on where an interrupted run of this line stopped.")
 def export(
-    out: Path,
+    out: str,
     formats: tuple[str, ...],
     only: tuple[str, ...],
     length: float | None,
@@ -142,7 +164,7 @@ def export(
     overwrite: bool,
     resume: bool,
 ) -> ExportLink:
-    """Write what was found below OUT, in a folder for each sequence.
+    """Write what was found below OUT, a folder or s3://..., in a folder for each sequence.
 
     \b
     masks    masks/000000.png    foreground masks, 8-bit, 0 and 255 (127: shadow, if asked for),
@@ -178,13 +200,19 @@ def export(
     formats = tuple(dict.fromkeys(one for kind in wanted for one in BRINGS.get(kind, (kind,))))
     from segment.export import FORMATS as SINKS  # each says itself what it needs
 
+    store = out.rstrip("/") if stores.is_store(out) else None
+    if store is None and _ADDRESS.match(out):
+        raise click.UsageError(
+            f"nothing can be written to {stores.told(out)}; OUT is a folder, or in a store: "
+            "s3://, gs://, az://"
+        )
     mode: Mode = "overwrite" if overwrite else "resume" if resume else "new"
     name, line = typed()
     return ExportLink(
         command=name,
         line=line,
         options={
-            "out": out,
+            "out": Path(out) if store is None else stores.told(store),
             "formats": formats,
             "only": only,
             "length": length,
@@ -193,7 +221,8 @@ def export(
             "resume": resume,
         },
         needs=frozenset(SINKS[kind].needs for kind in formats) - {"any"},
-        out=out,
+        out=Path(out) if store is None else delivering.staging(store),
+        store=store,
         formats=formats,
         mode=mode,
         settings={"chosen": chosen, "drawn": drawn, "length": length},

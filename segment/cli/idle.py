@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
+from segment.stores import is_store
+
 if TYPE_CHECKING:
     from segment.cli.chain import Link
 
@@ -49,6 +51,8 @@ def _kind(given: str, many: bool, raw: bool) -> str:
     if given == "-":
         return "raw" if raw else "pipe"
     if given.startswith("sample:"):
+        return "film"
+    if is_store(given):
         return "film"
     if "://" in given and not given.startswith("file:"):
         return "address"

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from segment.cli import delivering
 from segment.cli.exporting import ExportLink
 from segment.cli.how import How
 from segment.cli.plan import Job, Plan
@@ -156,6 +157,8 @@ def carry_out(plan: Plan, reporter: Reporter, how: How) -> RunReport:
 
 
 def _check_inputs(jobs: Sequence[Job]) -> None:
+    stores = [link.store for job in jobs[:1] for link in job.exports if link.store is not None]
+    delivering.check_memory([*stores, *(job.input for job in jobs)])
     if any(job.input == "-" for job in jobs):
         raise ChainError("standard input goes to one process; leave out --jobs and --scheduler")
 
@@ -169,6 +172,7 @@ def _carry_out(plan: Plan, reporter: Reporter, how: How, part: shards.Shard | No
     with contextlib.ExitStack() as opened:
         tally = _Tally(len(plan.jobs), reporter)
         summaries = summaries_of(plan, part)
+        opened.enter_context(delivered(plan))
         for summary in summaries:
             opened.enter_context(summary)
         workers = opened.enter_context(_workers(plan, how, reporter))
@@ -207,6 +211,20 @@ def chain_of(plan: Plan) -> str:
     """The chain as one line, without what it reads, and whether it resumes."""
     words = [word for link in plan.links for word in shlex.split(link.line)]
     return shlex.join(word for word in words if word not in ("--resume", "--overwrite"))
+
+
+@contextlib.contextmanager
+def delivered(plan: Plan) -> Iterator[None]:
+    """While a run writes summaries: those that go into a store begin with what that has."""
+    found = {link.store: link.out for link in plan.links if isinstance(link, ExportLink)}
+    several = len(plan.order) > 1
+    for store, out in found.items():
+        if store is not None and several:
+            delivering.fetch_summary(store, out)
+    yield
+    for store, out in found.items():
+        if store is not None:
+            delivering.deliver_summary(store, out)
 
 
 def summaries_of(plan: Plan, part: shards.Shard | None = None) -> list[Summary]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from segment import stores
 from segment.cli.gathering import has_wildcards, is_picture
 from segment.cli.owned import NAME
 
@@ -56,6 +57,12 @@ def read_list(path: str) -> list[str]:
     try:
         if path == "-":
             content = sys.stdin.buffer.read(LONGEST_LIST + 1)
+        elif stores.is_store(path):
+            told = stores.told(path)
+            stored = stores.read(path, LONGEST_LIST + 1)
+            if stored is None:
+                raise OSError("there is no such file")
+            content = stored
         else:
             with open(path, "rb") as file:
                 content = file.read(LONGEST_LIST + 1)
@@ -77,6 +84,11 @@ def read_list(path: str) -> list[str]:
 
 def _expanded(word: str) -> list[str]:
     """The files a pattern stands for; the word itself when it is none."""
+    if stores.is_store(word) and any(sign in word for sign in "*?["):
+        found = stores.listed(word)
+        if not found:
+            raise click.UsageError(f"no file is called like {stores.told(word)!r}")
+        return found
     if not has_wildcards(word):
         return [word]
     files = sorted(glob.glob(word, recursive=True))
@@ -96,6 +108,9 @@ def _expanded(word: str) -> list[str]:
 
 def _below(given: str) -> Iterator[str]:
     """The videos below a folder, and the folders of pictures; what is no folder itself."""
+    if stores.is_store(given):
+        yield from _below_store(given)
+        return
     if "://" in given or not os.path.isdir(given):
         yield given
         return
@@ -105,6 +120,25 @@ def _below(given: str) -> Iterator[str]:
         yield name
     if not found:
         raise click.UsageError(f"{given} holds no video and no picture, nor does a folder below it")
+
+
+def _below_store(given: str) -> list[str]:
+    """The videos of a store below an address; one that is a file itself is that."""
+    from segment.video.decode import VIDEOS
+    from segment.video.source import natural
+
+    every = stores.below(given)
+    if every == [given]:
+        return every
+    ours = tuple(path.removesuffix(NAME) for path in every if path.endswith(f"/{NAME}"))
+    found = [
+        path
+        for path in every
+        if Path(path).suffix.lower() in VIDEOS and not (ours and path.startswith(ours))
+    ]
+    if not found:
+        raise click.UsageError(f"{stores.told(given)} holds no video, nor does a folder below it")
+    return sorted(found, key=natural)
 
 
 def _walk(top: str) -> Iterator[str]:

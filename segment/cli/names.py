@@ -14,6 +14,7 @@ from pathlib import Path
 
 from segment.cli.gathering import is_pattern
 from segment.errors import ChainError, without_password
+from segment.stores import is_store
 
 LONGEST = 200
 """Bytes of a name: 255 is what file systems take; ".state" and the like need some, too."""
@@ -138,6 +139,9 @@ def _counted(names: Sequence[str]) -> list[str]:
 
 
 def _parents(given: str) -> list[str]:
+    if is_store(given):
+        above = without_password(given).split("://", 1)[1].split("/")[:-1]
+        return [as_folder(part) for part in above if part]
     if "://" in given or given == "-" or given.isdecimal() or given.startswith("sample:"):
         return []
     parts = Path(given).resolve().parent.parts

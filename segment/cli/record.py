@@ -9,7 +9,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-from segment import __version__
+from segment import __version__, stores
 from segment.cli import owned
 from segment.cli.chain import shorten
 from segment.cli.limiting import LIMITING
@@ -28,8 +28,13 @@ log = logging.getLogger("segment.cli")
 def check(job: Job) -> None:
     """Raise OutputError when `--resume` meets another chain's work. Nothing is changed."""
     for link in job.exports:
-        if link.mode == "resume" and any(path.exists() for path in link.outputs(job.name)):
-            _compare(link.folder(job.name), job)
+        if link.mode != "resume":
+            continue
+        folder = link.folder(job.name)
+        # What is in a store is not here; its record is.
+        there = link.store is not None and (folder / NAME).exists()
+        if there or any(path.exists() for path in link.outputs(job.name)):
+            _compare(folder, job)
 
 
 def begin(job: Job) -> None:
@@ -79,7 +84,12 @@ def finished(job: Job) -> bool:
         content = owned.read(folder)
         if content.get("complete") is not True or not _same(content, job):
             return False
+    stored = {link.folder(job.name): link for link in job.exports if link.store is not None}
+    if not all(link.is_delivered(job.name) for link in stored.values()):
+        return False
     for folder in job.folders():
+        if folder in stored:  # the store answers for what it has
+            continue
         damage = owned.damage(folder, _names(job, folder))
         if damage is not None:
             log.warning("%s", f"{damage} since it was made; computed again")
@@ -183,17 +193,20 @@ def signature(job: Job) -> dict[str, Any]:
     }
 
 
-def _stamps(job: Job) -> list[int] | None:
+def _stamps(job: Job) -> list[Any] | None:
     """What tells a job's input from another of that name; of a camera's files, of all in turn."""
     if not job.read.chains:
-        return _stamp(Path(job.input))
+        return _stamp(job.input)
     files = job.read.many[job.input]
-    told = repr([(Path(path).name, _stamp(Path(path))) for path in files])
+    told = repr([(Path(path).name, _stamp(path)) for path in files])
     return [len(files), zlib.crc32(told.encode("utf-8", "surrogateescape"))]
 
 
-def _stamp(path: Path) -> list[int] | None:
+def _stamp(given: str) -> list[Any] | None:
     """Size and time of change of an input file: another file under the same name differs."""
+    if stores.is_store(given):
+        return stores.stamp(given)
+    path = Path(given)
     try:
         status = path.stat()
     except (OSError, ValueError):

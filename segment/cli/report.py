@@ -18,7 +18,7 @@ class SequenceReport:
     ----------
     name, input : of the sequence, and what was asked to be read.
     frames : frames that went through the whole chain.
-    outputs : files and folders written.
+    outputs : files and folders written; of those in a store, the addresses.
     damage : what could not be read.
     error : why the input failed, None if it did not.
     already : True when an earlier run had finished it and `--resume` left it alone.
@@ -34,7 +34,7 @@ class SequenceReport:
     name: str
     input: str
     frames: int = 0
-    outputs: list[Path] = field(default_factory=list)
+    outputs: list[Path | str] = field(default_factory=list)
     damage: Damage = field(default_factory=Damage)
     error: SegmentError | None = None
     already: bool = False

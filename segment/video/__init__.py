@@ -1,16 +1,20 @@
 """Files, folders, cameras and streams into frames: `open_frames` picks the source."""
 
+import shutil
 import sys
+import tempfile
+import weakref
 from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
 
+from segment import stores
 from segment.video.camera import Camera
 from segment.video.decode import PICTURES
 from segment.video.file import VideoFile
 from segment.video.images import ImageFolder, Paged, Picture, open_picture
 from segment.video.levels import Levels
-from segment.video.opening import is_address
+from segment.video.opening import is_address, name_of
 from segment.video.raw import RawFrames
 from segment.video.source import Source
 
@@ -38,7 +42,8 @@ def open_frames(
     """Open whatever `path` is and return its frames; nothing else has to know what it was.
 
     `path` is a video file, a folder of pictures, a picture, a camera's number (0, "0",
-    "/dev/video0"), a stream's address (rtsp://, http://, ...), "-" for standard input or a
+    "/dev/video0"), a stream's address (rtsp://, http://, ...), a file of a store (s3://,
+    memory://, ...; with fsspec), "-" for standard input or a
     binary file object; the last two hold a container. `name` of the sequence comes from `path`
     if None. `rate` is frames per second where the input does not say: pictures (25 if None) and
     raw streams. A video keeps its own. `levels` are those that become black and white where
@@ -54,6 +59,8 @@ def open_frames(
     if isinstance(path, str):
         if path == "-":
             return VideoFile(sys.stdin.buffer, name or "stdin", rate, levels, track)
+        if stores.is_store(path):
+            return _open_stored(path, name or name_of(path), rate, levels, track)
         if is_address(path):
             return VideoFile(path, name, rate, levels, track)
         if path.isdecimal() and not Path(path).exists():
@@ -66,3 +73,27 @@ def open_frames(
     if path.suffix.lower() in PICTURES:
         return open_picture(path, rate, name, levels, track)
     return VideoFile(path, name, rate, levels, track)
+
+
+def _open_stored(
+    address: str,
+    name: str,
+    rate: Fraction | float | str | None,
+    levels: Levels | None,
+    track: int,
+) -> Source:
+    """Open a film of a store, read in blocks as it is asked for; a picture is copied here first."""
+    suffix = Path(address).suffix.lower()
+    if suffix not in PICTURES:
+        return VideoFile(stores.open_stored(address), name, rate, levels, track)
+    folder = tempfile.mkdtemp(prefix="segment-")
+    try:
+        path = Path(folder) / f"{name}{suffix}"
+        with path.open("wb") as file:
+            shutil.copyfileobj(stores.open_stored(address), file)
+        source = open_picture(path, rate, name, levels, track)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    weakref.finalize(source, shutil.rmtree, folder, True)
+    return source

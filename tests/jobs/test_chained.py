@@ -1,6 +1,7 @@
 """A camera's files in order are one sequence: model, clock and ids go on over their borders."""
 
 import csv
+import itertools
 import json
 import shutil
 
@@ -23,7 +24,7 @@ def cameras(tmp_path_factory):
         (top / "parts" / camera).mkdir(parents=True)
         write_video(top / f"{camera}.mkv", images)
         # As people count: 10 comes after 9.
-        for number, (begin, end) in enumerate(zip(BORDERS, BORDERS[1:], strict=False), 8):
+        for number, (begin, end) in enumerate(itertools.pairwise(BORDERS), 8):
             write_video(top / "parts" / camera / f"{number}.mkv", images[begin:end])
     return top
 
