@@ -8,7 +8,7 @@ from . import light
 from .actors import LARGEST, Actor, walk
 from .camera import Shaking
 from .cutouts import Cutout
-from .plates import stretch, watery, waving
+from .plates import stretch, swaying, watery, waving
 from .scene import Scene, camouflaged
 from .staging import Draft, picked, plain, sensor
 
@@ -20,8 +20,14 @@ def baseline(draft: Draft) -> Scene:
 def trees(draft: Draft) -> Scene:
     rng = draft.dice(20)
     real = rng.random() < 0.4 and bool(draft.sources.plates("trees"))
-    scene, plate, _ = plain(draft, *(("trees",) if real else ("still", "trees")), every=140.0)
-    if not (real and plate.frames):
+    whole = not real and rng.random() < 0.6
+    near = 0.97 if whole and rng.random() < 0.5 else None
+    sorts = ("trees",) if real else ("still", "trees")
+    scene, plate, _ = plain(draft, *sorts, every=70.0, ground=near)
+    if whole:
+        reach = float(rng.uniform(1.5, 10.0)) * draft.size[0] / 240
+        scene.backdrop = swaying(plate, draft.dice(2), reach, int(rng.integers(1, 5)))
+    elif not (real and plate.frames):
         reach = float(rng.uniform(1.5, 6.0)) * draft.size[0] / 240
         share, branches = float(rng.uniform(0.25, 0.7)), int(rng.integers(0, 4))
         scene.backdrop = waving(plate, draft.dice(2), reach, share, branches)
@@ -32,7 +38,7 @@ def water(draft: Draft) -> Scene:
     rng = draft.dice(20)
     real = rng.random() < 0.4 and bool(draft.sources.plates("water"))
     cast = ("thing", "person", "animal")
-    scene, plate, _ = plain(draft, *(("water",) if real else ("still",)), cast=cast, every=150.0)
+    scene, plate, _ = plain(draft, *(("water",) if real else ("still",)), cast=cast, every=70.0)
     if not (real and plate.frames):
         scene.backdrop = watery(plate, draft.dice(2), float(rng.uniform(1.5, 5)))
     return scene
@@ -123,7 +129,7 @@ def _lying(rng, thing: Cutout, draft: Draft, row: float, tall: float, spot: floa
 def shadows(draft: Draft) -> Scene:
     scene, _, _ = plain(draft, every=80.0)
     rng = draft.dice(20)
-    scene.sun = light.draw_sun(rng, (0.4, 0.9))
+    scene.sun = light.draw_sun(rng, (0.1, 0.9))
     scene.notes["gain"] = round(float(scene.sun.gain[1]), 2)
     return scene
 

@@ -1,7 +1,7 @@
 """What light does: shadows that keep the texture, clouds, switches, bands of the mains, fog."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -25,12 +25,14 @@ class Sun:
     along, up : where the shadow of a point one pixel above the foot falls, pixels right and up.
     gain : light that is left in it, for R, G and B.
     soft : width of its edge, pixels.
+    contact : how dark it is right below a thing, of a shadow's darkness; may be above 1.
     """
 
     along: float
     up: float
     gain: np.ndarray
     soft: float
+    contact: float = 0.0
 
     def cast(self, shade: np.ndarray, patch: Patch) -> None:
         """Add the shadow of a patch to how much of the light is taken, (H, W) float32."""
@@ -55,6 +57,14 @@ class Sun:
             return
         cast = cv2.warpAffine(patch.alpha, move, size)
         cast = cv2.GaussianBlur(cast, (0, 0), self.soft)
+        if self.contact > 0:
+            foot = int(patch.foot[0] - left), int(patch.foot[1] - top)
+            half = int(np.count_nonzero(patch.alpha[int(0.7 * high) :].max(0, initial=0) > 0.5) / 2)
+            below = np.zeros_like(cast)
+            reach = max(1, half + 1), max(1, int(0.22 * half) + 1)
+            cv2.ellipse(below, foot, reach, 0, 0, 360, self.contact, -1)
+            below = cv2.GaussianBlur(below, (0, 0), 0.7 * self.soft)
+            np.maximum(cast, below, out=cast)
         height, width = shade.shape
         rows = slice(max(0, top), min(height, bottom))
         columns = slice(max(0, left), min(width, right))
@@ -69,13 +79,17 @@ def draw_sun(rng: np.random.Generator, gain: tuple[float, float] = (0.4, 0.9)) -
     left = float(rng.uniform(*gain))
     tint = np.array([left - 0.02, left, min(1.0, left + 0.03)], np.float32)
     up = float(rng.uniform(0.08, 0.4)) * (1 if rng.random() < 0.6 else -1)
-    return Sun(float(rng.uniform(-0.9, 0.9)), up, tint, float(rng.uniform(0.8, 2.5)))
+    sun = Sun(float(rng.uniform(-0.9, 0.9)), up, tint, float(rng.uniform(0.8, 2.5)))
+    if rng.random() < 0.5:
+        return sun
+    darkest = 0.94 / (1 - left)  # some of the light is left anywhere
+    return replace(sun, contact=min(darkest, float(rng.uniform(0.5, 3.0))))
 
 
 def shadowed(picture: np.ndarray, truth: np.ndarray, shade: np.ndarray, gain: np.ndarray) -> None:
     """Take the light away where `shade` says so, and write 50 into truth."""
     shade[shade < THIN] = 0
-    picture *= 1 - shade[..., None] * (1 - gain)
+    picture *= np.maximum(1 - shade[..., None] * (1 - gain), 0)
     truth[shade > 0] = SHADOW
 
 

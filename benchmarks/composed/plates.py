@@ -236,3 +236,85 @@ def watery(plate: Plate, rng: np.random.Generator, reach: float) -> Backdrop:
         return picture
 
     return at
+
+
+def swaying(plate: Plate, rng: np.random.Generator, reach: float, trees: int) -> Backdrop:
+    """Whole trees that sway before the sky, or before the still; it shows in between."""
+    base = plate.still.astype(np.float32)
+    height, width = base.shape[:2]
+    grey = bool(base.std(axis=2).mean() < 1)
+    if rng.random() < 0.75:
+        line = int(height * rng.uniform(0.35, 1.0))
+        sky = np.array([rng.uniform(140, 235), rng.uniform(180, 245), rng.uniform(215, 252)])
+        sky = sky.mean() * np.ones(3) if grey or rng.random() < 0.3 else sky
+        haze = 1 + 0.06 * smooth_field(rng, (line, width), width / 2)[..., None]
+        base[:line] = np.clip(sky * haze, 0, 255)
+    base = cv2.GaussianBlur(base, (0, 0), 0.6)
+    drawn = [_Tree(rng, (height, width), reach, grey) for _ in range(trees)]
+
+    def at(t: int) -> np.ndarray:
+        picture = base.copy()
+        for tree in drawn:
+            tree.paint(picture, t)
+        return picture
+
+    return at
+
+
+class _Tree:
+    """A trunk, branches and leaves; the higher, the further it sways."""
+
+    def __init__(self, rng: np.random.Generator, size: Size, reach: float, grey: bool) -> None:
+        height, width = size
+        alpha = np.zeros(size, np.uint8)
+        colour = np.zeros((*size, 3), np.uint8)
+        dark = float(rng.uniform(0.15, 1.0))
+        green = dark * np.array([rng.uniform(60, 150), rng.uniform(90, 170), rng.uniform(20, 90)])
+        green = green.mean() * np.ones(3) if grey else green
+        foot = float(rng.uniform(0.0, 1.0)) * width
+        low, top = float(rng.uniform(0.75, 1.2)) * height, float(rng.uniform(-0.3, 0.4)) * height
+        lean = float(rng.normal(0, 0.08)) * height
+        spread, droop = float(rng.uniform(0.15, 0.6)) * height, float(rng.normal(0.1, 0.35))
+        leaf, dense = float(rng.uniform(1.0, 3.5)) * height / 240, float(rng.uniform(0.15, 1.0))
+
+        def stroke(one, two, tint, thick: float) -> None:
+            ends = [tuple(round(16 * float(v)) for v in point) for point in (one, two)]
+            shade = tuple(float(v) for v in np.clip(tint, 0, 255))
+            thick = max(1, round(thick))
+            cv2.line(alpha, *ends, 255, thick, cv2.LINE_AA, 4)
+            cv2.line(colour, *ends, shade, thick + 1, cv2.LINE_8, 4)
+
+        bark = green * rng.uniform(0.4, 0.8)
+        stroke((foot, low), (foot + lean, top), bark, rng.uniform(1, 7) * height / 240)
+        for _ in range(int(rng.integers(18, 60))):
+            up = float(rng.uniform(0.1, 1.0))
+            x, y = foot + lean * up, low + (top - low) * up
+            side = float(rng.choice([-1, 1]))
+            far = spread * (1.15 - up) * float(rng.uniform(0.5, 1.2))
+            ex, ey = x + side * far, y + droop * far + float(rng.normal(0, 0.1)) * far
+            stroke((x, y), (ex, ey), bark, rng.uniform(0.6, 2.0) * height / 240)
+            for _ in range(int(dense * far / leaf)):
+                along = float(rng.uniform(0.15, 1.05))
+                px = x + along * (ex - x) + float(rng.normal(0, 1.6)) * leaf
+                py = y + along * (ey - y) + float(rng.normal(0, 1.6)) * leaf
+                tip = rng.normal(0, 1.3, 2) * leaf
+                lit = float(rng.uniform(0.5, 1.5))
+                stroke((px, py), (px + tip[0], py + tip[1]), green * lit, leaf)
+        self.alpha = cv2.GaussianBlur(alpha.astype(np.float32) / 255, (0, 0), 0.6)
+        self.colour = colour.astype(np.float32)
+        rise = np.clip((low - np.arange(height, dtype=np.float32)) / (low - top), 0, 1.2)
+        self.lever = (reach * rise ** float(rng.uniform(0.8, 1.8)))[:, None]
+        self.speeds, self.phases = rng.uniform(0.08, 0.8, 2), rng.uniform(0, 6.28, 2)
+        self.gust = float(rng.uniform(0.005, 0.05)), float(rng.uniform(0, 6.28))
+        self.flutter = Sway(rng, size, float(rng.uniform(0.1, 0.5)) * reach, rng.uniform(6, 30))
+        self.grid = np.dstack(np.meshgrid(np.arange(width), np.arange(height))).astype(np.float32)
+
+    def paint(self, picture: np.ndarray, t: int) -> None:
+        wave = np.sin(self.speeds * t + self.phases)
+        wind = 0.55 + 0.45 * np.sin(self.gust[0] * t + self.gust[1])
+        moved = self.grid + self.flutter.at(t)
+        moved[..., 0] += self.lever * np.float32(wind * (wave[0] + 0.5 * wave[1]) / 1.5)
+        alpha = cv2.remap(self.alpha, moved, None, cv2.INTER_LINEAR)[..., None]
+        colour = cv2.remap(self.colour, moved, None, cv2.INTER_LINEAR)
+        # Colours are drawn a little wider than what covers: no dark rims.
+        picture += alpha * (colour - picture)

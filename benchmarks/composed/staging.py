@@ -178,10 +178,18 @@ def _backdrop(draft: Draft, plate: Plate) -> Backdrop:
     return stretch(plate) if plate.frames else unmoved(plate, draft.dice(2))
 
 
-def plain(draft: Draft, *sorts: str, cast=("person", "car", "animal"), every=110.0, room=0, **how):
+def plain(
+    draft: Draft,
+    *sorts: str,
+    cast=("person", "car", "animal"),
+    every=110.0,
+    room=0,
+    ground=None,
+    **how,
+):
     """A scene as most are; kinds change what is special about them."""
     plate = draft.plate(*(sorts or ("still", "stretch")), room=room)
-    stage = Stage(draft.dice(6), draft.size, plate.ground)
+    stage = Stage(draft.dice(6), draft.size, plate.ground if ground is None else ground)
     everybody = _one_or_more_sorts(draft, cast)
     actors = _several(draft, stage, everybody, every, **how)
     camera = _usual_camera(draft, plate, room)
