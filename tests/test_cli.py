@@ -577,7 +577,6 @@ def test_defaults_on_the_line_are_those_of_the_library():
     from segment import masks
     from segment.background import (
         GaussianMixtureSubtractor,
-        LearnedSubtractor,
         OpenCVSubtractor,
         PosteriorSubtractor,
     )
@@ -586,7 +585,6 @@ def test_defaults_on_the_line_are_those_of_the_library():
     for name, function in {
         "clean": masks.clean,
         "subtract": PosteriorSubtractor,
-        "subtract-learned": LearnedSubtractor,
         "subtract-mixture": GaussianMixtureSubtractor,
         "subtract-opencv": OpenCVSubtractor,
         "group-components": ConnectedComponents,

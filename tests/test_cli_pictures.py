@@ -120,7 +120,7 @@ def test_a_limit_that_refuses_all_pictures_is_named(pictures):
 
 @pytest.mark.parametrize("words", ["--remember 0", "--remember 0s", "--absorb soon"])
 def test_times_that_make_no_sense_are_words_of_the_line(words, pictures):
-    line = ["read", pictures, "--sequence", "subtract-learned", *words.split()]
+    line = ["read", pictures, "--sequence", "subtract", *words.split()]
     said = call(*line, "export", pictures.parent / "out")
     assert said.exit_code == 2
     assert "should not have happened" not in said.output

@@ -20,69 +20,79 @@ from torch.nn import functional
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from segment.background.learned import weights
-from segment.background.learned.kernels.records import BLOCK
+from segment.background.network import weights
+from segment.background.network.records import BLOCK
+from segment.background.posterior.kernels.planes import GLANCED, GONE, PLANES, QUIET
 
 # By the planes of the statistics: maps of the four levels, planes that are of 2 x 2 pixels.
-SAMPLES, MIXTURES = 24, 28
-SIZES = {SAMPLES: (12, 24, 32, 32), MIXTURES: (8, 16, 24, 24)}
-FINE = {SAMPLES: 8, MIXTURES: 4}
+SIZES = 8, 12, 16  # maps of the three levels
 GLANCE = 16  # maps of the glance
-SEEN = 0.998  # share of the foreground that the glance must pass on
+LAST = 15  # plane of the last posterior
+SEEN = 0.99  # share of the foreground, where it is not quiet, that the glance must pass on
+MARGIN = 3  # half-resolution pixels around foreground that are looked at, too
 WHOLE = 16  # pixels of a block, of 256, from which on missing it counts in full
+SHADOW = 3.0  # what a pixel in a shadow weighs that is called foreground
 Sample = tuple[np.ndarray, np.ndarray]
+
+
+def conv(inward: int, outward: int, side: int = 3) -> nn.Conv2d:
+    """A convolution that keeps the size."""
+    return nn.Conv2d(inward, outward, side, padding=side // 2)
 
 
 class Glance(nn.Module):
     """Which blocks hold anything, by the largest values and the means of their statistics."""
 
-    def __init__(self, planes: int) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.g0 = nn.Conv2d(2 * planes, GLANCE, 3, padding=1)
-        self.doubt = nn.Conv2d(GLANCE, 1, 1)
+        self.g0 = conv(2 * len(GLANCED), GLANCE)
+        self.doubt = conv(GLANCE, 1, 1)
 
-    def forward(self, planes: torch.Tensor) -> torch.Tensor:
-        """Statistics (B, P, h, w) as `scaled` gives them -> logits (B, 1, blocks)."""
+    def features(self, planes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Statistics (B, P, h, w) as `scaled` gives them -> maps (B, GLANCE, blocks), and which
+        blocks are restless (B, 1, blocks)."""
+        loud = functional.max_pool2d(planes[:, 9:10], BLOCK) > float(QUIET) / 64
+        restless = (
+            loud | (functional.max_pool2d(planes[:, 15:16], BLOCK) > float(GONE) / 64)
+        ).float()
+        planes = planes[:, list(GLANCED)]
         most, mean = functional.max_pool2d(planes, BLOCK), functional.avg_pool2d(planes, BLOCK)
-        return self.judge(torch.cat([most, mean], 1))
+        read = torch.cat([most, mean], 1) * restless
+        return functional.relu(self.g0(read)) * restless, restless
 
-    def judge(self, blocks: torch.Tensor) -> torch.Tensor:
-        """Logits from what is known of the blocks."""
-        return self.doubt(functional.relu(self.g0(blocks)))
+    def forward(self, planes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Statistics -> logits (B, 1, blocks), and what the glance saw."""
+        around, restless = self.features(planes)
+        return self.doubt(around) - 1e3 * (1 - restless), around
 
 
 class Net(nn.Module):
-    """The U of segment/background/learned/network.py, with gradients."""
+    """The U of segment/background/posterior/network.py, with gradients."""
 
-    def __init__(self, planes: int) -> None:
+    def __init__(self, sizes: tuple[int, int, int] = SIZES) -> None:
         super().__init__()
-        c0, c1, c2, c3 = SIZES[planes]
-
-        def conv(inward: int, outward: int, side: int = 3) -> nn.Conv2d:
-            return nn.Conv2d(inward, outward, side, padding=side // 2)
-
-        self.e0 = conv(planes, c0)
+        c0, c1, c2 = sizes
+        self.e0, self.f0 = conv(PLANES, c0, 1), conv(c0, c0)
         self.a1, self.b1 = conv(c0, c1), conv(c1, c1)
         self.a2, self.b2 = conv(c1, c2), conv(c2, c2)
-        self.a3, self.b3 = conv(c2, c3), conv(c3, c3)
+        self.c1 = conv(GLANCE, c2)
         self.u2 = conv(c2, c2)
         self.t1, self.u1 = conv(c2, c1, 1), conv(c1, c1)
         self.t0, self.u0 = conv(c1, c0, 1), conv(c0, c0)
         self.out = conv(c0, 5, 1)
         nn.init.constant_(self.out.bias, -2.0)
 
-    def forward(self, x: torch.Tensor, active: torch.Tensor) -> torch.Tensor:
-        """Statistics and active blocks (B, 1, ., .) -> logits (B, 5, h, w): of 2 x 2 pixels, of
-        shadow."""
-        m0, m1, m2, m3 = (_larger(active, BLOCK >> level) for level in range(4))
+    def forward(self, x: torch.Tensor, active: torch.Tensor, around: torch.Tensor) -> torch.Tensor:
+        """Statistics, active blocks (B, 1, ., .) and what the glance saw -> logits (B, 5, h, w)."""
+        m0, m1, m2 = (_larger(active, BLOCK >> level) for level in range(3))
         relu, halve = functional.relu, lambda maps: functional.avg_pool2d(maps, 2)
-        e0 = relu(self.e0(x)) * m0
-        d1 = relu(self.b1(relu(self.a1(halve(e0))) * m1)) * m1
+        d0 = relu(self.f0(relu(self.e0(x)) * m0)) * m0
+        d1 = relu(self.b1(relu(self.a1(halve(d0))) * m1)) * m1
         d2 = relu(self.b2(relu(self.a2(halve(d1))) * m2)) * m2
-        d3 = relu(self.b3(relu(self.a3(halve(d2))) * m3)) * m3
-        u2 = relu(self.u2((_larger(d3, 2) + d2) * m2)) * m2
+        far = relu(self.c1(around))
+        u2 = relu(self.u2((_larger(far, BLOCK >> 2) + d2) * m2)) * m2
         u1 = relu(self.u1((_larger(self.t1(u2), 2) + d1) * m1)) * m1
-        u0 = relu(self.u0((_larger(self.t0(u1), 2) + e0) * m0)) * m0
+        u0 = relu(self.u0((_larger(self.t0(u1), 2) + d0) * m0)) * m0
         return self.out(u0) * m0 - 12 * (1 - m0)
 
 
@@ -94,11 +104,6 @@ def scaled(planes: torch.Tensor) -> torch.Tensor:
     """Statistics (B, P, h, w) uint8 as both networks read them."""
     x = planes.float()
     return torch.cat([x[:, :4], x[:, 4:8] - 128, x[:, 8:]], 1) / 64
-
-
-def around(hot: torch.Tensor) -> torch.Tensor:
-    """Blocks (B, 1, ., .) and those beside them, 0 or 1."""
-    return functional.max_pool2d(hot.float(), 3, 1, 1)
 
 
 def gather(folders: list[str]) -> tuple[list[Sample], np.ndarray]:
@@ -146,11 +151,10 @@ def batch(
             planes, truth = planes[_turned(down, len(planes)), ::-1], truth[down, ::-1]
         planes = planes.copy()
         chance = rng.random()
-        last = 17 if len(planes) == SAMPLES else 15
         if chance < 0.12:  # the last posterior and how long it lasts may be wrong
-            planes[last : last + 2] = 0
+            planes[LAST : LAST + 2] = 0
         elif chance < 0.2:
-            planes[last] = np.roll(planes[last], rng.integers(-3, 4, 2), (0, 1))
+            planes[LAST] = np.roll(planes[LAST], rng.integers(-3, 4, 2), (0, 1))
         seen.append(planes)
         true.append(truth.copy())
     return torch.from_numpy(np.stack(seen)), torch.from_numpy(np.stack(true))
@@ -158,8 +162,7 @@ def batch(
 
 def _turned(order: list[int], count: int) -> list[int]:
     """The order of `count` planes when the pixels of 2 x 2 change places like `order`."""
-    fine = FINE[count]
-    return [4 * group + k for group in range(fine // 4) for k in order] + [*range(fine, count)]
+    return [*order, *range(4, count)]
 
 
 def loss_of(logits: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
@@ -169,7 +172,8 @@ def loss_of(logits: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
     true = (truth == 255).float()
     entropy = functional.binary_cross_entropy_with_logits
     found = logits[:, :4]
-    first = (entropy(found, true, reduction="none") * valid).sum() / valid.sum().clamp(min=1)
+    weight = valid * (1 + (SHADOW - 1) * (truth == 50))
+    first = (entropy(found, true, reduction="none") * weight).sum() / weight.sum().clamp(min=1)
     share, there = found.sigmoid() * valid, true * valid
     both = (share * there).sum((1, 2, 3))
     dice = 1 - (2 * both + 20) / ((share + there).sum((1, 2, 3)) + 20)
@@ -178,9 +182,11 @@ def loss_of(logits: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
     return first + 0.5 * dice.mean() + 0.3 * third / seen.sum().clamp(min=1)
 
 
-def blocks_of(truth: torch.Tensor, value: int) -> torch.Tensor:
-    """Pixels of a value in each block, (B, 1, ., .)."""
+def blocks_of(truth: torch.Tensor, value: int, wide: int = 0) -> torch.Tensor:
+    """Pixels of a value in each block, (B, 1, ., .), or so near to it."""
     count = (truth == value).float().sum(1, keepdim=True)
+    if wide:
+        count = functional.max_pool2d(count, 2 * wide + 1, 1, wide)
     return functional.avg_pool2d(count, BLOCK) * BLOCK**2
 
 
@@ -190,7 +196,7 @@ def train_glance(glance: Glance, pool: list, share: np.ndarray, rng, steps: int)
     for step in range(steps):
         optimiser.param_groups[0]["lr"] = 3e-3 * (0.5 * (1 + np.cos(np.pi * step / steps)) + 0.01)
         planes, truth = batch(pool, share, rng, 16)
-        things, shade = blocks_of(truth, 255), blocks_of(truth, 50)
+        things, shade = blocks_of(truth, 255, MARGIN), blocks_of(truth, 50)
         there = (things >= 4) | (shade >= 64)
         weight = torch.where(
             there,
@@ -198,18 +204,18 @@ def train_glance(glance: Glance, pool: list, share: np.ndarray, rng, steps: int)
             (things == 0) * (blocks_of(truth, 0) > 0.5 * 4 * BLOCK**2),
         )
         value = functional.binary_cross_entropy_with_logits(
-            glance(scaled(planes)), there.float(), weight=weight
+            glance(scaled(planes))[0], there.float(), weight=weight
         )
         optimiser.zero_grad()
         value.backward()
         optimiser.step()
     with torch.no_grad():
         looks = [batch(pool, share, rng, 16) for _ in range(80)]
-        logits = [glance(scaled(planes)) for planes, _ in looks]
-        for bar in np.linspace(2, -8, 101):
+        logits = [glance(scaled(planes))[0] for planes, _ in looks]
+        for bar in np.linspace(3, -8, 111):
             held = passed = active = blocks = 0.0
             for (_, truth), logit in zip(looks, logits, strict=True):
-                things, look = blocks_of(truth, 255), around(logit > bar)
+                things, look = blocks_of(truth, 255) * (logit > -500), (logit > bar).float()
                 held, passed = held + things.sum().item(), passed + (things * look).sum().item()
                 active, blocks = active + look.sum().item(), blocks + look.numel()
             if passed >= SEEN * held:
@@ -232,9 +238,10 @@ def train(net: Net, glance: Glance, pool: list, share: np.ndarray, rng, seconds:
         planes, truth = batch(pool, share, rng)
         x = scaled(planes).contiguous(memory_format=torch.channels_last)
         with torch.no_grad():
-            active = around(glance(x) > 0)
+            logits, around = glance(x)
+            active = (logits > 0).float()
         with torch.autocast("cpu", torch.bfloat16):
-            logits = net(x, active)
+            logits = net(x, active, around)
         value = loss_of(logits.float(), truth)
         optimiser.zero_grad()
         value.backward()
@@ -271,8 +278,7 @@ def main() -> None:
     rng = np.random.default_rng(asked.seed)
     pool, share = gather(asked.samples)
     print(f"{len(pool)} samples", flush=True)
-    planes = len(pool[0][0])
-    net, glance = Net(planes).to(memory_format=torch.channels_last), Glance(planes)
+    net, glance = Net().to(memory_format=torch.channels_last), Glance()
     if asked.begin:
         begin = {name: torch.from_numpy(v) for name, v in load_file(asked.begin).items()}
         net.load_state_dict({k: v for k, v in begin.items() if k in net.state_dict()})

@@ -5,7 +5,7 @@
     python models/mixture-e-step/samples.py real --out S/real0 --data DATA --fold 0
 
 Footage is drawn, composed from the clips of DATA (benchmarks/composed), or DATA's own sequences.
-It runs through a subtractor (`--of` mixtures: PosteriorSubtractor; samples: LearnedSubtractor) with
+It runs through a subtractor with
 the weights that are there, whose posteriors feed back into what it learns. So that training may
 begin from nothing, a share of the sequences is told the truth, some of it with faults, as a poor
 E-step makes them, and a share is decided by pooled evidence. A file for each sequence; what is
@@ -26,9 +26,9 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from benchmarks.composed import KINDS, FreeSources, SharedSources, compose
 from benchmarks.composed.clips import answers, decode
 from segment.background import PosteriorSubtractor
-from segment.background.learned import LearnedSubtractor
+from segment.background.network.records import BLOCK
 from segment.background.posterior.decision import PooledEvidence
-from segment.background.posterior.network import LearnedEvidence, planes_of
+from segment.background.posterior.learned import LearnedEvidence, planes_of
 
 # Sequences with truth, by the fold of the clip in benchmarks/composed/shared.py where it is there.
 REAL = {
@@ -57,6 +57,7 @@ WINDOW = 120, 160  # half-resolution pixels of a frame that are kept
 FAULTY = 0.6  # share of these that are told it with faults
 Pair = tuple[np.ndarray, np.ndarray]
 MOST = 48  # samples of a real sequence
+LONG = {"standing": 900, "left": 600}  # frames of kinds in which things stay
 
 
 def packed(full: np.ndarray) -> np.ndarray:
@@ -104,7 +105,7 @@ class Taught(LearnedEvidence):
 
     def decide(self, statistics, asked, sensitivity, workspace):
         """Describe the frame, and return the answer."""
-        self.planes = self._describe(statistics, asked, workspace)
+        self.planes = described(self, statistics, asked, workspace)
         if self.answer is None:
             found = PooledEvidence().decide(statistics, asked, sensitivity, workspace)
         else:
@@ -114,48 +115,41 @@ class Taught(LearnedEvidence):
         return found
 
 
+class Looking(LearnedEvidence):
+    """The network's decision, with planes that are there everywhere."""
+
+    def decide(self, statistics, asked, sensitivity, workspace):
+        """Decide, and describe the frame."""
+        found = super().decide(statistics, asked, sensitivity, workspace)
+        self.planes = described(self, statistics, asked, workspace)
+        return found
+
+
+def described(decision, statistics, asked, workspace) -> np.ndarray:
+    """All planes, in quiet blocks too: what is looked at may change while it is learned."""
+    height, width = statistics.frame.height, statistics.frame.width
+    planes = planes_of(workspace, (height, width))
+    decision._survey(statistics, asked, planes, 1)
+    everywhere = np.ones([-(-side // BLOCK) for side in planes.shape[1:]], np.uint8)
+    decision._read(statistics, everywhere, planes, 1)
+    decision._describe(statistics, everywhere, planes, 1)
+    return planes
+
+
 class Mixtures:
     """The statistics of mixtures; how what stands is learned is as where the network decides."""
 
     def __init__(self, told: bool, own: bool) -> None:
         self._told = told
         self._subtractor = PosteriorSubtractor(threads=1, quality="best")
-        if told or not own:
-            self._subtractor._decision = Taught()
+        self._subtractor._decision = Taught() if told or not own else Looking()
 
     def look(self, image: np.ndarray, there: np.ndarray) -> np.ndarray | None:
         """Return the statistics of a frame whose foreground is `there`."""
         decision = self._subtractor._decision
-        if isinstance(decision, Taught):
-            decision.answer = there if self._told else None
-            self._subtractor.apply(image)
-            return getattr(decision, "planes", None)
+        decision.answer = there if self._told else None
         self._subtractor.apply(image)
-        return planes_of(self._subtractor._workspace, image.shape)
-
-    def place(self, truth: np.ndarray) -> np.ndarray:
-        """Truth where the statistics lie: the background moves with the camera."""
-        return truth
-
-
-class Kept:
-    """The statistics of kept samples."""
-
-    def __init__(self, told: bool, own: bool) -> None:
-        self._told = told
-        self._subtractor = LearnedSubtractor(threads=1)
-
-    def look(self, image: np.ndarray, there: np.ndarray) -> np.ndarray | None:
-        """Return the statistics of a frame whose foreground is `there`."""
-        known = np.where(there, 1, -1).astype(np.int8) if self._told else None
-        self._subtractor.apply(image, known=known)
-        return None if self._subtractor._sight is None else self._subtractor._sight.planes
-
-    def place(self, truth: np.ndarray) -> np.ndarray:
-        """Truth where the statistics lie, beside the frame when the camera shakes."""
-        state = self._subtractor._state
-        shift = (-state.right, -state.down)
-        return truth if shift == (0, 0) else _moved(truth, shift)
+        return getattr(decision, "planes", None)
 
 
 def samples(
@@ -163,7 +157,7 @@ def samples(
     rng: np.random.Generator,
     every: int,
     told: bool,
-    statistics: Mixtures | Kept,
+    statistics: Mixtures,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Statistics (N, PLANES, h, w) and truth (N, 4, h, w) of some frames of a sequence, uint8."""
     faults = Faults(rng) if told and rng.random() < FAULTY else None
@@ -185,17 +179,10 @@ def samples(
         x = int(rng.integers(max(1, w - WINDOW[1] + 1)))
         window = slice(y, y + WINDOW[0]), slice(x, x + WINDOW[1])
         planes.append(seen[:, *window].copy())
-        truths.append(packed(statistics.place(truth))[:, *window])
+        truths.append(packed(truth)[:, *window])
     if not planes:  # truth for a frame or two, and none of them in turn
         return np.zeros((0, 0, 0, 0), np.uint8), np.zeros((0, 0, 0, 0), np.uint8)
     return np.stack(planes), np.stack(truths)
-
-
-def _moved(truth: np.ndarray, shift: tuple[int, int]) -> np.ndarray:
-    """Truth in the background's place; beyond it nothing is known."""
-    move = np.float32([[1, 0, shift[0]], [0, 1, shift[1]]])
-    size = truth.shape[1], truth.shape[0]
-    return cv2.warpAffine(truth, move, size, flags=cv2.INTER_NEAREST, borderValue=170)
 
 
 def _real(data: Path, clip: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -211,7 +198,6 @@ def main() -> None:
     """Write a file of samples for each sequence."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("source", choices=("drawn", "shared", "real"))
-    parser.add_argument("--of", choices=("mixtures", "samples"), default="mixtures")
     parser.add_argument("--told", type=float, default=0.25, help="share that is told the truth")
     parser.add_argument("--pooled", type=float, default=0.0, help="share without a network")
     parser.add_argument("--out", type=Path, required=True)
@@ -241,12 +227,11 @@ def main() -> None:
             every = max(4, sum(1 for _ in decode(asked.data / name / "input.mkv")) // MOST)
         else:
             size = (240, 320) if rng.random() < 0.8 else (120, 160)
-            length = 900 if name == "standing" else int(rng.integers(180, 330))
+            length = LONG.get(name, int(rng.integers(180, 330)))
             frames = compose(name, seed, sources, size=size, length=length)
-            every = 16 if name == "standing" else 8
+            every = max(8, length // 56)
         told, own = rng.random() < asked.told, rng.random() >= asked.pooled
-        make = Mixtures if asked.of == "mixtures" else Kept
-        planes, truth = samples(frames, rng, every, told, make(told, own))
+        planes, truth = samples(frames, rng, every, told, Mixtures(told, own))
         half = path.with_suffix(".half")
         with half.open("wb") as file:
             np.savez(file, planes=planes, truth=truth)

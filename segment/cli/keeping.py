@@ -23,7 +23,6 @@ ENDING = ".state"
 
 _COMMANDS = {
     "PosteriorSubtractor": "subtract",
-    "LearnedSubtractor": "subtract-learned",
     "GaussianMixtureSubtractor": "subtract-mixture",
 }
 

@@ -18,7 +18,6 @@ from segment.cli.params import Odd
 from segment.cli.reading import read
 from segment.cli.subtracting import (
     subtract,
-    subtract_learned,
     subtract_mixture,
     subtract_opencv,
 )
@@ -74,7 +73,6 @@ def clean(frames: "Iterator[Frame]", **options: Any) -> "Iterator[Frame]":
 COMMANDS = (
     read,
     subtract,
-    subtract_learned,
     subtract_mixture,
     subtract_opencv,
     clean,

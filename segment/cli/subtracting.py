@@ -121,8 +121,19 @@ def _follows_the_camera(command: Callable[..., Any]) -> Callable[..., Any]:
     type=click.Choice(["fast", "best"]),
     default="fast",
     show_default=True,
-    help="best lets a network decide: people who stand stay, ghosts and bands of light go, at four "
-    "times the time.",
+    help="best lets a network decide: people who stand stay, ghosts and bands of light go, in "
+    "twice the time.",
+)
+@click.option(
+    "--absorb",
+    type=Patience(),
+    help="How long what stands still stays foreground, to the frame: 2m, 0, never.  [default: "
+    "it is learned slowly]",
+)
+@click.option(
+    "--remember",
+    type=Span(),
+    help="How far the background reaches back: 20s.  [default: --history frames]",
 )
 @_follows_the_camera
 @_shadows
@@ -137,49 +148,12 @@ def subtract(frames: "Iterator[Frame]", **options: Any) -> "Iterator[Frame]":
     """
     from segment.background import PosteriorSubtractor
 
-    return keeping.subtract(frames, PosteriorSubtractor, **options)
-
-
-@click.command("subtract-learned", cls=Stage)
-@click.option(
-    "--threshold",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    default=0.5,
-    show_default=True,
-    help="Probability from which on a pixel is foreground: lower finds more.",
-)
-@click.option(
-    "--absorb",
-    type=Patience(),
-    default=180.0,
-    show_default="3m",
-    help="When what stands still becomes background at the latest: 2m, 0, never.",
-)
-@click.option(
-    "--remember",
-    type=Span(),
-    default=20.0,
-    show_default="20s",
-    help="How far the background reaches back.",
-)
-@_follows_the_camera
-@_shadows
-@_kept_and_guided
-@_threads
-@stage(gives=("foreground",))
-def subtract_learned(frames: "Iterator[Frame]", **options: Any) -> "Iterator[Frame]":
-    """Mark foreground by what a small network, trained on drawn footage, makes of the statistics.
-
-    Finds less where trees wave and more of those who stand still than subtract does; worse where
-    the camera shakes, and ten times slower and more.
-    """
-    from segment.background import LearnedSubtractor
-
     first = next(frames, None)
     if first is None:
         return frames
-    options["frame_rate"] = float(first.sequence.rate)
-    return keeping.subtract(with_first(first, frames), LearnedSubtractor, **options)
+    if options["absorb"] is not None or options["remember"] is not None:
+        options["frame_rate"] = float(first.sequence.rate)
+    return keeping.subtract(with_first(first, frames), PosteriorSubtractor, **options)
 
 
 @click.command("subtract-mixture", cls=Stage)

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from segment.background import GaussianMixtureSubtractor, LearnedSubtractor, PosteriorSubtractor
+from segment.background import GaussianMixtureSubtractor, PosteriorSubtractor
 
-KINDS = [GaussianMixtureSubtractor, LearnedSubtractor, PosteriorSubtractor]
+KINDS = [GaussianMixtureSubtractor, PosteriorSubtractor]
 UNKNOWN = np.s_[10:14, 20:26]
 
 

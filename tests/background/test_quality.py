@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from segment.background import PosteriorSubtractor
-from segment.background.posterior.network import LearnedEvidence, planes_of
+from segment.background.network.records import BLOCK
+from segment.background.posterior.learned import LearnedEvidence, network_of, planes_of
 from segment.background.posterior.sharing import Workspace
 
 VIDEOS = Path(__file__).parents[2] / "videos"
@@ -55,35 +56,43 @@ def test_the_planes_say_what_they_are_said_to(channels):
 
     state = subtractor._state
     planes = planes_of(subtractor._workspace, state.size).astype(np.float64)
+    looked = network_of(subtractor._workspace, state.size).active.repeat(BLOCK, 0).repeat(BLOCK, 1)
+    there = looked[:49, :66] > 0
+    assert there.mean() > 0.05
+
+    def off(plane, other):
+        return np.abs(plane - other)[there].max()
+
     last, light, _, stay, blink, evidence, posterior = course
     own = np.pad(state.evidence.own.reshape(state.size), ((0, 1), (0, 1)), mode="edge")
     for k in range(4):
-        np.testing.assert_array_equal(planes[k], own[k // 2 :: 2, k % 2 :: 2][:49, :66])
+        assert off(planes[k], own[k // 2 :: 2, k % 2 :: 2][:49, :66]) == 0
     now = halved(images[-1].mean(axis=2))
-    assert np.abs(planes[10] - now).max() <= 0.51
+    assert np.abs(planes[10] - now).max() <= 0.51  # everywhere
     then = planes[11]
     ratio = 128 + 255 * (planes[10] - then) / (planes[10] + then + 12)
-    assert np.abs(planes[5] - np.clip(ratio, 0, 255)).max() <= 1
+    assert off(planes[5], np.clip(ratio, 0, 255)) <= 1
     residual, dot, norm, mean = state.evidence.sums
     gain = np.clip(dot / np.maximum(norm, 1e-3), -0.75, 0.75)
-    assert np.abs(planes[4] - (128 + 160 * gain)).max() <= 1.01
+    assert off(planes[4], 128 + 160 * gain) <= 1.01
     left = np.maximum(residual - 2 * gain * dot + gain * gain * norm, 0)
-    assert np.abs(planes[8] - soft(left, 16)).max() <= 1.01
+    assert off(planes[8], soft(left, 16)) <= 1.01
     assert np.abs(planes[9] - np.minimum(mean * 255 / 40, 255)).max() <= 1.01
     change = np.abs(planes[10] - light)
     seen = planes[12] / np.maximum(255 - planes[12], 1e-9)  # in scales
-    scale = np.median((change / np.maximum(seen, 1e-9))[(change > 8) & (planes[12] < 250)])
-    assert np.abs(planes[12] - soft(change, scale)).max() <= 3
-    np.testing.assert_array_equal(planes[15], last)
-    assert np.abs(planes[16] - soft(stay, 60)).max() <= 1
-    assert np.abs(planes[23] - blink).max() <= 0.51
-    assert np.abs(planes[26] - evidence).max() <= 0.51
-    assert np.abs(planes[27] - posterior).max() <= 0.51
+    scale = np.median((change / np.maximum(seen, 1e-9))[there & (change > 8) & (planes[12] < 250)])
+    assert off(planes[12], soft(change, scale)) <= 3
+    assert off(planes[15], last) == 0
+    assert off(planes[16], soft(stay, 60)) <= 1
+    assert off(planes[23], blink) <= 0.51
+    assert off(planes[26], evidence) <= 0.51
+    assert off(planes[27], posterior) <= 0.51
     grown = cv2.dilate(then, np.ones((3, 3))), cv2.erode(then, np.ones((3, 3)))
     inside = (planes[10] <= grown[0]) & (planes[10] >= grown[1])
     nearest = np.minimum(np.abs(planes[10] - grown[0]), np.abs(planes[10] - grown[1]))
-    outside = np.where(inside, 0, nearest)[1:-1, 1:-1]
-    assert np.all(planes[25][1:-1, 1:-1] >= soft(outside, scale) - 3)
+    outside = np.where(inside, 0, nearest)
+    there[[0, -1]] = there[:, [0, -1]] = False
+    assert np.all((planes[25] >= soft(outside, scale) - 3)[there])
 
 
 def test_what_places_go_through_follows_the_posterior():
@@ -98,7 +107,7 @@ def test_what_places_go_through_follows_the_posterior():
     foreground[4:6] = 1
     decision.foreground[:] = 255 * foreground.reshape(-1)
     for learned in range(3):
-        decision.learn(foreground, learned, workspace)
+        decision.learn(foreground, learned, 1, workspace)
     expected = np.zeros(half)
     expected[2] = 255
     np.testing.assert_array_equal(course.last, expected)
@@ -108,7 +117,7 @@ def test_what_places_go_through_follows_the_posterior():
     blink = 255 * 0.04 * 0.96**2  # it came once, three frames ago
     np.testing.assert_allclose(course.blink, expected / 255 * blink, rtol=1e-5)
     decision.foreground[:] = 0
-    decision.learn(np.zeros_like(foreground), 3, workspace)
+    decision.learn(np.zeros_like(foreground), 3, 1, workspace)
     np.testing.assert_allclose(course.stay, expected / 255 * (3 * 0.7 - 0.3), rtol=1e-5)
 
 
@@ -194,7 +203,7 @@ def test_another_scene_is_learned_anew_though_the_network_lets_go_of_it(quality)
     subtractor = PosteriorSubtractor(quality=quality, threads=1)
     follow(subtractor, [image // 3 for image in clip("room", 20)])
     cut = follow(subtractor, clip("street", 9))
-    assert cut[0].mean() > 0.9
+    assert cut[0].mean() > (0.9 if quality == "fast" else 0.2)  # the network lets go at once
     assert cut[-1].mean() < 0.01
 
 
@@ -223,3 +232,50 @@ def test_sensitivity_divides_the_threshold_place_by_place():
     whole, low, mixed = (s.apply(images[-1]) for s in (plain, other, third))
     np.testing.assert_array_equal(mixed[:, :60], low[:, :60])
     np.testing.assert_array_equal(mixed[:, 60:], whole[:, 60:])
+
+
+@pytest.mark.parametrize("quality", ["fast", "best"])
+@pytest.mark.parametrize(("rate", "seconds"), [(5, 12), (25, 2.4), (100, 0.6)])
+def test_what_stands_is_absorbed_after_its_time_to_the_frame(quality, rate, seconds):
+    frame = scene()
+    subtractor = PosteriorSubtractor(quality=quality, absorb=seconds, frame_rate=rate, threads=1)
+    follow(subtractor, [frame() for _ in range(40)])
+    masks = follow(subtractor, [frame(45) for _ in range(90)])
+    found = np.array([mask[45:65, 50:58].mean() for mask in masks])
+    assert np.all(found[:60] == 1)
+    assert found[61] < 0.1  # the network may take two frames to let go of the last of it
+    assert np.all(found[60 if quality == "fast" else 62 :] == 0)
+
+
+@pytest.mark.parametrize("quality", ["fast", "best"])
+def test_what_may_never_be_absorbed_stays_and_leaves_no_ghost(quality):
+    frame = scene()
+    subtractor = PosteriorSubtractor(quality=quality, absorb=np.inf, threads=1)
+    follow(subtractor, [frame() for _ in range(30)] + [frame(3 * k) for k in range(16)])
+    standing = follow(subtractor, [frame(45) for _ in range(600)])
+    assert np.mean([mask[42:68, 47:61].mean() for mask in standing[-20:]]) > 0.95
+    assert follow(subtractor, [frame() for _ in range(26)])[-1].mean() < 0.002
+
+
+def test_what_is_known_is_never_absorbed():
+    frame = scene()
+    subtractor = PosteriorSubtractor(absorb=0.4, threads=1)
+    follow(subtractor, [frame() for _ in range(20)])
+    known = np.zeros((97, 131), np.int8)
+    known[40:70, 45:63] = 1
+    for _ in range(40):
+        assert subtractor.apply(frame(45), known=known)[41:69, 46:62].all()
+    assert subtractor.apply(frame(45))[45:65, 50:58].all()
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"absorb": -1}, "absorb is -1, wanted at least 0 seconds, or None"),
+        ({"remember": float("nan")}, "remember is nan, wanted at least 0"),
+        ({"frame_rate": 0}, "frame_rate is 0, wanted more than 0"),
+    ],
+)
+def test_times_that_make_no_sense_are_refused(given, said):
+    with pytest.raises(ValueError, match=said):
+        PosteriorSubtractor(**given).apply(scene()())

@@ -15,7 +15,6 @@ from safetensors.numpy import load_file, save_file
 from segment import background
 from segment.background import (
     GaussianMixtureSubtractor,
-    LearnedSubtractor,
     PosteriorSubtractor,
     saved,
     statefile,
@@ -24,7 +23,7 @@ from segment.errors import BadState, OutputError
 from tests.conftest import moving_square
 
 MIXTURES = (GaussianMixtureSubtractor, PosteriorSubtractor)
-CLASSES = (*MIXTURES, LearnedSubtractor)
+CLASSES = MIXTURES
 every = pytest.mark.parametrize("cls", CLASSES)
 # By names that only mixtures have; test_learned.py asks the same of the learned E-step.
 mixtures = pytest.mark.parametrize("cls", MIXTURES)

@@ -17,7 +17,7 @@ MAKERS["PosteriorSubtractor-best"] = functools.partial(
 # KNN draws its samples at random, and calls everything foreground until it has enough of them.
 RANDOM = {"OpenCVSubtractor-knn"}
 # Their evidence is that of the surroundings: an object of 10 pixels gets about one more around it.
-OVERLAP = {"PosteriorSubtractor": 0.75, "PosteriorSubtractor-best": 0.65, "LearnedSubtractor": 0.65}
+OVERLAP = {"PosteriorSubtractor": 0.75, "PosteriorSubtractor-best": 0.65}
 
 every = pytest.mark.parametrize("name", sorted(MAKERS))
 steady = pytest.mark.parametrize("name", sorted(set(MAKERS) - RANDOM))

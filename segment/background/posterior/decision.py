@@ -76,7 +76,9 @@ class Decision(Protocol):
         """
         ...
 
-    def learn(self, foreground: Bytes, learned: int, workspace: Workspace) -> None:
+    def learn(
+        self, foreground: Bytes, learned: int, threads: int | None, workspace: Workspace
+    ) -> None:
         """Take the last decision into what is kept; foreground (H, W) with what is known."""
         ...
 
@@ -113,7 +115,9 @@ class PooledEvidence:
     def move(self, shift: tuple[int, int]) -> None:
         """Do nothing: evidence is of one frame."""
 
-    def learn(self, foreground: Bytes, learned: int, workspace: Workspace) -> None:
+    def learn(
+        self, foreground: Bytes, learned: int, threads: int | None, workspace: Workspace
+    ) -> None:
         """Do nothing: evidence is of one frame."""
 
     def count_changed(self, foreground: Bytes, evidence: Evidence, asked: Parameters) -> int:

@@ -9,9 +9,11 @@ a decision what the next frame asks of it.
 
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from segment import threads as rows
 from segment.background.inputs import AUTOMATIC
 from segment.background.posterior import kernels
 from segment.background.posterior.kernels.records import (
@@ -63,6 +65,9 @@ _GHOST = 2
 
 # Variances of a pixel that a change of light may have to explain; more is none.
 _LARGEST_RESIDUAL = 2000
+
+# How far the rim of foreground reaches, in pixels to all sides.
+_RIM = np.ones((5, 5), np.uint8)
 
 _NO_NUMBERS = np.empty(0, np.float32)
 
@@ -117,10 +122,8 @@ def choose_numbers(
         ),
         Rates(
             given=f(AUTOMATIC if rate is None else rate),
-            history=f(asked.history),
-            moving=f(asked.object_rate),
-            resting=f(asked.still_rate if asked.quality == "fast" else _STANDING),
-            ghost=f(asked.ghost_rate if asked.quality == "fast" else _STANDING),
+            history=f(asked.reach),
+            **_rates_of_foreground(asked),
             still=f(_stillness(asked, noise, channels)),
             vote=f(_GHOST),
             every=every,
@@ -132,6 +135,22 @@ def choose_numbers(
             calm=f(max(15.0, 6 * noise)),
         ),
     )
+
+
+def _rates_of_foreground(asked: Parameters) -> dict[str, np.float32]:
+    """Return how fast foreground is learned, beside background.
+
+    If the time is set after which it is absorbed, not at all until then.
+    """
+    fast, timed = asked.quality == "fast", asked.absorb is not None
+    moving = 0.0 if timed else asked.object_rate
+    resting = 0.0 if timed else (asked.still_rate if fast else _STANDING)
+    ghost = asked.ghost_rate if fast and not timed else resting
+    return {
+        "moving": np.float32(moving),
+        "resting": np.float32(resting),
+        "ghost": np.float32(ghost),
+    }
 
 
 def is_young(state: State) -> bool:
@@ -151,17 +170,22 @@ def remember(
     state: State,
     frame: Frame,
     foreground: NDArray[np.uint8],
+    told: Bytes,
     light: tuple[float, float],
     asked: Parameters,
     workspace: Workspace,
 ) -> float:
     """Keep of a decision, foreground (H, W), what the next frame asks of it.
 
-    Its mask, which rates follow; what its border says of ghosts; how places changed. Returns the
-    share of the picture that stands still.
+    Its mask, which rates follow; for how long things have stood, of which what is `told` (H * W,)
+    or nothing has a say; what its border says of ghosts; how places changed. Returns the share of
+    the picture that stands still.
     """
     gain, noise = light
-    state.pictures.mask[:] = foreground.reshape(-1)
+    state.pictures.mask[:] = _sheltered(foreground, told, state, asked).reshape(-1)
+    channels = len(frame.which)
+    if asked.absorb is not None:
+        _absorb(state, frame, light, told, asked)
 
     def ask(band: int, start: int, stop: int) -> None:
         edge = workspace.desk(_edge, band, frame.width)
@@ -170,7 +194,6 @@ def remember(
         )
 
     workspace.share("ask", frame.height, frame.width, asked.threads).over(ask)
-    channels = len(frame.which)
     still = kernels.look_back(
         state.ghosts,
         state.change,
@@ -183,6 +206,43 @@ def remember(
     state.camera.noise = noise
     state.learned += 1
     return float(still) / state.change.motion.size
+
+
+def _sheltered(foreground: Bytes, told: Bytes, state: State, asked: Parameters) -> Bytes:
+    """Return what is not to be learned: foreground, and its rim where that is unlike background.
+
+    A thing that stands would otherwise be learned from its rim inwards: there a decision wavers.
+    """
+    if asked.quality == "fast" and asked.absorb is None:
+        return foreground
+    own = state.evidence.own.reshape(foreground.shape)
+    least = np.uint8(min(255, np.ceil(255 * asked.threshold / asked.largest_evidence)))
+    near = np.asarray(cv2.dilate(foreground, _RIM), np.uint8)
+    near[own < least] = 0
+    if told.size:
+        near[told.reshape(foreground.shape) != 0] = 0
+    sheltered: Bytes = near | foreground
+    return sheltered
+
+
+def _absorb(
+    state: State, frame: Frame, light: tuple[float, float], told: Bytes, asked: Parameters
+) -> None:
+    """Count the frames for which things stand, and make background of what has stood enough."""
+    gain, noise = light
+    calm = np.float32(4 * _stillness(asked, noise, len(frame.which)))
+    kernels.count_standing(state.pictures.mask, state.stands, 0, state.stands.size)
+    if told.size:
+        state.stands[told == FOREGROUND] = 0
+    variance = np.float32(max(asked.initial_variance, 0.5 * noise))
+
+    def work(start: int, stop: int) -> None:
+        kernels.absorb(
+            frame, np.float32(gain), state.change.motion, calm, np.float32(asked.longest),
+            variance, state.modes, state.pictures, state.stands, start, stop,
+        )  # fmt: skip
+
+    rows.over_rows(work, frame.height, rows.count_threads(asked.threads), 64)
 
 
 def _stillness(asked: Parameters, noise: float, channels: int) -> float:

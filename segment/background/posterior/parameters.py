@@ -24,6 +24,7 @@ _AT_LEAST_0 = (
     "ghost_rate",
     "still",
 )
+_SECONDS = ("absorb", "remember")
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,9 @@ class Parameters:
     """
 
     history: int
+    absorb: float | None
+    remember: float | None
+    frame_rate: float
     threshold: float
     components: int
     match_threshold: float
@@ -78,9 +82,28 @@ class Parameters:
         for name in _AT_LEAST_0:
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} is {getattr(self, name)}, wanted at least 0")
+        self._check_times()
         self._check_modes()
         self._check_decision()
         threads.count_threads(self.threads)
+
+    @property
+    def longest(self) -> float:
+        """Frames for which what stands still stays foreground; infinite if that is not asked."""
+        return float("inf") if self.absorb is None else self.absorb * self.frame_rate
+
+    @property
+    def reach(self) -> float:
+        """Frames that the background reaches back, at least 1."""
+        return self.history if self.remember is None else max(1, self.remember * self.frame_rate)
+
+    def _check_times(self) -> None:
+        if not 0 < self.frame_rate < float("inf"):
+            raise ValueError(f"frame_rate is {self.frame_rate}, wanted more than 0 frames a second")
+        for name in _SECONDS:
+            seconds = getattr(self, name)
+            if seconds is not None and not seconds >= 0:
+                raise ValueError(f"{name} is {seconds}, wanted at least 0 seconds, or None")
 
     def _check_modes(self) -> None:
         if not 0 < self.background_weight <= 1:

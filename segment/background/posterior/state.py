@@ -15,6 +15,7 @@ from segment.background.posterior.kernels.records import (
     Bytes,
     Change,
     Evidence,
+    Floats,
     Ghosts,
     Heaviest,
     Modes,
@@ -34,6 +35,7 @@ class State:
     modes, pictures, change, ghosts : what was learned.
     evidence : how badly it explained the last frame.
     camera : what the camera does to whole frames.
+    stands : frames for which pixels have been foreground, (H * W,), while that is asked for.
     watch : what the guard against another scene remembers.
     learned : frames that were learned.
     frozen, shown : whether the last frame was not, and its mask (H * W,) uint8 if so;
@@ -48,6 +50,7 @@ class State:
     ghosts: Ghosts
     shown: Bytes
     camera: Camera
+    stands: Floats
     watch: Watch = field(default_factory=Watch)
     learned: int = 1
     frozen: bool = False
@@ -103,6 +106,7 @@ class State:
             (modes.alive, 1),
             (modes.seen, 0),
             (pictures.mask, 0),
+            (self.stands, 0),
             *zip(pictures.before, frame, strict=True),
             *zip(pictures.ground, frame, strict=True),
         ]
@@ -174,6 +178,7 @@ def begin(
         ghosts=Ghosts(grid(*quarter), grid(*quarter)),
         shown=np.zeros(size, np.uint8),
         camera=Camera.begin(height, width),
+        stands=np.zeros(size, np.float32),
     )
 
 

@@ -22,6 +22,7 @@ from segment.background.inputs import (
 from segment.background.posterior import kernels
 from segment.background.posterior.decision import Decision, PooledEvidence, Soft
 from segment.background.posterior.kernels.records import Bytes, Frame
+from segment.background.posterior.learned import LearnedEvidence
 from segment.background.posterior.learning import (
     BACKGROUND,
     FOREGROUND,
@@ -30,7 +31,6 @@ from segment.background.posterior.learning import (
     rates_by_pixel,
     remember,
 )
-from segment.background.posterior.network import LearnedEvidence
 from segment.background.posterior.parameters import QUALITIES, Parameters, values_of
 from segment.background.posterior.sharing import Workspace
 from segment.background.posterior.state import State, begin
@@ -94,6 +94,11 @@ class PosteriorSubtractor(Guided, Saved):
         1 / min(n, history).
     threshold : evidence, in variances, from which a pixel is foreground.
     components : most modes of a pixel, 1 to 255.
+    absorb : seconds for which what stands still stays foreground; until then nothing of what is
+        foreground is learned, then it becomes background at once, and leaves no ghost when it
+        goes. Infinity is never. None: it is learned slowly all the while, see Learning.
+    remember : seconds that the background reaches back, instead of `history`.
+    frame_rate : frames a second, by which these are counted.
     match_threshold : squared distance, in variances, up to which a pixel belongs to a mode.
     background_weight : share of the past, in (0, 1], that the background modes explain.
     least_seen : frames for which a mode must have been seen to be background, unless it is the
@@ -145,7 +150,7 @@ class PosteriorSubtractor(Guided, Saved):
     shift: phase correlation (Kuglin & Hines 1975).
     """
 
-    STATE_REVISION: ClassVar[int] = 6
+    STATE_REVISION: ClassVar[int] = 7
     _SCRATCH: ClassVar[frozenset[str]] = frozenset({"_workspace", "_agreed"})
 
     def __init__(
@@ -154,6 +159,9 @@ class PosteriorSubtractor(Guided, Saved):
         threshold: float = 16.0,
         components: int = 4,
         *,
+        absorb: float | None = None,
+        remember: float | None = None,
+        frame_rate: float = 25.0,
         match_threshold: float = 9.0,
         background_weight: float = 0.8,
         least_seen: float = 10.0,
@@ -187,6 +195,9 @@ class PosteriorSubtractor(Guided, Saved):
         self.history = history
         self.threshold = threshold
         self.components = components
+        self.absorb = absorb
+        self.remember = remember
+        self.frame_rate = frame_rate
         self.match_threshold = match_threshold
         self.background_weight = background_weight
         self.least_seen = least_seen
@@ -277,8 +288,9 @@ class PosteriorSubtractor(Guided, Saved):
         if frozen:
             state.shown[:] = foreground.reshape(-1)
         else:
-            still = remember(state, frame, foreground, light, asked, self._workspace)
-            self._decision.learn(foreground, state.learned, self._workspace)
+            still = remember(state, frame, foreground, told, light, asked, self._workspace)
+            decided = foreground & state.pictures.mask.reshape(foreground.shape)
+            self._decision.learn(decided, state.learned, asked.threads, self._workspace)
             if request.free and asked.relearn and not request.facts:
                 self._guard(image, request.where, foreground, still)
         mask: Mask = foreground.view(np.bool_)

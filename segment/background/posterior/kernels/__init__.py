@@ -17,16 +17,27 @@ from segment.background.posterior.kernels.frame import (
     sample_noise,
 )
 from segment.background.posterior.kernels.ghosts import ask_border, average_change, look_back
-from segment.background.posterior.kernels.planes import describe, draw_light, follow_course
+from segment.background.posterior.kernels.planes import (
+    describe,
+    draw_light,
+    follow_course,
+    keep,
+    sift,
+    survey,
+)
+from segment.background.posterior.kernels.standing import absorb, count_standing
 
 __all__ = [
+    "absorb",
     "ask_border",
     "average_change",
+    "count_standing",
     "decide",
     "describe",
     "draw_light",
     "follow_course",
     "follow_pixels",
+    "keep",
     "level_pixels",
     "look_back",
     "measure_change",
@@ -35,4 +46,6 @@ __all__ = [
     "obey",
     "sample_light",
     "sample_noise",
+    "sift",
+    "survey",
 ]

@@ -1,5 +1,8 @@
 """What the mixtures say of a frame, as planes of bytes at half resolution that a network reads.
 
+`sift` finds the blocks that are not quiet, `survey` writes there what the network's glance reads,
+and `describe` the others where that leaves doubt.
+
 0 to 3    evidence of each of 2 x 2 pixels
 4         gain that explains most of the residual, 5 brightness beside the background's, 6 the
           votes on ghosts; 128 is none of it
@@ -19,18 +22,36 @@
 
 import numpy as np
 
-from segment.background.compiling import entry, loop
-from segment.background.posterior.kernels.constants import ONE, QUARTER, TWO, U2, ZERO, f, u
+from segment.background.compiling import entry, inline, loop, part
+from segment.background.network.records import BLOCK
+from segment.background.posterior.kernels.constants import ONE, QUARTER, TWO, ZERO, f, u
 from segment.background.posterior.kernels.records import Row
 
-__all__ = ["PLANES", "describe", "draw_light", "follow_course"]
+__all__ = [
+    "GLANCED",
+    "GONE",
+    "PLANES",
+    "QUIET",
+    "describe",
+    "draw_light",
+    "follow_course",
+    "keep",
+    "sift",
+    "survey",
+]
 
 u8 = np.uint8
 
 PLANES = 28
 
+# Those that the glance reads; the others are only where it leaves doubt.
+GLANCED = 4, 6, 7, 8, 9, 14, 15, 16, 22, 23, 26, 27
+
 TOP, HALF = f(255), f(0.5)
 _MIDDLE = f(128.5)
+
+# Evidence, and last posterior, of 255, up to which a block is quiet: it is background.
+QUIET, GONE = u8(24), u8(24)
 
 # Halves of the range: of variances, of frames, of squared grey levels, of grey levels.
 _VARIANCES, _FRAMES, _SQUARES, _SLOPE = f(16), f(60), f(30), f(24)
@@ -38,6 +59,11 @@ _VARIANCES, _FRAMES, _SQUARES, _SLOPE = f(16), f(60), f(30), f(24)
 # Steps of a byte: in 1 of a gain's logarithm or so, and in a grey level of votes.
 _GAIN, _VOTES = f(160), f(12)
 _LEAST, _BLACK = f(1e-3), f(12)
+
+# The posterior that is one half; what is left, after a frame of background, of the frames for which
+# there was foreground, and how many more are forgotten.
+_EVEN = np.int32(128)
+_FORGETS, _FORGOTTEN = f(0.7), f(0.3)
 
 # Evidence (of 255) from which on it has come; shares of a frame in the averages.
 _COME = f(70)
@@ -95,16 +121,25 @@ def draw_light(frame, pictures, gain, desk, planes, start, stop):
 
 
 @loop
-def _every_other(values, p, first, last, out):
+def _every_other(values, out):
     for k in range(out.size):
-        i = 2 * k + first
-        i = i if i < last else last
-        out[k] = values[p + i]
+        out[k] = values[2 * k]
+
+
+@part
+def _every_other_of(own, p, width, first, low, out):
+    """Every other pixel of a row of `width` from pixel 2 * low + first on; the last repeated."""
+    there = (width - first + 1) // 2 - low
+    n = min(out.size, there)
+    begin = p + 2 * low + first
+    _every_other(own[begin : begin + 2 * n], out[:n])
+    if n < out.size:
+        out[n] = own[p + width - 1]
 
 
 @loop
-def _tell_light(q_row, a_row, b_row, e_row, gains, raw, left, evidence, scale):
-    """Gain, residual before and after it, and evidence, of the sums of a row."""
+def _tell_light(q_row, a_row, b_row, gains, raw, left):
+    """Gain, and residual before and after it, of the sums of a row."""
     for k in range(gains.size):
         q = q_row[k]
         a = a_row[k]
@@ -117,8 +152,6 @@ def _tell_light(q_row, a_row, b_row, e_row, gains, raw, left, evidence, scale):
         rest = q - TWO * g * a + g * g * b
         rest = rest if rest > ZERO else ZERO
         left[k] = u8(TOP * rest / (rest + _VARIANCES) + HALF)
-        v = e_row[k] * scale
-        evidence[k] = u8(v if v < TOP else TOP)
 
 
 @loop
@@ -146,23 +179,23 @@ def _soften(values, scale, out):
 
 
 @loop
-def _soften_some(values, p, last, scale, out):
+def _soften_some(values, scale, out):
     """Of every other pixel of a row."""
     for k in range(out.size):
-        v = values[p + U2 * u(k)]
+        v = values[2 * k]
         out[k] = u8(TOP * v / (v + scale) + HALF)
 
 
 @loop
-def _share_of(values, p, out):
+def _share_of(values, out):
     for k in range(out.size):
-        out[k] = u8(TOP * values[p + U2 * u(k)] + HALF)
+        out[k] = u8(TOP * values[2 * k] + HALF)
 
 
 @loop
-def _count(values, p, out):
+def _count(values, out):
     for k in range(out.size):
-        v = values[p + U2 * u(k)]
+        v = values[2 * k]
         out[k] = u8(60 * v) if v < 4 else u8(240)
 
 
@@ -185,94 +218,178 @@ def _round(values, out):
 
 
 @loop
-def _spread_soft(grid, times, scale, out):
+def _spread_soft(grid, p, scale, out):
     for k in range(out.size):
-        v = grid[k // times]
+        v = grid[(p + k) // 4]
         out[k] = u8(TOP * v / (v + scale) + HALF)
 
 
 @loop
-def _spread_votes(grid, out):
+def _spread_votes(grid, p, out):
     for k in range(out.size):
-        v = _MIDDLE + _VOTES * grid[k // 2]
+        v = _MIDDLE + _VOTES * grid[(p + k) // 2]
         v = v if v > ZERO else ZERO
         out[k] = u8(v if v < TOP else TOP)
 
 
 @loop
 def _tell_slope(above, here, below, out):
-    last = out.size - 1
+    """Here goes one place further than the others at both ends."""
     for k in range(out.size):
-        a = here[k - 1] if k > 0 else here[0]
-        b = here[k + 1] if k < last else here[last]
-        v = abs(f(b) - f(a)) + abs(f(below[k]) - f(above[k]))
+        v = abs(f(here[k + 2]) - f(here[k])) + abs(f(below[k]) - f(above[k]))
         out[k] = u8(TOP * v / (v + _SLOPE) + HALF)
 
 
-@loop
-def _lower(now, then, shift, first, out):
-    """Smallest difference so far from a row of the background, `shift` places to the right."""
-    last = out.size - 1
+@part
+def _lengthen(values, low, out):
+    """A piece of a row from place low - 1 on; beyond its ends it is repeated."""
+    last = values.size - 1
     for k in range(out.size):
-        j = k + shift
+        j = low - 1 + k
         j = j if j > 0 else 0
-        j = j if j < last else last
-        v = abs(f(now[k]) - f(then[j]))
-        o = out[k]
-        out[k] = v if first or v < o else o
+        out[k] = values[j if j < last else last]
+
+
+@loop
+def _lower(now, then, first, out):
+    """Smallest difference so far from a row of the background, up to one place beside."""
+    for k in range(out.size):
+        v = np.int32(now[k])
+        a, b = abs(v - np.int32(then[k])), abs(v - np.int32(then[k + 1]))
+        c = abs(v - np.int32(then[k + 2]))
+        a = a if a < b else b
+        a = a if a < c else c
+        o = np.int32(out[k])
+        out[k] = u8(a if first | (a < o) else o)
+
+
+@loop
+def _soften_bytes(values, scale, out):
+    for k in range(out.size):
+        v = f(values[k])
+        out[k] = u8(TOP * v / (v + scale) + HALF)
+
+
+@loop
+def _tell_evidence(values, scale, out):
+    for k in range(out.size):
+        v = values[k] * scale
+        out[k] = u8(v if v < TOP else TOP)
+
+
+@loop
+def _most(one, two, out):
+    for k in range(out.size):
+        v = one[k] if one[k] > QUIET else u8(0)
+        w = two[k] if two[k] > GONE else u8(0)
+        out[k] = max(out[k], max(v, w))
 
 
 @entry
-def describe(size, evidence, modes, change, ghosts, course, numbers, desk, planes, start, stop):
-    """Write all planes but 10 and 11 of half-resolution rows `start` to `stop`.
+def sift(unexplained, last, largest, desk, planes, restless, start, stop):
+    """Write plane 9 of rows `start` to `stop` of blocks, and which of them are not quiet.
 
-    size : (H, W). course : see `Course`. numbers : largest evidence, scale of differences of
-    brightness, and what planes 21 and 22 hold. desk (w,) float32: scratch.
+    unexplained (h, w) float32 : evidence; largest : of it. desk (w,) uint8: scratch. restless
+    (rows, columns) uint8, written: blocks with evidence, or a posterior in the last frame.
+    """
+    half, wide = planes.shape[1:]
+    for row in range(start, stop):
+        _fill(desk, u8(0))
+        for r in range(row * BLOCK, min(row * BLOCK + BLOCK, half)):
+            _tell_evidence(unexplained[r], TOP / largest, planes[9, r])
+            _most(planes[9, r], last[r], desk)
+        for b in range(restless.shape[1]):
+            found = u8(0)
+            for x in range(b * BLOCK, min(b * BLOCK + BLOCK, wide)):
+                found = max(found, desk[x])
+            restless[row, b] = u8(1) if found > 0 else u8(0)
+
+
+@part
+def _run(blocks, row, begin):
+    """The next blocks of a row that are marked and follow each other: first, and one beyond."""
+    first = begin
+    while first < blocks.shape[1] and blocks[row, first] == 0:
+        first += 1
+    end = first
+    while end < blocks.shape[1] and blocks[row, end] != 0:
+        end += 1
+    return first, end
+
+
+@entry
+def survey(restless, sums, change, votes, course, age, planes, start, stop):
+    """Write the planes that the glance reads, in rows `start` to `stop` of half resolution.
+
+    restless (rows, columns) uint8 : blocks in which it reads. age : what plane 22 holds.
+    """
+    wide = planes.shape[2]
+    for r in range(start, stop):
+        b, end = _run(restless, r // BLOCK, 0)
+        while b < end:
+            low, high = b * BLOCK, min(end * BLOCK, wide)
+            _tell_light(
+                sums[0, r, low:high],
+                sums[1, r, low:high],
+                sums[2, r, low:high],
+                planes[4, r, low:high],
+                planes[7, r, low:high],
+                planes[8, r, low:high],
+            )
+            _spread_votes(votes[r // 2], low, planes[6, r, low:high])
+            _spread_soft(change.unrest[r // 4], low, ONE, planes[14, r, low:high])
+            _copy(course.last[r, low:high], planes[15, r, low:high])
+            _soften(course.stay[r, low:high], _FRAMES, planes[16, r, low:high])
+            _fill(planes[22, r, low:high], age)
+            _round(course.blink[r, low:high], planes[23, r, low:high])
+            _round(course.evidence[r, low:high], planes[26, r, low:high])
+            _round(course.posterior[r, low:high], planes[27, r, low:high])
+            b, end = _run(restless, r // BLOCK, end)
+
+
+@entry
+def describe(
+    size, active, evidence, modes, change, course, noise, scale, desk, planes, start, stop
+):
+    """Write the other planes of half-resolution rows `start` to `stop`, where it is `active`.
+
+    size : (H, W). active (rows, columns) uint8 : blocks of BLOCK. scale : of differences of
+    brightness. noise : what plane 21 holds. desk (2, w + 2) uint8: scratch.
     """
     height, width = size
-    largest, scale, noise, age = numbers
-    half = planes.shape[1]
+    half, wide = planes.shape[1:]
     for r in range(start, stop):
         above, below = max(r - 1, 0), min(r + 1, half - 1)
-        p = u(2 * r) * u(width)
-        for m in range(4):
-            q = min(2 * r + m // 2, height - 1) * width
-            _every_other(evidence.own, q, m % 2, width - 1, planes[m, r])
-        sums = evidence.sums
-        _tell_light(
-            sums[0, r],
-            sums[1, r],
-            sums[2, r],
-            sums[3, r],
-            planes[4, r],
-            planes[7, r],
-            planes[8, r],
-            planes[9, r],
-            TOP / largest,
-        )
-        _tell_ratio(planes[10, r], planes[11, r], planes[5, r])
-        _spread_votes(ghosts.votes[r // 2], planes[6, r])
-        _tell_change(planes[10, r], course.light[r], scale, planes[12, r])
-        _spread_soft(change.motion[r // 4], 4, _SQUARES, planes[13, r])
-        _spread_soft(change.unrest[r // 4], 4, ONE, planes[14, r])
-        _copy(course.last[r], planes[15, r])
-        _soften(course.stay[r], _FRAMES, planes[16, r])
-        _soften_some(modes.seen, p, 0, _FRAMES, planes[17, r])
-        _share_of(modes.weight[0], p, planes[18, r])
-        _soften_some(modes.first.variance, p, 0, _SQUARES, planes[19, r])
-        _count(modes.alive, p, planes[20, r])
-        _fill(planes[21, r], noise)
-        _fill(planes[22, r], age)
-        _round(course.blink[r], planes[23, r])
-        _tell_slope(planes[11, above], planes[11, r], planes[11, below], planes[24, r])
-        for down in range(3):
-            row = above if down == 0 else (r if down == 1 else below)
-            for shift in range(-1, 2):
-                first = (down == 0) & (shift == -1)
-                _lower(planes[10, r], planes[11, row], shift, first, desk)
-        _soften(desk, scale, planes[25, r])
-        _round(course.evidence[r], planes[26, r])
-        _round(course.posterior[r], planes[27, r])
+        b, end = _run(active, r // BLOCK, 0)
+        while b < end:
+            low = b * BLOCK
+            high = min(end * BLOCK, wide)
+            for m in range(4):
+                q = min(2 * r + m // 2, height - 1) * width
+                _every_other_of(evidence.own, q, width, m % 2, low, planes[m, r, low:high])
+            p = 2 * r * width + 2 * low
+            stop_at = p + 2 * (high - low) - 1
+            light = planes[10, r, low:high]
+            _tell_ratio(light, planes[11, r, low:high], planes[5, r, low:high])
+            _tell_change(light, course.light[r, low:high], scale, planes[12, r, low:high])
+            _spread_soft(change.motion[r // 4], low, _SQUARES, planes[13, r, low:high])
+            _soften_some(modes.seen[p:stop_at], _FRAMES, planes[17, r, low:high])
+            _share_of(modes.weight[0, p:stop_at], planes[18, r, low:high])
+            _soften_some(modes.first.variance[p:stop_at], _SQUARES, planes[19, r, low:high])
+            _count(modes.alive[p:stop_at], planes[20, r, low:high])
+            _fill(planes[21, r, low:high], noise)
+            least, then = desk[0, : high - low], desk[1, : high - low + 2]
+            _lengthen(planes[11, r], low, then)
+            _tell_slope(
+                planes[11, above, low:high], then, planes[11, below, low:high],
+                planes[24, r, low:high],
+            )  # fmt: skip
+            for down in range(3):
+                other = above if down == 0 else (r if down == 1 else below)
+                _lengthen(planes[11, other], low, then)
+                _lower(light, then, down == 0, least)
+            _soften_bytes(least, scale, planes[25, r, low:high])
+            b, end = _run(active, r // BLOCK, end)
 
 
 @loop
@@ -291,12 +408,67 @@ def _average_blinks(now, match, state):
 
 
 @entry
-def follow_course(course, planes, learned):
-    """Take a frame, and the posterior `course.last` of it, into what places go through."""
+def follow_course(course, planes, learned, start, stop):
+    """Take a frame, and the posterior `course.last` of it, into what places go through.
+
+    Half-resolution rows `start` to `stop`."""
     slow = ONE / f(1 + learned)
     slow = slow if slow > _SLOW else _SLOW
-    for r in range(planes.shape[1]):
+    for r in range(start, stop):
         _copy(planes[10, r], course.light[r])
         _average_blinks(planes[9, r], course.come[r], course.blink[r])
         _average(planes[9, r], slow, course.evidence[r])
         _average(course.last[r], slow, course.posterior[r])
+
+
+@entry
+def keep(foreground, posterior, course, start, stop):
+    """Keep the posterior of half-resolution rows, and for how long they have been foreground.
+
+    foreground and posterior (H, W) uint8 : what is known, or decided at another threshold, counts
+    as decided.
+    """
+    height = foreground.shape[0]
+    for row in range(start, stop):
+        one, two = 2 * row, min(2 * row + 1, height - 1)
+        mask, mask_below = foreground[one], foreground[two]
+        soft, soft_below = posterior[one], posterior[two]
+        last, stay = course.last[row], course.stay[row]
+        _keep_row(mask, mask_below, soft, soft_below, last, stay)
+        _keep_end(mask, mask_below, soft, soft_below, last, stay)
+
+
+@loop
+def _keep_row(mask, mask_below, soft, soft_below, last, stay):
+    for x in range(mask.size // 2):
+        a, b = 2 * x, 2 * x + 1
+        s = _agreed(mask[a], soft[a]) + _agreed(mask[b], soft[b])
+        s += _agreed(mask_below[a], soft_below[a]) + _agreed(mask_below[b], soft_below[b])
+        _keep(s, x, last, stay)
+
+
+@part
+def _keep_end(mask, mask_below, soft, soft_below, last, stay):
+    """The last column of a picture of odd width, which counts twice."""
+    if mask.size % 2 == 1:
+        a = mask.size - 1
+        s = 2 * (_agreed(mask[a], soft[a]) + _agreed(mask_below[a], soft_below[a]))
+        _keep(s, a // 2, last, stay)
+
+
+@inline
+def _keep(s, x, last, stay):
+    found = (s + 2) >> 2
+    last[x] = u8(found)
+    v = stay[x]
+    gone = v * _FORGETS - _FORGOTTEN
+    gone = gone if gone > ZERO else ZERO
+    stay[x] = v + ONE if found >= _EVEN else gone
+
+
+@inline
+def _agreed(mask, soft):
+    v = np.int32(soft)
+    high = v if v > _EVEN else _EVEN
+    low = v if v < _EVEN - 1 else _EVEN - 1
+    return high if mask != 0 else low

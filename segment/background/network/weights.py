@@ -1,4 +1,4 @@
-"""The trained E-step in models/learned-e-step: a file of weights that is checked before use."""
+"""The trained E-step in models/mixture-e-step: a file of weights that is checked before use."""
 
 import hashlib
 import json
@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.background.learned.kernels.records import PLANES, Layer
+from segment.background.network.records import Layer
 from segment.errors import SegmentError
 
-__all__ = ["CONVOLVED", "FORMAT", "NAME", "checksum", "load", "pack"]
+__all__ = ["FORMAT", "NAME", "checksum", "load", "pack"]
 
-NAME = "learned-e-step"
+NAME = "mixture-e-step"
 FORMAT = "segment learned e-step"
 
 _FILE = "e-step.safetensors"
@@ -23,25 +23,23 @@ _PACKAGE = Path(__file__).parents[2]
 # Beside the other trained models: in a wheel, and in a checkout.
 _FOLDERS = (_PACKAGE / "neural" / "models", _PACKAGE.parent / "models")
 
-# Layers with 3 x 3, rectified, and with 1 x 1, not.
-CONVOLVED = ("e0", "a1", "b1", "a2", "b2", "a3", "b3", "u2", "u1", "u0")
-_MIXED = ("t1", "t0", "out")
-# Of the glance, in weights that have one.
-_GLANCE = ("g0", "doubt")
+# Layers with 3 x 3 and with 1 x 1; "g0" and "doubt" are the glance's.
+_CONVOLVED = ("g0", "f0", "a1", "b1", "a2", "b2", "c1", "u2", "u1", "u0")
+_MIXED = ("doubt", "e0", "t1", "t0", "out")
 
 
 @cache
-def load(name: str = NAME, planes: int = PLANES) -> Mapping[str, Layer]:
-    """Return the layers of the model `name`, which reads so many planes, packed for the kernels.
+def load(planes: int, glanced: int) -> Mapping[str, Layer]:
+    """Return the layers, packed for the kernels: of networks that read so many planes.
 
     Raises SegmentError when the file is missing, damaged, or not this network.
     """
     from safetensors import SafetensorError, safe_open
 
-    paths = [folder / name / _FILE for folder in _FOLDERS]
+    paths = [folder / NAME / _FILE for folder in _FOLDERS]
     path = next((path for path in paths if path.is_file()), None)
     if path is None:
-        raise SegmentError(f"the weights models/{name}/{_FILE} are missing; install segment again")
+        raise SegmentError(f"the weights models/{NAME}/{_FILE} are missing; install segment again")
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
@@ -50,10 +48,12 @@ def load(name: str = NAME, planes: int = PLANES) -> Mapping[str, Layer]:
         raise SegmentError(f"the weights {path} cannot be read: {error}") from None
     if metadata.get("format") != FORMAT or metadata.get("checksum") != checksum(metadata, tensors):
         raise SegmentError(f"the weights {path} are damaged: install segment again")
-    layers = pack(tensors)
-    if layers["e0"].weight.shape[1] != planes:
+    layers = [f"{name}.weight" for name in (*_CONVOLVED, *_MIXED)]
+    if not all(name in tensors for name in layers) or (planes, 2 * glanced) != tuple(
+        tensors[f"{name}.weight"].shape[1] for name in ("e0", "g0")
+    ):
         raise SegmentError(f"the weights {path} read other statistics than this segment has")
-    return layers
+    return pack(tensors)
 
 
 def checksum(metadata: Mapping[str, str], tensors: Mapping[str, NDArray[Any]]) -> str:
@@ -70,8 +70,7 @@ def checksum(metadata: Mapping[str, str], tensors: Mapping[str, NDArray[Any]]) -
 def pack(tensors: Mapping[str, NDArray[Any]]) -> dict[str, Layer]:
     """Return the layers of tensors "name.weight" (out, in, k, k) and "name.bias" (out,)."""
     layers = {}
-    glance = _GLANCE if "g0.weight" in tensors else ()
-    for name in (*CONVOLVED, *_MIXED, *glance):
+    for name in (*_CONVOLVED, *_MIXED):
         given, bias = tensors[f"{name}.weight"], tensors[f"{name}.bias"]
         most, least = given.shape[:2]
         more = -most % 4

@@ -1,0 +1,220 @@
+"""The learned decision: a network reads what the mixtures say, and says what is foreground."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segment import threads as rows
+from segment.background.network import Network, weights
+from segment.background.network.records import BLOCK
+from segment.background.posterior import kernels
+from segment.background.posterior.decision import Soft
+from segment.background.posterior.kernels.planes import GLANCED, PLANES
+from segment.background.posterior.kernels.records import Bytes, Course, Evidence, Floats
+from segment.background.posterior.parameters import Parameters
+from segment.background.posterior.sharing import Workspace
+from segment.background.posterior.statistics import Statistics
+
+__all__ = ["LearnedEvidence", "network_of", "planes_of"]
+
+# The threshold of evidence that is a posterior of one half, and what a logit counts in evidence: as
+# `soften` of pooled evidence has it.
+_EVEN, _STEP = np.float32(16), np.float32(4)
+
+# Grey levels that are half-way, of a still camera, and by deviation of the noise.
+_STILL, _NOISE = 4.0, 2.0
+
+_HALF = np.uint8(128)
+
+_ROWS = 16  # rows of half resolution that are worth a thread
+
+
+@dataclass
+class LearnedEvidence:
+    """Foreground is where a network that learned from footage with truth says so.
+
+    Attributes
+    ----------
+    course : what places have gone through. foreground, shade (H * W,) uint8: the last posteriors.
+    decided : whether there was a frame.
+    """
+
+    quality: ClassVar[str] = "best"
+
+    course: Course | None = None
+    foreground: Bytes | None = None
+    shade: Bytes | None = None
+    decided: bool = False
+
+    def begin(self, size: tuple[int, int]) -> None:
+        """Begin with a scene of (H, W); what was said of the last frame of another stays."""
+        height, width = size
+        half = -(-height // 2), -(-width // 2)
+
+        def floats() -> Floats:
+            return np.zeros(half, np.float32)
+
+        def small() -> Bytes:
+            return np.zeros(half, np.uint8)
+
+        self.course = Course(small(), small(), small(), floats(), floats(), floats(), floats())
+        if self.foreground is None or self.foreground.size != height * width:
+            self.foreground, self.shade = np.zeros((2, height * width), np.uint8)
+            self.decided = False
+
+    def move(self, shift: tuple[int, int]) -> None:
+        """Follow a camera that moved by (right, down) pixels."""
+        assert self.course is not None
+        half = round(shift[0] / 2), round(shift[1] / 2)
+        if half != (0, 0):
+            for plane in self.course:
+                plane[:] = _moved(plane, half)
+
+    def decide(
+        self,
+        statistics: Statistics,
+        asked: Parameters,
+        sensitivity: Floats | None,
+        workspace: Workspace,
+    ) -> Bytes:
+        """Return what is foreground, (H, W) uint8; see `Decision`."""
+        assert self.course is not None
+        assert self.foreground is not None
+        assert self.shade is not None
+        size = statistics.frame.height, statistics.frame.width
+        count = rows.count_threads(asked.threads)
+        planes = planes_of(workspace, size)
+        network = network_of(workspace, size)
+        restless = self._survey(statistics, asked, planes, count)
+        self._read(statistics, restless, planes, count)
+        foreground, shade = self.foreground.reshape(size), self.shade.reshape(size)
+        if network.glance(planes, restless, count):
+            self._describe(statistics, network.active, planes, count)
+            network.judge(planes, foreground, shade, count)
+        else:
+            foreground[:], shade[:] = 0, 0
+        self.decided = True
+        passed = asked.threshold if sensitivity is None else asked.threshold / sensitivity
+        least = 255 / (1 + np.exp((_EVEN - passed) / _STEP))
+        bar = np.ceil(np.maximum(least, 1)).astype(np.uint8)  # posteriors are whole numbers
+        return (foreground >= bar).view(np.uint8)
+
+    def learn(
+        self, foreground: Bytes, learned: int, threads: int | None, workspace: Workspace
+    ) -> None:
+        """Take the last decision, foreground (H, W), into what places have gone through."""
+        assert self.course is not None
+        assert self.foreground is not None
+        course, planes = self.course, planes_of(workspace, foreground.shape)
+        soft = self.foreground.reshape(foreground.shape)
+
+        def work(start: int, stop: int) -> None:
+            kernels.keep(foreground, soft, course, start, stop)
+            kernels.follow_course(course, planes, learned, start, stop)
+
+        rows.over_rows(work, planes.shape[1], rows.count_threads(threads), _ROWS)
+
+    def count_changed(self, foreground: Bytes, evidence: Evidence, asked: Parameters) -> int:
+        """Return the pixels whose own evidence passes the threshold, whatever the network says.
+
+        It lets go of most of another scene within a few frames, long before that is learned.
+        """
+        least = 255 * min(asked.threshold / asked.largest_evidence, 1)
+        return int(np.count_nonzero(evidence.own >= np.uint8(np.ceil(least))))
+
+    def soften(
+        self, evidence: Evidence, size: tuple[int, int], sensitivity: Floats | None
+    ) -> Soft | None:
+        """Return the last posteriors; see `Decision`."""
+        if not self.decided:
+            return None
+        assert self.foreground is not None
+        assert self.shade is not None
+        probability = self.foreground.reshape(size).astype(np.float32) / np.float32(255)
+        return Soft(probability, self.shade.reshape(size) >= _HALF)
+
+    def _survey(
+        self, statistics: Statistics, asked: Parameters, planes: Bytes, threads: int
+    ) -> Bytes:
+        """Write the light and the evidence; return the blocks that are restless."""
+        frame, evidence, course = statistics.frame, statistics.evidence, self.course
+        assert course is not None
+        half, wide = planes.shape[1:]
+        restless = np.empty((-(-half // BLOCK), -(-wide // BLOCK)), np.uint8)
+        largest, gain = np.float32(asked.largest_evidence), statistics.numbers.light.gain
+
+        def work(start: int, stop: int) -> None:
+            desk = np.empty((4, frame.width + 1), np.float32)
+            first, last = start * BLOCK, min(stop * BLOCK, half)
+            kernels.draw_light(frame, statistics.pictures, gain, desk, planes, first, last)
+            room = np.empty(wide, np.uint8)
+            kernels.sift(
+                evidence.sums[3], course.last, largest, room, planes, restless, start, stop
+            )
+
+        rows.over_rows(work, restless.shape[0], threads, _ROWS // BLOCK)
+        return restless
+
+    def _read(self, statistics: Statistics, restless: Bytes, planes: Bytes, threads: int) -> None:
+        """Write what the glance reads where it is restless."""
+        course = self.course
+        assert course is not None
+        learned = float(statistics.modes.seen.max())
+        age = np.uint8(min(255, 28 * np.log2(1 + learned)))
+
+        def work(start: int, stop: int) -> None:
+            kernels.survey(
+                restless, statistics.evidence.sums, statistics.change, statistics.ghosts.votes,
+                course, age, planes, start, stop,
+            )  # fmt: skip
+
+        rows.over_rows(work, planes.shape[1], threads, _ROWS)
+
+    def _describe(self, statistics: Statistics, active: Bytes, planes: Bytes, threads: int) -> None:
+        """Write the other planes where it is active, (rows, columns) uint8 of blocks."""
+        frame, course = statistics.frame, self.course
+        assert course is not None
+        noise = float(np.sqrt(max(float(statistics.numbers.slack.noise), 0.0) / 6))
+        scale = np.float32(_STILL + _NOISE * noise)
+        level = np.uint8(min(255, 40 * np.log2(1 + noise)))
+
+        def work(start: int, stop: int) -> None:
+            desk = np.empty((2, planes.shape[2] + 2), np.uint8)
+            kernels.describe(
+                (frame.height, frame.width), active, statistics.evidence, statistics.modes,
+                statistics.change, course, level, scale, desk, planes, start, stop,
+            )  # fmt: skip
+
+        rows.over_rows(work, planes.shape[1], threads, _ROWS)
+
+
+def planes_of(workspace: Workspace, size: tuple[int, ...]) -> Bytes:
+    """Return the planes (PLANES, h, w) of the last frame of (H, W) that was looked at there."""
+    planes: Bytes = workspace.desk(_planes, 0, -(-size[0] // 2), -(-size[1] // 2))
+    return planes
+
+
+def network_of(workspace: Workspace, size: tuple[int, ...]) -> Network:
+    """Return the network for frames of (H, W), with what it saw of the last."""
+    network: Network = workspace.desk(_network, 0, -(-size[0] // 2), -(-size[1] // 2))
+    return network
+
+
+def _moved(plane: NDArray[Any], shift: tuple[int, int]) -> NDArray[Any]:
+    """Return a plane (h, w) moved by pixels to the right and down; 0 where it says nothing."""
+    (height, width), (right, down) = plane.shape, shift
+    moved = np.zeros_like(plane)
+    moved[max(0, down) : height + min(0, down), max(0, right) : width + min(0, right)] = plane[
+        max(0, -down) : height + min(0, -down), max(0, -right) : width + min(0, -right)
+    ]
+    return moved
+
+
+def _network(height: int, width: int) -> Network:
+    return Network(weights.load(PLANES, len(GLANCED)), (height, width), GLANCED)
+
+
+def _planes(height: int, width: int) -> Bytes:
+    return np.zeros((PLANES, height, width), np.uint8)
