@@ -56,10 +56,13 @@ class _Worker:
         # Not forked: this process has threads, and so have the libraries it has loaded.
         context = multiprocessing.get_context("spawn")
         pool = ProcessPoolExecutor(1, context, _begin, self._begin)
-        with _beginning, machine.environment(self._begin[1]):
+        # Whoever breaks this off midway leaves a process that complains of what it was not told.
+        with _hearing() as asked, _beginning, machine.environment(self._begin[1]):
             before = set(multiprocessing.active_children())
             self._born = pool.submit(os.getpid)
             self._process = next(iter(set(multiprocessing.active_children()) - before), None)
+        for number in asked:
+            signal.raise_signal(number)
         return pool
 
     def submit(self, work: Callable[[T], R], task: T) -> "Future[R]":

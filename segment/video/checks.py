@@ -121,6 +121,8 @@ def _codes_hold(data: bytes) -> bool:
     """Say whether a GIF's codes make all of its picture. Source: GIF89a, sections 20 to 22."""
     at = 0
     if data[:3] == b"GIF":  # the first packet may have the file's head before it
+        if len(data) < 13:
+            return False
         at = 13 + (3 << (data[10] & 7) + 1 if data[10] & 128 else 0)
     while data[at : at + 1] == b"!":
         at += 2

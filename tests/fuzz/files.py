@@ -123,13 +123,13 @@ class Pool:
             self._worker = context.Process(target=work, args=(theirs,), daemon=True)
             self._worker.start()
             theirs.close()
-            self._first = True
+            self._known = set[str]()
         self._pipe.send((name, seed))
-        # The first trial imports and compiles.
-        if not self._pipe.poll(PATIENCE + 300 * self._first):
+        # The first trial of a kind imports and compiles.
+        if not self._pipe.poll(PATIENCE + 300 * (name not in self._known)):
             self._end()
             return "hang"
-        self._first = False
+        self._known.add(name)
         try:
             outcome = self._pipe.recv()
         except EOFError:

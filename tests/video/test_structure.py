@@ -145,3 +145,14 @@ def test_a_codec_that_nobody_knows_is_one_line(films, tmp_path):
     path.write_bytes(films["a.mkv"].read_bytes().replace(b"V_MPEG4/ISO/AVC", b"V_MPEG4/IXX/AVC"))
     with pytest.raises(UnreadableInput, match="no decoder here knows"):
         open_frames(path)
+
+
+def test_a_gif_whose_first_packet_is_a_piece_of_its_head():
+    from segment.video.checks import Protected
+
+    class Packet(bytes):
+        size = property(len)
+
+    for length in range(1, 60):
+        packet = Packet((b"GIF89a\x40\0\x30\0\x91" + bytes(60))[:length])
+        assert not Protected("gif").holds(packet)
