@@ -38,8 +38,8 @@ def limited(command: Callable[..., Any]) -> Callable[..., Any]:
             "--max-memory",
             type=Amount(),
             metavar="BYTES",
-            help="Refuse pictures that take more to decode, as 2G.  [default: half of this "
-            "machine's]",
+            help="Refuse inputs whose pictures take more at once, as 2G: decoded, on their way "
+            "through the chain, and in encoders.  [default: half of this machine's, for decoding]",
         ),
         click.option(
             "--max-pixels",
