@@ -16,6 +16,9 @@ from contextlib import contextmanager, nullcontext
 
 import av
 
+from segment.video.headers import picture_size
+from segment.video.limits import current
+
 __all__ = ["find_flaw", "muted", "reaches_far"]
 
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -51,6 +54,9 @@ def jpeg_flaw(data: bytes, film: bool = False) -> str | None:
     """
     import simplejpeg
 
+    width, height = picture_size(data) or (0, 0)
+    if width * height > current().most_pixels(video=film):
+        return f"it says that it is {width}x{height}"  # what it would take to look is not taken
     try:
         simplejpeg.decode_jpeg(data, "GRAY", min_factor=8, strict=True)
     except ValueError as error:

@@ -11,6 +11,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+import simplejpeg
 import tifffile
 from click.testing import CliRunner
 
@@ -325,3 +326,16 @@ def test_a_png_whose_piece_claims_far_more_than_there_is(tmp_path, monkeypatch):
     monkeypatch.setattr(cv2, "imdecode", None)  # it would take them
     with pytest.raises(UnreadableInput, match="claims more bytes than the file has"):
         open_frames(tmp_path / "a.png")
+
+
+def test_a_motion_jpeg_of_large_pictures_is_not_looked_into(tmp_path, monkeypatch):
+    path = write(tmp_path / "a.avi", scenes(3, (48, 64)), codec="mjpeg", pixels="yuvj420p")
+    data = bytearray(path.read_bytes())
+    at = 0
+    while (at := data.find(b"\xff\xc0", at)) >= 0:
+        struct.pack_into(">HH", data, at + 5, 60_000, 60_000)
+        at += 4
+    path.write_bytes(data)
+    monkeypatch.setattr(simplejpeg, "decode_jpeg", None)  # it would take 3.6 GB
+    with pytest.raises(UnreadableInput, match="no frame that can be decoded"):
+        open_frames(path)
