@@ -60,14 +60,14 @@ def picture(page: Path, width: int, height: int, dark: bool = False) -> np.ndarr
 
 
 def main() -> None:
-    """Write docs/report.jpg and docs/report-phone.jpg."""
+    """Write docs/reference/report.jpg and report-phone.jpg."""
     with tempfile.TemporaryDirectory() as out:
         segment.run(f"{CHAIN} export '{out}' --as report --as events")
         page = Path(out) / "street" / "report.html"
-        desk = picture(page, 1280, 1500)
-        phone = picture(page, 390, 1500, dark=True)
+        desk = picture(page, 1280, 860)
+        phone = picture(page, 390, 900, dark=True)
     for name, shot in (("report", desk), ("report-phone", phone)):
-        cv2.imwrite(str(HERE / f"{name}.jpg"), shot, [cv2.IMWRITE_JPEG_QUALITY, 80])
+        cv2.imwrite(str(HERE / "reference" / f"{name}.jpg"), shot, [cv2.IMWRITE_JPEG_QUALITY, 80])
 
 
 if __name__ == "__main__":
