@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment import threads as rows
-from segment.background.network import kernels
+from segment.background.network import blocks, kernels
 from segment.background.network.records import BLOCK, Bytes, Flow, Layer
 
 __all__ = ["Network"]
@@ -88,22 +88,20 @@ class Network:
 
         def work(start: int, stop: int) -> None:
             room = np.empty(width, np.uint8), np.empty(width, np.uint16)
-            kernels.pool(
-                planes, self._glanced, restless, _SCALE, *room, maps["blocks"], start, stop
-            )
+            blocks.pool(planes, self._glanced, restless, _SCALE, *room, maps["blocks"], start, stop)
 
         rows.over_rows(work, self._rows, threads, 8)
-        kernels.open_up(restless, 1, self._restless)
+        blocks.open_up(restless, 1, self._restless)
         spans = np.empty((2, self._columns), np.int64)
         flow = Flow(restless, self._restless, 1, spans[0], spans[1])
         kernels.convolve_all(maps["blocks"], self._layers["g0"], self._restless, maps["g0"])
         kernels.mix(maps["g0"], self._layers["doubt"], flow, maps["doubt"], 0, self._rows)
-        found = kernels.choose(maps["doubt"][0], restless, self._active, self._left)
+        found = blocks.choose(maps["doubt"][0], restless, self._active, self._left)
         if self._left.any():
             for name in _READ_BESIDE:
-                kernels.wipe(maps[name], self._left, _STEPS[self._levels[name]])
+                blocks.wipe(maps[name], self._left, _STEPS[self._levels[name]])
         for step, plane in zip(_STEPS, self._open, strict=True):
-            kernels.open_up(self._active, step, plane)
+            blocks.open_up(self._active, step, plane)
         return bool(found)
 
     def judge(self, planes: Bytes, foreground: Bytes, shadow: Bytes, threads: int) -> None:

@@ -5,10 +5,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BLOCK", "Bytes", "Floats", "Flow", "Layer"]
+__all__ = ["BLOCK", "FIRST_SIGNED", "LAST_SIGNED", "Bytes", "Floats", "Flow", "Layer"]
 
 BLOCK = 8
 """Half-resolution pixels along a block that is judged, or not, as a whole."""
+
+FIRST_SIGNED, LAST_SIGNED = 4, 7
+"""Planes from and to which 128 is none; of the others it is 0."""
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]

@@ -10,14 +10,14 @@ from segment import threads as rows
 from segment.background.network import Network, weights
 from segment.background.network.records import BLOCK
 from segment.background.posterior import kernels
-from segment.background.posterior.decision import Soft
+from segment.background.posterior.decision import Decision, PooledEvidence, Soft
 from segment.background.posterior.kernels.planes import GLANCED, PLANES
 from segment.background.posterior.kernels.records import Bytes, Course, Evidence, Floats
-from segment.background.posterior.parameters import Parameters
+from segment.background.posterior.parameters import QUALITIES, Parameters
 from segment.background.posterior.sharing import Workspace
 from segment.background.posterior.statistics import Statistics
 
-__all__ = ["LearnedEvidence", "network_of", "planes_of"]
+__all__ = ["LearnedEvidence", "decision_of", "network_of", "planes_of"]
 
 # The threshold of evidence that is a posterior of one half, and what a logit counts in evidence: as
 # `soften` of pooled evidence has it.
@@ -218,3 +218,11 @@ def _network(height: int, width: int) -> Network:
 
 def _planes(height: int, width: int) -> Bytes:
     return np.zeros((PLANES, height, width), np.uint8)
+
+
+def decision_of(quality: str) -> Decision:
+    """Return who decides. Raises ValueError for a quality that is none."""
+    for decision in (PooledEvidence(), LearnedEvidence()):
+        if decision.quality == quality:
+            return decision
+    raise ValueError(f"quality is {quality!r}, wanted {' or '.join(QUALITIES)}")

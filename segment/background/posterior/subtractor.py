@@ -1,7 +1,7 @@
 """The posterior subtractor: what it is asked for, and the way of a frame through it."""
 
 import logging
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,18 +20,18 @@ from segment.background.inputs import (
     to_eight_bits,
 )
 from segment.background.posterior import kernels
-from segment.background.posterior.decision import Decision, PooledEvidence, Soft
-from segment.background.posterior.kernels.records import Bytes, Frame
-from segment.background.posterior.learned import LearnedEvidence
+from segment.background.posterior.decision import Decision, Soft
+from segment.background.posterior.kernels.records import Frame
+from segment.background.posterior.learned import decision_of
 from segment.background.posterior.learning import (
     BACKGROUND,
     FOREGROUND,
-    UNSEEN,
     choose_numbers,
     rates_by_pixel,
     remember,
 )
-from segment.background.posterior.parameters import QUALITIES, Parameters, values_of
+from segment.background.posterior.parameters import Parameters, values_of
+from segment.background.posterior.request import NOTHING, Request, tell
 from segment.background.posterior.sharing import Workspace
 from segment.background.posterior.state import State, begin
 from segment.background.posterior.statistics import collect
@@ -41,26 +41,6 @@ from segment.turns import one_at_a_time
 __all__ = ["PosteriorSubtractor"]
 
 _log = logging.getLogger("segment.background")
-
-_NO_BYTES = np.empty(0, np.uint8)
-
-
-class _Request(NamedTuple):
-    """What `apply` is asked for, checked.
-
-    rate : None, a number, or (H, W) of them. frozen : nothing at all is to be learned. free : no
-    pixel is frozen. facts : whether anything is known. told (H * W,) uint8: FOREGROUND, BACKGROUND,
-    UNSEEN or 0, empty if nothing is told. where (H, W) bool: what is looked at, None for all.
-    unknown (H, W) bool: NaN and infinity, None for none.
-    """
-
-    rate: Any
-    frozen: bool
-    free: bool
-    facts: bool
-    told: Bytes
-    where: Mask | None
-    unknown: Mask | None
 
 
 @one_at_a_time("apply", "background", "spread", "posterior", "shadows")
@@ -226,7 +206,7 @@ class PosteriorSubtractor(Guided, Saved):
         self.region = region
         self.sensitivity = sensitivity
         self.invalid = invalid
-        self._decision: Decision = _decision_of(quality)
+        self._decision: Decision = decision_of(quality)
         self._agreed = values_of(self), Parameters(*values_of(self))
         self._shape: tuple[int, ...] | None = None
         self._state: State | None = None
@@ -239,7 +219,7 @@ class PosteriorSubtractor(Guided, Saved):
 
     @quality.setter
     def quality(self, wanted: str) -> None:
-        if _decision_of(wanted).quality != self.quality:
+        if decision_of(wanted).quality != self.quality:
             raise ValueError(
                 f"quality is {self.quality!r} from the beginning; make another subtractor for "
                 f"{wanted!r}"
@@ -347,7 +327,7 @@ class PosteriorSubtractor(Guided, Saved):
             self._agreed = values, Parameters(*values)
         return self._agreed[1]
 
-    def _understand(self, image: Any, learning_rate: Any, known: Any) -> _Request:
+    def _understand(self, image: Any, learning_rate: Any, known: Any) -> Request:
         """Check what `apply` was given against what is known so far."""
         begun = self._shape is not None
         # What was looked at before need not be again: little else is done in one thread only.
@@ -365,10 +345,10 @@ class PosteriorSubtractor(Guided, Saved):
         frozen = rate is not None and not np.any(rate)
         # What concerns all pixels at once must leave those alone that are frozen one by one.
         free = not (np.any(rate == 0) if isinstance(rate, np.ndarray) else frozen)
-        told = _tell(facts, where, size)
-        return _Request(rate, frozen, free, facts is not None, told, where, unknown)
+        told = tell(facts, where, size)
+        return Request(rate, frozen, free, facts is not None, told, where, unknown)
 
-    def _look_first(self, image: NDArray[Any], request: _Request) -> Mask:
+    def _look_first(self, image: NDArray[Any], request: Request) -> Mask:
         """Begin with the first frame, and return its mask."""
         told, size = request.told, image.shape[:2]
         foreground = (told == FOREGROUND).reshape(size) if told.size else np.zeros(size, np.bool_)
@@ -379,13 +359,13 @@ class PosteriorSubtractor(Guided, Saved):
         return foreground
 
     def _look(
-        self, image: NDArray[Any], state: State, request: _Request, asked: Parameters
+        self, image: NDArray[Any], state: State, request: Request, asked: Parameters
     ) -> tuple[Frame, tuple[float, float]]:
         """Return the frame in 256 grey levels, and its gain and noise; follow the camera."""
         camera, learned = state.camera, state.learned
         height, width, channels = state.shape
         pixels = np.ascontiguousarray(to_eight_bits(image, request.unknown))
-        outside = _NO_BYTES
+        outside = NOTHING
         if request.where is not None:
             # There is nothing to see: the background itself.
             unseen = ~request.where
@@ -465,25 +445,3 @@ class PosteriorSubtractor(Guided, Saved):
     def _check_learned(self) -> None:
         if self._state is not None:
             self._state.check(self._shape, self.components)
-
-
-def _decision_of(quality: str) -> Decision:
-    for decision in (PooledEvidence(), LearnedEvidence()):
-        if decision.quality == quality:
-            return decision
-    raise ValueError(f"quality is {quality!r}, wanted {' or '.join(QUALITIES)}")
-
-
-def _tell(
-    known: NDArray[np.int8] | None, where: Mask | None, size: tuple[int, ...]
-) -> NDArray[np.uint8]:
-    """Return what is told of every pixel, (H * W,), nothing if that is nothing."""
-    if known is None and where is None:
-        return _NO_BYTES
-    told = np.zeros(size, np.uint8)
-    if known is not None:
-        told[known > 0] = FOREGROUND
-        told[known < 0] = BACKGROUND
-    if where is not None:
-        told[~where] = UNSEEN
-    return told.reshape(-1)

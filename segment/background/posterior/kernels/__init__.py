@@ -7,6 +7,7 @@ borders, with what else the next frame needs. `records` says what the arrays and
 Arrays in, arrays changed: nothing is checked, nothing allocated.
 """
 
+from segment.background.posterior.kernels.course import follow_course, keep
 from segment.background.posterior.kernels.decide import decide, obey
 from segment.background.posterior.kernels.evidence import level_pixels
 from segment.background.posterior.kernels.follow import follow_pixels, measure_change
@@ -17,14 +18,7 @@ from segment.background.posterior.kernels.frame import (
     sample_noise,
 )
 from segment.background.posterior.kernels.ghosts import ask_border, average_change, look_back
-from segment.background.posterior.kernels.planes import (
-    describe,
-    draw_light,
-    follow_course,
-    keep,
-    sift,
-    survey,
-)
+from segment.background.posterior.kernels.planes import describe, draw_light, sift, survey
 from segment.background.posterior.kernels.standing import absorb, count_standing
 
 __all__ = [

@@ -22,23 +22,12 @@ and `describe` the others where that leaves doubt.
 
 import numpy as np
 
-from segment.background.compiling import entry, inline, loop, part
+from segment.background.compiling import entry, loop, part
 from segment.background.network.records import BLOCK
 from segment.background.posterior.kernels.constants import ONE, QUARTER, TWO, ZERO, f, u
 from segment.background.posterior.kernels.records import Row
 
-__all__ = [
-    "GLANCED",
-    "GONE",
-    "PLANES",
-    "QUIET",
-    "describe",
-    "draw_light",
-    "follow_course",
-    "keep",
-    "sift",
-    "survey",
-]
+__all__ = ["GLANCED", "GONE", "PLANES", "QUIET", "describe", "draw_light", "sift", "survey"]
 
 u8 = np.uint8
 
@@ -59,15 +48,6 @@ _VARIANCES, _FRAMES, _SQUARES, _SLOPE = f(16), f(60), f(30), f(24)
 # Steps of a byte: in 1 of a gain's logarithm or so, and in a grey level of votes.
 _GAIN, _VOTES = f(160), f(12)
 _LEAST, _BLACK = f(1e-3), f(12)
-
-# The posterior that is one half; what is left, after a frame of background, of the frames for which
-# there was foreground, and how many more are forgotten.
-_EVEN = np.int32(128)
-_FORGETS, _FORGOTTEN = f(0.7), f(0.3)
-
-# Evidence (of 255) from which on it has come; shares of a frame in the averages.
-_COME = f(70)
-_BLINK, _SLOW = f(0.04), f(0.03)
 
 
 @loop
@@ -390,85 +370,3 @@ def describe(
                 _lower(light, then, down == 0, least)
             _soften_bytes(least, scale, planes[25, r, low:high])
             b, end = _run(active, r // BLOCK, end)
-
-
-@loop
-def _average(now, rate, state):
-    for k in range(state.size):
-        state[k] += rate * (f(now[k]) - state[k])
-
-
-@loop
-def _average_blinks(now, match, state):
-    for k in range(state.size):
-        come = u8(1) if f(now[k]) > _COME else u8(0)
-        v = state[k]
-        state[k] = v + _BLINK * ((TOP if come != match[k] else ZERO) - v)
-        match[k] = come
-
-
-@entry
-def follow_course(course, planes, learned, start, stop):
-    """Take a frame, and the posterior `course.last` of it, into what places go through.
-
-    Half-resolution rows `start` to `stop`."""
-    slow = ONE / f(1 + learned)
-    slow = slow if slow > _SLOW else _SLOW
-    for r in range(start, stop):
-        _copy(planes[10, r], course.light[r])
-        _average_blinks(planes[9, r], course.come[r], course.blink[r])
-        _average(planes[9, r], slow, course.evidence[r])
-        _average(course.last[r], slow, course.posterior[r])
-
-
-@entry
-def keep(foreground, posterior, course, start, stop):
-    """Keep the posterior of half-resolution rows, and for how long they have been foreground.
-
-    foreground and posterior (H, W) uint8 : what is known, or decided at another threshold, counts
-    as decided.
-    """
-    height = foreground.shape[0]
-    for row in range(start, stop):
-        one, two = 2 * row, min(2 * row + 1, height - 1)
-        mask, mask_below = foreground[one], foreground[two]
-        soft, soft_below = posterior[one], posterior[two]
-        last, stay = course.last[row], course.stay[row]
-        _keep_row(mask, mask_below, soft, soft_below, last, stay)
-        _keep_end(mask, mask_below, soft, soft_below, last, stay)
-
-
-@loop
-def _keep_row(mask, mask_below, soft, soft_below, last, stay):
-    for x in range(mask.size // 2):
-        a, b = 2 * x, 2 * x + 1
-        s = _agreed(mask[a], soft[a]) + _agreed(mask[b], soft[b])
-        s += _agreed(mask_below[a], soft_below[a]) + _agreed(mask_below[b], soft_below[b])
-        _keep(s, x, last, stay)
-
-
-@part
-def _keep_end(mask, mask_below, soft, soft_below, last, stay):
-    """The last column of a picture of odd width, which counts twice."""
-    if mask.size % 2 == 1:
-        a = mask.size - 1
-        s = 2 * (_agreed(mask[a], soft[a]) + _agreed(mask_below[a], soft_below[a]))
-        _keep(s, a // 2, last, stay)
-
-
-@inline
-def _keep(s, x, last, stay):
-    found = (s + 2) >> 2
-    last[x] = u8(found)
-    v = stay[x]
-    gone = v * _FORGETS - _FORGOTTEN
-    gone = gone if gone > ZERO else ZERO
-    stay[x] = v + ONE if found >= _EVEN else gone
-
-
-@inline
-def _agreed(mask, soft):
-    v = np.int32(soft)
-    high = v if v > _EVEN else _EVEN
-    low = v if v < _EVEN - 1 else _EVEN - 1
-    return high if mask != 0 else low
