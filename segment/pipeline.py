@@ -20,10 +20,11 @@ from typing import Any
 from segment import masks
 from segment.arrays import Mask
 from segment.errors import MissingForeground, MissingLabels
+from segment.feedback import Told, heed
 from segment.frame import Frame
-from segment.protocols import Grouper, Namer, Sink, Subtractor, Watcher
+from segment.protocols import Grouper, Namer, Sink, Subtractor, Telling, Watcher
 
-__all__ = ["clean", "decide", "export", "group", "read_ahead", "subtract", "watch"]
+__all__ = ["clean", "decide", "export", "group", "joint", "read_ahead", "subtract", "watch"]
 
 
 def subtract(
@@ -32,13 +33,15 @@ def subtract(
     *,
     shadows: bool = False,
     freeze_after: float = math.inf,
+    told: Told | None = None,
 ) -> Iterator[Frame]:
     """Give every frame its foreground mask; nothing outside `frame.region` is foreground.
 
     With `shadows` also where the subtractor's `shadows()` sees a shadow on the background;
     ValueError when it does not look for any. From `freeze_after` seconds after the first frame on
     nothing is learned any more: the subtractor's `apply` is called with learning_rate=0. With 0
-    the first frame is the background for good.
+    the first frame is the background for good. `told` brings back what the objects of frames before
+    say of places (`joint`), for a subtractor that has a `sensitivity`.
     """
     if shadows and getattr(subtractor, "detect_shadows", True) is False:
         raise ValueError(
@@ -48,10 +51,13 @@ def subtract(
     apply: Any = subtractor.apply
     begin = None
     with _closing(frames):
-        for frame in frames:
+        for number, frame in enumerate(frames):
             begin = frame.time if begin is None else begin
-            frozen = frame.time - begin >= freeze_after
-            foreground = apply(frame.image, learning_rate=0.0) if frozen else apply(frame.image)
+            places = None if told is None else told.take(number)
+            if frame.time - begin >= freeze_after:
+                foreground = apply(frame.image, learning_rate=0.0)
+            else:
+                foreground = heed(subtractor, apply, frame.image, places)
             shadow = _within(_shadows(subtractor, foreground), frame.region) if shadows else None
             foreground = _within(foreground, frame.region)
             yield replace(frame, foreground=foreground, shadow=shadow)
@@ -94,18 +100,26 @@ def group(frames: Iterable[Frame], grouper: Grouper) -> Iterator[Frame]:
             yield replace(frame, labels=grouper.group(frame.image, where))
 
 
-def decide(frames: Iterable[Frame], namer: Namer, *, delay: int = 0) -> Iterator[Frame]:
+def decide(
+    frames: Iterable[Frame],
+    namer: Namer,
+    *,
+    delay: int = 0,
+    told: Told | None = None,
+    grouper: Telling | None = None,
+) -> Iterator[Frame]:
     """Give ids to the labels that are objects, by what is known `delay` frames later.
 
     What is no object, or not yet known to be one, becomes 0. So many frames are held in memory,
     or fewer, where they are more than `HELD_BYTES`. When frames end with an error, those that
-    were held come first. Raises MissingLabels when a frame has no labels.
+    were held come first. Raises MissingLabels when a frame has no labels. With `told` and the
+    `grouper` of these frames, what its objects say of places goes back, see `joint`.
     """
     if delay < 0:
         raise ValueError(f"delay is {delay} frames, wanted 0 or more")
     held: collections.deque[tuple[Frame, Any]] = collections.deque()
     failure: Exception | None = None
-    with _closing(frames):
+    with _closing(frames), told or contextlib.nullcontext():
         try:
             for frame in frames:
                 if frame.labels is None:
@@ -113,6 +127,8 @@ def decide(frames: Iterable[Frame], namer: Namer, *, delay: int = 0) -> Iterator
                         f"frame {frame.index} has no labels; put a group command before"
                     )
                 held.append((frame, namer.take(frame.image, frame.labels)))
+                if told is not None and grouper is not None:
+                    told.send(grouper.places(namer.objects(), told.lag))
                 if len(held) > min(delay, HELD_BYTES // max(1, _bytes(frame))):
                     yield _named(*held.popleft(), namer)
         except Exception as error:
@@ -121,6 +137,48 @@ def decide(frames: Iterable[Frame], namer: Namer, *, delay: int = 0) -> Iterator
             yield _named(*held.popleft(), namer)
         if failure is not None:
             raise failure
+
+
+def joint(
+    frames: Iterable[Frame],
+    subtractor: Subtractor,
+    grouper: Telling,
+    namer: Namer | None = None,
+    *,
+    delay: int = 0,
+    lag: int = 4,
+    **settings: Any,
+) -> Iterator[Frame]:
+    """Subtract, clean and group, and let pixels and objects inform each other.
+
+    What objects say of places goes back to the subtractor and is heeded `lag` frames later: where
+    an object is expected, fainter evidence is foreground, and where it stands, nothing is learned
+    as background; where foreground never becomes an object, it takes more evidence. Masks depend
+    on the frames before alone, so that nothing changes in threads.
+
+    subtractor : one with a `sensitivity`, that takes learning rates by pixel. namer, delay : as of
+    `decide`; without one labels are the grouper's. settings : of `segment.masks.clean`.
+
+    Raises TypeError for a subtractor or a grouper that has no part in it.
+    """
+    for one, wanted in ((subtractor, "sensitivity"), (grouper, "places")):
+        if not hasattr(one, wanted):
+            raise TypeError(
+                f"{type(one).__name__} has no {wanted}, so nothing can go back; chain subtract, "
+                "clean and group instead"
+            )
+    told = Told(lag)
+    grouped = group(clean(subtract(frames, subtractor, told=told), **settings), grouper)
+    if namer is None:
+        return _telling(grouped, grouper, told)
+    return decide(grouped, namer, delay=delay, told=told, grouper=grouper)
+
+
+def _telling(frames: Iterable[Frame], grouper: Telling, told: Told) -> Iterator[Frame]:
+    with _closing(frames), told:
+        for frame in frames:
+            told.send(grouper.places(None, told.lag))
+            yield frame
 
 
 HELD_BYTES = 256 * 2**20

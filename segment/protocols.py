@@ -1,12 +1,13 @@
 """What source, subtractor, grouper, watcher and sink promise; the pipeline knows no more."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 from segment.arrays import Image, Labels, Mask
 from segment.events.records import Event, Scene
+from segment.feedback import Places
 from segment.frame import Frame, SequenceInfo
 
 
@@ -92,11 +93,27 @@ class Grouper(Protocol):
 
 
 @runtime_checkable
+class Telling(Grouper, Protocol):
+    """A grouper that can say what its objects say of places."""
+
+    def places(self, objects: Collection[int] | None = None, ahead: int = 4) -> Places:
+        """Return what the last frame's objects say, `ahead` frames later; once a frame.
+
+        objects : labels that are objects; None leaves it to the grouper.
+        """
+        ...
+
+
+@runtime_checkable
 class Namer(Protocol):
     """Says which labels of a grouper are objects, and which; one object a sequence."""
 
     def take(self, image: Image, labels: Labels) -> Any:
         """Take in the labels (H, W) of the next frame; return what `name` wants of it."""
+        ...
+
+    def objects(self) -> set[int]:
+        """Return the labels of the last frame taken in that are objects by now."""
         ...
 
     def name(self, labels: Labels, seen: Any) -> Labels:

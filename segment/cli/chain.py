@@ -36,7 +36,7 @@ class Link:
     options: dict[str, Any]
     needs: frozenset[str] = frozenset()
     gives: frozenset[str] = frozenset()
-    run: Callable[["Iterator[Frame]"], "Iterator[Frame]"] = field(repr=False, default=iter)
+    run: Callable[..., "Iterator[Frame]"] = field(repr=False, default=iter)
 
 
 _commands: dict[str, Callable[..., "Iterator[Frame]"]] = {}
@@ -50,10 +50,10 @@ class Bound:
     place: str
     options: dict[str, Any]
 
-    def __call__(self, frames: "Iterator[Frame]") -> "Iterator[Frame]":
+    def __call__(self, frames: "Iterator[Frame]", **more: Any) -> "Iterator[Frame]":
         if self.place not in _commands:
             importlib.import_module(self.place.split(":")[0])
-        return _commands[self.place](frames, **self.options)
+        return _commands[self.place](frames, **self.options, **more)
 
 
 def stage(

@@ -23,6 +23,7 @@ from segment.cli.reserved import Reserved, lock_of
 from segment.cli.signals import Ending
 from segment.cli.summary import row_of
 from segment.errors import InputError, NoFrames
+from segment.feedback import Told
 from segment.frame import Frame
 from segment.protocols import Damage, FrameSource
 
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
 _ALIKE, _NAMED = 3, 3
 """Sequences from which on one line stands for all that are alike, and how many it names."""
+
+_HEEDING = ("subtract",)
+"""Subtractors that objects tell of places."""
 
 
 def execute(plan: Plan, reporter: Reporter, part: "Shard | None" = None) -> RunReport:
@@ -191,19 +195,40 @@ def chained(
         begun.callback(close, frames)
         # A worker that has one processor has nothing to win by threads.
         alone = not room.reads_ahead(job, source) or threads.most() == 1
+        told = _feedback(job.links)
         for link in job.links:
             ahead = frames if alone else pipeline.read_ahead(frames, room.AHEAD)
             begun.callback(close, ahead)
+            for back in told.get(id(link), {}).values():
+                begun.callback(back.close)  # before a thread that may wait for it
             if watch is not None and link.command == "clean":
                 ahead = watch.before_clean(ahead)
                 begun.callback(close, ahead)
             frames = (
                 link.write(ahead, _origin(job, source))
                 if isinstance(link, ExportLink)
-                else link.run(ahead)
+                else link.run(ahead, **told.get(id(link), {}))
             )
             begun.callback(close, frames)
         yield from frames
+
+
+def _feedback(links: Sequence[Link]) -> dict[int, dict[str, Told]]:
+    """What links get beside their frames, by their identity: what objects say of places.
+
+    It goes from the first `group` back to the subtractor before it, if both have a part in it.
+    """
+    for at, link in enumerate(links):
+        if link.command != "group" or not link.options["feedback"] or link.options["candidates"]:
+            continue
+        for before in reversed(links[:at]):
+            if before.command in _HEEDING:
+                told = {"told": Told()}
+                return {id(before): told, id(link): told}
+            if "foreground" in before.gives and not before.needs:
+                break
+        break
+    return {}
 
 
 def _origin(job: Job, source: FrameSource) -> "Origin":

@@ -10,6 +10,7 @@ from segment.cli import keeping
 from segment.cli.chain import Stage, stage, with_first
 
 if TYPE_CHECKING:
+    from segment.feedback import Told
     from segment.frame import Frame
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -71,13 +72,21 @@ def _patience(what: str = "an object", more: str = "") -> Decorator:
     is_flag=True,
     help="Give an id to all that is followed: flutter, scraps and parts of objects, too.",
 )
+@click.option(
+    "--feedback/--no-feedback",
+    default=False,
+    show_default=True,
+    help="Let objects tell subtract where they are, and where foreground never was one.",
+)
 @stage(gives=("labels",))
 def group(
     frames: "Iterator[Frame]",
     delay: float,
     candidates: bool,
+    feedback: bool,
     number: int | None,
     arena: str | None,
+    told: "Told | None" = None,
     **options: Any,
 ) -> "Iterator[Frame]":
     """Tell objects apart by Neural EM, and follow them while they touch and hide each other.
@@ -90,6 +99,8 @@ def group(
     from segment.grouping import MixtureGrouper, NeuralGrouper
     from segment.grouping.tracks.naming import TrackNamer
 
+    if feedback and candidates:
+        raise click.UsageError("--feedback tells of objects, and --candidates are none yet")
     if candidates and (number or arena):
         raise click.UsageError("--candidates are no objects yet: leave out --number and --arena")
     frames = iter(frames)
@@ -111,13 +122,14 @@ def group(
                 first.sequence.name,
             )
         return pipeline.group(frames, MixtureGrouper(patience=options["patience"]))
-    grouped = pipeline.group(frames, NeuralGrouper(**options))
+    grouper = NeuralGrouper(**options)
+    grouped = pipeline.group(frames, grouper)
     if candidates:
         return grouped
     rate = float(first.sequence.rate)
     arenas = None if arena is None else read_arenas(Path(arena), first.image.shape[:2])
     namer = TrackNamer(rate, number=number, arenas=arenas)
-    return pipeline.decide(grouped, namer, delay=round(delay * rate))
+    return pipeline.decide(grouped, namer, delay=round(delay * rate), told=told, grouper=grouper)
 
 
 @click.command("group-components", cls=Stage)

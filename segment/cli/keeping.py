@@ -15,6 +15,7 @@ from segment.errors import BadState, ChainError, OtherState, OutputError, Unread
 if TYPE_CHECKING:
     from segment.arrays import Image, Mask
     from segment.background.saved import Saved
+    from segment.feedback import Told
     from segment.frame import Frame
 
 log = logging.getLogger("segment.cli")
@@ -58,6 +59,7 @@ def subtract(
     ignore: str | None,
     shadows: bool = False,
     freeze_after: float | None = None,
+    told: "Told | None" = None,
     **options: Any,
 ) -> "Iterator[Frame]":
     """Subtract by a `kind` with `options`, which begins with `state` and is kept there.
@@ -85,7 +87,11 @@ def subtract(
             subtractor.region = where
         return subtractor
 
-    how = {"shadows": shadows, "freeze_after": math.inf if freeze_after is None else freeze_after}
+    how = {
+        "shadows": shadows,
+        "freeze_after": math.inf if freeze_after is None else freeze_after,
+        "told": told,
+    }
     if state is None:
         return pipeline.subtract(frames, begin(None), **how)  # type: ignore[arg-type]
     path = state_path(state, first.sequence.name)
@@ -196,6 +202,14 @@ class _Sound:
         mask: Mask = self._subtractor.apply(image, **how)
         self.sound = True
         return mask
+
+    @property
+    def sensitivity(self) -> Any:
+        return self._subtractor.sensitivity
+
+    @sensitivity.setter
+    def sensitivity(self, sensitivity: Any) -> None:
+        self._subtractor.sensitivity = sensitivity
 
     def shadows(self) -> "Mask":
         shadow: Mask = self._subtractor.shadows()

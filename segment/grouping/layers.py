@@ -1,6 +1,9 @@
 """Objects told by their outlines: layers that move."""
 
+from collections.abc import Collection
+
 from segment.arrays import Image, Labels, Mask
+from segment.feedback import Places
 from segment.grouping.layer import Layer
 from segment.grouping.objects.grouper import ObjectGrouper
 from segment.grouping.objects.outline import ByOutline
@@ -9,7 +12,7 @@ from segment.turns import one_at_a_time
 __all__ = ["MovingLayers"]
 
 
-@one_at_a_time("group")
+@one_at_a_time("group", "places")
 class MovingLayers:
     """Objects as layers that move, `ObjectGrouper`; what is one object, its outline says.
 
@@ -51,3 +54,11 @@ class MovingLayers:
         Raises MissingForeground without a mask, and ValueError for one of another size.
         """
         return self._objects.group(image, foreground)
+
+    def places(self, objects: Collection[int] | None = None, ahead: int = 4) -> Places:
+        """Return what the last frame's objects say of places, `ahead` frames later: feedback.
+
+        objects : labels that are objects; None is whoever was seen for long. Once a frame.
+        Raises ValueError before the first frame.
+        """
+        return self._objects.places(objects, ahead)

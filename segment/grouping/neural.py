@@ -1,6 +1,9 @@
 """Objects told by Neural EM: layers that move, and a trained network that is asked about them."""
 
+from collections.abc import Collection
+
 from segment.arrays import Image, Labels, Mask
+from segment.feedback import Places
 from segment.grouping.layer import Layer
 from segment.grouping.objects.grouper import ObjectGrouper
 from segment.grouping.objects.network import MODEL, ByNetwork
@@ -9,7 +12,7 @@ from segment.turns import one_at_a_time
 __all__ = ["NeuralGrouper"]
 
 
-@one_at_a_time("group")
+@one_at_a_time("group", "places")
 class NeuralGrouper:
     """Objects as layers that move, `ObjectGrouper`; what is one object, a network says.
 
@@ -55,3 +58,11 @@ class NeuralGrouper:
         Raises MissingForeground without a mask, and ValueError for one of another size.
         """
         return self._objects.group(image, foreground)
+
+    def places(self, objects: Collection[int] | None = None, ahead: int = 4) -> Places:
+        """Return what the last frame's objects say of places, `ahead` frames later: feedback.
+
+        objects : labels that are objects; None is whoever was seen for long. Once a frame.
+        Raises ValueError before the first frame.
+        """
+        return self._objects.places(objects, ahead)

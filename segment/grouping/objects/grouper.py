@@ -1,15 +1,19 @@
 """Objects as layers: a mixture whose components are templates that move, fitted by EM."""
 
+from collections.abc import Collection
+
 import numpy as np
 
 from segment.arrays import Image, Labels, Mask, check_image, check_mask
 from segment.errors import MissingForeground
+from segment.feedback import Places
 from segment.grouping.layer import Layer
 from segment.grouping.objects.beginning import begin_all
 from segment.grouping.objects.following import follow_alone, share
 from segment.grouping.objects.linking import clusters, one_to_one
 from segment.grouping.objects.parting import claim_strays
 from segment.grouping.objects.scene import Judge, Scene
+from segment.grouping.objects.telling import Telling
 from segment.grouping.pieces import Pieces
 from segment.grouping.regions import whole
 
@@ -43,6 +47,8 @@ class ObjectGrouper:
         self.command = command
         self.scene = Scene(whole(patience, "patience", "frames"))
         self._shape: tuple[int, ...] | None = None
+        self._labels: Labels | None = None
+        self._telling = Telling()
 
     def group(self, image: Image, foreground: Mask | None) -> Labels:
         """Return labels (H, W) int32 of the next frame, 0 outside `foreground`.
@@ -75,7 +81,18 @@ class ObjectGrouper:
         scene.drop(frame.height, frame.width)
         self.judge.end(scene, frame)
         scene.number += 1
+        self._labels = frame.labels
         return frame.labels
+
+    def places(self, objects: Collection[int] | None = None, ahead: int = 4) -> Places:
+        """Return what the last frame's objects say of places, `ahead` frames later.
+
+        objects : labels that are objects; None is whoever was seen for long. Once a frame.
+        Raises ValueError before the first frame.
+        """
+        if self._labels is None:
+            raise ValueError("there are no objects before the first frame; call group first")
+        return self._telling.tell(self.scene, self._labels, objects, ahead)
 
     def _settle(self, layers: list[Layer], blobs: list[int], frame: Pieces) -> None:
         """Say what becomes of a cluster."""

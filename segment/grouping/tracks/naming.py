@@ -15,7 +15,7 @@ from segment.turns import one_at_a_time
 __all__ = ["TrackNamer"]
 
 
-@one_at_a_time("take", "name")
+@one_at_a_time("take", "name", "objects")
 class TrackNamer:
     """Gives ids to what has proved to be an object; candidates, scraps and flutter are 0.
 
@@ -58,6 +58,7 @@ class TrackNamer:
         self._ids = itertools.count(1)
         self._deciders: list[Decider] = []
         self._shape: tuple[int, ...] | None = None
+        self._seen: list[list[Sighting]] = []
 
     def take(self, image: Image, labels: Labels) -> list[list[Sighting]]:
         """Take in the next frame's labels (H, W) int32; return what `name` wants of it.
@@ -85,7 +86,20 @@ class TrackNamer:
                 seen[arena - 1].append(Sighting(thing.id, box, thing.area, colours))
         for decider, sightings in zip(self._deciders, seen, strict=True):
             decider.take(sightings)
+        self._seen = seen
         return seen
+
+    def objects(self) -> set[int]:
+        """Return the labels of the last frame taken in that are objects, or parts of them, by now.
+
+        Raises nothing: before the first frame there are none.
+        """
+        return {
+            label
+            for decider, sightings in zip(self._deciders, self._seen, strict=True)
+            for label, number in decider.names(sightings).items()
+            if number
+        }
 
     def _begin(self, shape: tuple[int, ...]) -> None:
         if self.arenas is not None and self.arenas.shape != shape:
