@@ -182,3 +182,30 @@ def test_pixels_outside_the_region_stay_out():
     frames = (replace(frame, region=region) for frame in film(120, stop_at))
     for frame in pipeline.joint(frames, PosteriorSubtractor(), MovingLayers()):
         assert not frame.foreground[:, 40:].any()
+
+
+def test_the_command_line_does_what_joint_does(tmp_path):
+    import cv2
+
+    import segment
+    from segment.grouping import NeuralGrouper
+
+    pictures = tmp_path / "film"
+    pictures.mkdir()
+    frames = list(film(130, lambda n: None if n < 20 else n // 2, contrast=40))
+    for frame in frames:
+        cv2.imwrite(str(pictures / f"{frame.index:06}.png"), frame.image[:, :, ::-1])
+    out = tmp_path / "out"
+    segment.run(
+        f"read {pictures} subtract clean group --feedback export {out} --as labels --as masks"
+    )
+    wanted = pipeline.joint(
+        iter(frames), PosteriorSubtractor(), NeuralGrouper(), TrackNamer(25.0), delay=20
+    )
+    for frame in wanted:
+        name = f"{frame.index:06}.png"
+        labels = cv2.imread(str(out / "film/labels" / name), cv2.IMREAD_UNCHANGED)
+        np.testing.assert_array_equal(labels, frame.labels)
+        mask = cv2.imread(str(out / "film/masks" / name), cv2.IMREAD_UNCHANGED)
+        np.testing.assert_array_equal(mask > 0, frame.foreground)
+    assert labels.any()
