@@ -22,15 +22,20 @@ def places(sensitivity=1.0, standing=False):
     return Places(np.full(cells, sensitivity, np.float32), np.full(cells, standing))
 
 
-def film(length, where, seed=0, contrast=60):
-    """A noisy wall before which a box is at `where(n)`, its left side; None is nowhere."""
+def film(length, where, seed=0, contrast=None):
+    """A noisy wall before which a box is at `where(n)`, its left side; None is nowhere.
+
+    It is so much lighter than the wall, or has colours of its own.
+    """
     rng = np.random.default_rng(seed)
     wall = rng.integers(80, 120, (*SIZE, 3)).astype(np.float32)
+    coat = rng.integers(0, 256, (24, 14, 3))
     info = SequenceInfo("film", SIZE, Fraction(25), length)
     for n in range(length):
         picture = wall.copy()
         if where(n) is not None:
-            picture[20:44, where(n) : where(n) + 14] += contrast
+            box = picture[20:44, where(n) : where(n) + 14]
+            box[:] = coat if contrast is None else box + contrast
         picture += rng.normal(0, 2, picture.shape)
         image = np.clip(picture, 0, 255).astype(np.uint8)
         yield Frame(image, n, n / 25, info)
@@ -104,7 +109,7 @@ def stop_at(n):
 
 
 def joined(length=700, **how):
-    frames = film(length, stop_at, contrast=14)
+    frames = film(length, stop_at)
     return pipeline.joint(frames, PosteriorSubtractor(), MovingLayers(), TrackNamer(25.0), **how)
 
 
@@ -113,9 +118,7 @@ def test_who_stands_does_not_become_background():
         last = list(frames)[-1]
         return last.foreground[20:44, 40:54].mean()
 
-    frames = pipeline.clean(
-        pipeline.subtract(film(700, stop_at, contrast=14), PosteriorSubtractor())
-    )
+    frames = pipeline.clean(pipeline.subtract(film(700, stop_at), PosteriorSubtractor()))
     alone = share(frames)
     together = share(joined())
     assert together > 0.9
@@ -124,7 +127,7 @@ def test_who_stands_does_not_become_background():
 
 def test_what_never_moves_is_still_learned():
     """A box that appears and stays has never moved: it is no object, and becomes background."""
-    frames = film(1200, lambda n: 30 if n > 30 else None, contrast=14)
+    frames = film(1200, lambda n: 30 if n > 30 else None)
     joint = pipeline.joint(frames, PosteriorSubtractor(), MovingLayers(), TrackNamer(25.0))
     assert list(joint)[-1].foreground.mean() < 0.02
 
@@ -133,7 +136,7 @@ def test_threads_change_nothing():
     plain = [(frame.foreground, frame.labels) for frame in joined(160, delay=5)]
     told = Told()
     frames = pipeline.subtract(
-        pipeline.read_ahead(film(160, stop_at, contrast=14)), PosteriorSubtractor(), told=told
+        pipeline.read_ahead(film(160, stop_at)), PosteriorSubtractor(), told=told
     )
     frames = pipeline.read_ahead(pipeline.clean(pipeline.read_ahead(frames, 2)), 3)
     grouper = MovingLayers()
@@ -192,7 +195,7 @@ def test_the_command_line_does_what_joint_does(tmp_path):
 
     pictures = tmp_path / "film"
     pictures.mkdir()
-    frames = list(film(130, lambda n: None if n < 20 else n // 2, contrast=40))
+    frames = list(film(130, lambda n: None if n < 20 else n // 2))
     for frame in frames:
         cv2.imwrite(str(pictures / f"{frame.index:06}.png"), frame.image[:, :, ::-1])
     out = tmp_path / "out"

@@ -19,7 +19,7 @@ _DOUBT = 0.02  # share of frames below which foreground that is no object says l
 _TRIED = 25  # frames after which foreground that is no object counts as none
 _SLOW = 0.02  # of its size that one moves a frame who stands
 _STAYS = 1500  # frames for which one who stands is kept from the background
-_SOLID = 0.5  # from which on a template is there
+_SETTLED = 25  # frames after which it is known where it stands
 
 
 class Telling:
@@ -28,7 +28,7 @@ class Telling:
     def __init__(self) -> None:
         self._good: Plane | None = None
         self._bad: Plane | None = None
-        self._stood: dict[int, int] = {}
+        self._stood: dict[int, tuple[int, Mask]] = {}
 
     def tell(
         self, scene: Scene, labels: Labels, objects: Collection[int] | None, ahead: int
@@ -41,14 +41,19 @@ class Telling:
             objects = {layer.id for layer in scene.layers if layer.age >= _TRIED}
         cells = labels[::CELL, ::CELL]
         sensitivity = self._count(scene, cells, objects)
-        standing = np.zeros(cells.shape, np.bool_)
-        stood: dict[int, int] = {}
+        standing, nowhere = np.zeros((2, *cells.shape), np.bool_)
+        stood: dict[int, tuple[int, Mask]] = {}
         for layer in scene.layers:
             if layer.id not in objects or layer.lost or layer.hidden:
                 continue
+            self._lay(layer, ahead, sensitivity)
             if float(np.hypot(*layer.velocity)) < _SLOW * layer.size:
-                stood[layer.id] = self._stood.get(layer.id, 0) + 1
-            self._lay(layer, ahead, sensitivity, standing, 0 < stood.get(layer.id, 0) <= _STAYS)
+                frames, place = self._stood.get(layer.id, (0, nowhere))
+                # All that it ever stood on: what is learned at its edges makes it smaller.
+                place = place | _wider(cells == layer.id) if frames < _SETTLED else place
+                stood[layer.id] = frames + 1, place
+                if frames < _STAYS:
+                    standing |= place
         self._stood = stood
         return Places(sensitivity, standing)
 
@@ -69,24 +74,27 @@ class Telling:
         none = self._bad / (self._bad + _OBJECTS * self._good + np.float32(_DOUBT))
         return 1 - np.float32(_LESS) * none
 
-    def _lay(
-        self, layer: Layer, ahead: int, sensitivity: Plane, standing: Mask, stands: bool
-    ) -> None:
+    def _lay(self, layer: Layer, ahead: int, sensitivity: Plane) -> None:
         """Lay a template down where it will be, with its holes filled."""
-        place = np.floor(layer.place + layer.velocity * ahead + 0.5).astype(np.intp)
+        at = np.floor(layer.place + layer.velocity * ahead + 0.5).astype(np.intp)
         height, width = layer.shape.shape
-        first = np.maximum(-(-place // CELL), 0)
-        end = place + np.array([height, width])
+        first = np.maximum(-(-at // CELL), 0)
+        end = at + np.array([height, width])
         last = np.minimum(-(-end // CELL), sensitivity.shape)
         if (first >= last).any():
             return
-        top, left = first * CELL - place
+        top, left = first * CELL - at
         part = np.s_[first[0] : last[0], first[1] : last[1]]
         likely = _filled(layer.shape[top::CELL, left::CELL])
         likely = likely[: last[0] - first[0], : last[1] - first[1]]
         np.maximum(sensitivity[part], 1 + np.float32(_MORE) * likely, out=sensitivity[part])
-        if stands:
-            standing[part] |= likely > _SOLID
+
+
+def _wider(mask: Mask) -> Mask:
+    import cv2
+
+    wider: Mask = cv2.dilate(mask.view(np.uint8), np.ones((3, 3), np.uint8)).view(np.bool_)
+    return wider
 
 
 def _filled(likely: Plane) -> Plane:
