@@ -13,6 +13,7 @@ from segment.grouping.objects.beginning import anew, begin_compact, begin_part, 
 from segment.grouping.objects.scene import Scene
 from segment.grouping.pieces import Box, Pieces, gap
 from segment.grouping.regions import Integers
+from segment.grouping.usual import Usual
 from segment.neural.seeded.squares import around, cut, enlarged
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ _CROWD = 16  # layers in one heap beyond which a window is too small to tell the
 _APART = 2  # frames between two such questions, whoever they are about
 _SURE = 3  # times that the network must say the same, more than the contrary
 _PART = 0.2  # least share of a piece that makes an object in it
+_TALL = 0.65  # of the whole's height that every part spans, of two who share a piece
+_SEEN = 0.6  # share of a layer that is seen, for the network to say whether it is several
+_GOES = 0.01  # of its size that one moves a frame who goes somewhere
 _KNOWN = 15  # frames alone after which a layer is somebody for certain
 
 
@@ -62,6 +66,7 @@ class ByNetwork:
         self._second = -_APART
         self._doubts: dict[int, int] = {}
         self._bonds: dict[tuple[int, int], float] = {}
+        self._usual: Usual | None = None
 
     # --- births --------------------------------------------------------------------------
 
@@ -132,13 +137,47 @@ class ByNetwork:
         shown = np.zeros(frame.labels.shape, bool)
         shown[part] = mine
         owner, count = self._part(shown, box, frame)
+        if layer.solo >= _KNOWN and not frame.at_border(box) and _goes(layer):
+            self._usual_in(frame).add(box, layer.id)
         sizes = np.bincount(owner[mine], minlength=count)
-        several = int(np.count_nonzero(sizes >= max(_CRUMB, _PART * sizes.sum()))) > 1
-        doubt = self._doubts.get(layer.id, 0)
-        self._doubts[layer.id] = doubt = doubt + 1 if several else max(0, doubt - 1)
-        self._plan(scene, [layer], soon=several or doubt > 0)
+        doubt = self._doubt(layer, mine, owner, sizes, frame, alone=True)
+        self._plan(scene, [layer], soon=doubt > 0)
         if doubt >= _SURE:
             self._split(scene, layer, mine, owner, sizes, box, frame)
+
+    def _doubt(
+        self,
+        layer: Layer,
+        mine: Mask,
+        owner: Integers,
+        sizes: Integers,
+        frame: Pieces,
+        *,
+        alone: bool,
+    ) -> int:
+        """Count an answer for or against a layer's being several; return the balance.
+
+        Whose parts would be scraps, by what is usual in this video, is one: a head is no object.
+        While nothing is usual, those who share a piece are parted side by side only.
+        """
+        large = np.flatnonzero(sizes >= max(_CRUMB, _PART * sizes.sum()))
+        several = len(large) > 1
+        usual = self._usual_in(frame)
+        if several and (usual.known or not alone):
+            parts = [_box_of(mine & (owner == k)) for k in large.tolist()]
+            whole = _box_of(mine)
+            if usual.known:
+                several = not any(usual.is_scrap(part) for part in parts)
+            else:
+                several = all(_height(part) >= _TALL * _height(whole) for part in parts)
+        doubt = self._doubts.get(layer.id, 0)
+        self._doubts[layer.id] = doubt = doubt + 1 if several else max(0, doubt - 1)
+        return doubt
+
+    def _usual_in(self, frame: Pieces) -> Usual:
+        if self._usual is None:
+            self._usual = Usual(frame.height)
+        return self._usual
 
     def _split(
         self,
@@ -195,7 +234,32 @@ class ByNetwork:
                 known = min(one.solo, other.solo) >= _KNOWN
                 if bond >= (2 * _SURE if known else _SURE):
                     self._become_one(scene, one, other, known, frame)
-        self._plan(scene, layers, soon=strongest > -1)
+        doubts = [
+            self._part_shared(scene, layer, labels, owner, count, box, frame)
+            for layer, _ in seen
+            if layer in scene.layers
+        ]
+        self._plan(scene, layers, soon=strongest > -1 or max(doubts, default=0) > 0)
+
+    def _part_shared(
+        self,
+        scene: Scene,
+        layer: Layer,
+        labels: Labels,
+        owner: Integers,
+        count: int,
+        box: Box,
+        frame: Pieces,
+    ) -> int:
+        """Part a layer that shares its pieces, if the network has often said that it is several."""
+        mine = labels == layer.id
+        if np.count_nonzero(mine) < 3 * _CRUMB or layer.visible < _SEEN:
+            return self._doubts.get(layer.id, 0)
+        sizes = np.bincount(owner[mine], minlength=count)
+        doubt = self._doubt(layer, mine, owner, sizes, frame, alone=False)
+        if doubt >= _SURE:
+            self._split(scene, layer, mine, owner, sizes, box, frame)
+        return doubt
 
     def _become_one(
         self, scene: Scene, one: Layer, other: Layer, known: bool, frame: Pieces
@@ -239,6 +303,8 @@ class ByNetwork:
             for number in memory.keys() - alive:
                 del memory[number]
         self._bonds = {pair: bond for pair, bond in self._bonds.items() if alive.issuperset(pair)}
+        if self._usual is not None and scene.number % 10 == 9:
+            self._usual.fit()
         self._past.append(frame.image.copy())  # a caller may use the array again
 
     # --- the network ---------------------------------------------------------------------
@@ -333,6 +399,19 @@ def _holder(near: list[Layer], labels: Labels, own: NDArray[np.bool_]) -> Layer 
         if share > most:
             best, most = layer, share
     return best
+
+
+def _goes(layer: Layer) -> bool:
+    return float(np.hypot(*layer.velocity)) >= _GOES * layer.size
+
+
+def _box_of(mask: Mask) -> Box:
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    return int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
+
+
+def _height(box: Box) -> int:
+    return box[2] - box[0]
 
 
 def _common(one: Integers, other: Integers, count: int) -> float:
