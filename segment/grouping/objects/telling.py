@@ -11,7 +11,7 @@ from segment.grouping.objects.scene import Scene
 
 __all__ = ["Telling"]
 
-_MORE = 0.5  # so much more sensitive it is where an object is for certain
+_MORE = 0.5  # so much more sensitive it is where an object has a hole
 _LESS = 0.4  # and so much less where foreground was never an object
 _MEMORY = 500  # frames over which it is counted what became of foreground
 _OBJECTS = 4.0  # an object counts for so much more than what became none
@@ -75,7 +75,10 @@ class Telling:
         return 1 - np.float32(_LESS) * none
 
     def _lay(self, layer: Layer, ahead: int, sensitivity: Plane) -> None:
-        """Lay a template down where it will be, with its holes filled."""
+        """Lay down the holes of a template where it will be: fainter evidence fills these.
+
+        Not all of it: at its edges is its shadow.
+        """
         at = np.floor(layer.place + layer.velocity * ahead + 0.5).astype(np.intp)
         height, width = layer.shape.shape
         first = np.maximum(-(-at // CELL), 0)
@@ -85,7 +88,8 @@ class Telling:
             return
         top, left = first * CELL - at
         part = np.s_[first[0] : last[0], first[1] : last[1]]
-        likely = _filled(layer.shape[top::CELL, left::CELL])
+        shape = layer.shape[top::CELL, left::CELL]
+        likely = _filled(shape) - shape
         likely = likely[: last[0] - first[0], : last[1] - first[1]]
         np.maximum(sensitivity[part], 1 + np.float32(_MORE) * likely, out=sensitivity[part])
 
