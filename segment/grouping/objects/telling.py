@@ -11,7 +11,7 @@ from segment.grouping.objects.scene import Scene
 
 __all__ = ["Telling"]
 
-_MORE = 0.5  # so much more sensitive it is where an object has a hole
+_MORE = 0.5  # so much more sensitive it is where an object is for certain
 _LESS = 0.4  # and so much less where foreground was never an object
 _MEMORY = 500  # frames over which it is counted what became of foreground
 _OBJECTS = 4.0  # an object counts for so much more than what became none
@@ -26,8 +26,7 @@ class Telling:
     """Counts for every square of the picture what became of foreground there."""
 
     def __init__(self) -> None:
-        self._good: Plane | None = None
-        self._bad: Plane | None = None
+        self._counts: Plane | None = None
         self._stood: dict[int, tuple[int, Mask]] = {}
 
     def tell(
@@ -59,8 +58,8 @@ class Telling:
 
     def _count(self, scene: Scene, cells: Labels, objects: Collection[int]) -> Plane:
         """Count foreground that is an object, and foreground that had the time to be one."""
-        if self._good is None or self._bad is None:
-            self._good, self._bad = np.zeros((2, *cells.shape), np.float32)
+        if self._counts is None:
+            self._counts = np.zeros((2, *cells.shape), np.float32)
         most = int(cells.max(initial=0)) + 1
         good, bad = np.zeros((2, most), np.float32)
         known = np.fromiter(objects, np.intp, len(objects))
@@ -68,17 +67,16 @@ class Telling:
         tried = [layer.id for layer in scene.layers if layer.age >= _TRIED and layer.id < most]
         bad[tried] = 1
         bad[good > 0] = 0
-        share = np.float32(1 / _MEMORY)
-        self._good += share * (good[cells] - self._good)
-        self._bad += share * (bad[cells] - self._bad)
-        none = self._bad / (self._bad + _OBJECTS * self._good + np.float32(_DOUBT))
-        return 1 - np.float32(_LESS) * none
+        self._counts += np.float32(1 / _MEMORY) * (
+            np.stack([good[cells], bad[cells]]) - self._counts
+        )
+        good, bad = self._counts
+        none = bad / (bad + np.float32(_OBJECTS) * good + np.float32(_DOUBT))
+        sensitivity: Plane = 1 - np.float32(_LESS) * none
+        return sensitivity
 
     def _lay(self, layer: Layer, ahead: int, sensitivity: Plane) -> None:
-        """Lay down the holes of a template where it will be: fainter evidence fills these.
-
-        Not all of it: at its edges is its shadow.
-        """
+        """Lay a template down where it will be, with its holes filled."""
         at = np.floor(layer.place + layer.velocity * ahead + 0.5).astype(np.intp)
         height, width = layer.shape.shape
         first = np.maximum(-(-at // CELL), 0)
@@ -88,8 +86,7 @@ class Telling:
             return
         top, left = first * CELL - at
         part = np.s_[first[0] : last[0], first[1] : last[1]]
-        shape = layer.shape[top::CELL, left::CELL]
-        likely = _filled(shape) - shape
+        likely = _filled(layer.shape[top::CELL, left::CELL])
         likely = likely[: last[0] - first[0], : last[1] - first[1]]
         np.maximum(sensitivity[part], 1 + np.float32(_MORE) * likely, out=sensitivity[part])
 
