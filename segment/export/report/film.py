@@ -29,7 +29,9 @@ class Film:
                 "preset": "superfast",
                 "tune": "fastdecode",
                 "crf": "28",
-                "x264-params": "mbtree=0:keyint=100",
+                # Pictures that wait for later ones would end the film seconds early where there
+                # is one a second.
+                "x264-params": "mbtree=0:keyint=100:bframes=0",
             },
         )
         dress(self._stream.codec_context, self.size, quick=True)
