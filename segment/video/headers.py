@@ -23,11 +23,25 @@ def picture_size(head: bytes, file: BinaryIO | None = None) -> Size | None:
         for begins, look in _KINDS:
             if head.startswith(begins):
                 return look(head, file)
-        if head[4:8] == b"ftyp":
+        # In a film these four letters may stand anywhere, by chance.
+        if head[4:8] == b"ftyp" and _brands(head) & _PICTURE_BRANDS:
             return _boxes(head, b"ispe", 4, file)
     except (struct.error, ValueError, IndexError, OverflowError):
         pass
     return None
+
+
+_PICTURE_BRANDS = frozenset(
+    [b"mif1", b"mif2", b"msf1", b"miaf", b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx",
+     b"avif", b"avis", b"avci", b"avcs", b"1pic", b"jpeg", b"jpgs"]
+)  # fmt: skip
+"""What HEIF and AVIF call themselves; one of these stands in every such file."""
+
+
+def _brands(head: bytes) -> set[bytes]:
+    """What a file of boxes says that it is."""
+    end = min(int.from_bytes(head[:4], "big"), len(head))
+    return {head[8:12], *(head[at : at + 4] for at in range(16, end, 4))}
 
 
 def pixel_bytes(head: bytes, file: BinaryIO | None = None) -> int:

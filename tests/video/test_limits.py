@@ -339,3 +339,12 @@ def test_a_motion_jpeg_of_large_pictures_is_not_looked_into(tmp_path, monkeypatc
     monkeypatch.setattr(simplejpeg, "decode_jpeg", None)  # it would take 3.6 GB
     with pytest.raises(UnreadableInput, match="no frame that can be decoded"):
         open_frames(path)
+
+
+def test_a_film_in_which_a_picture_s_letters_stand_by_chance_is_none():
+    """One of forty drawn films was taken for a picture of 2 million million pixels."""
+    box = b"\0\0\0\x20ftypisom\0\0\2\0isomiso2avc1mp41"
+    chance = b"mdat" + b"x" * 50 + b"ispe\0\0\0\0_\x01\x03q\\\xb9\x0d\x16"
+    assert picture_size(box + chance) is None
+    picture = b"\0\0\0\x1cftypheic\0\0\0\0mif1heicmiaf" + b"meta" + b"ispe" + bytes(4)
+    assert picture_size(picture + b"\0\0\4\0\0\0\3\0") == (1024, 768)
