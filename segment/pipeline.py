@@ -22,7 +22,7 @@ from segment.arrays import Mask
 from segment.errors import MissingForeground, MissingLabels
 from segment.feedback import Told, heed
 from segment.frame import Frame
-from segment.protocols import Grouper, Namer, Sink, Subtractor, Telling, Watcher
+from segment.protocols import Grouper, Namer, SeesShadows, Sink, Subtractor, Telling, Watcher
 
 __all__ = ["clean", "decide", "export", "group", "joint", "read_ahead", "subtract", "watch"]
 
@@ -38,15 +38,17 @@ def subtract(
     """Give every frame its foreground mask; nothing outside `frame.region` is foreground.
 
     With `shadows` also where the subtractor's `shadows()` sees a shadow on the background;
-    ValueError when it does not look for any. From `freeze_after` seconds after the first frame on
-    nothing is learned any more: the subtractor's `apply` is called with learning_rate=0. With 0
-    the first frame is the background for good. `told` brings back what the objects of frames before
-    say of places (`joint`), for a subtractor that has a `sensitivity`.
+    TypeError when it is none that `SeesShadows`, ValueError when it does not look for any. From
+    `freeze_after` seconds after the first frame on nothing is learned any more: the subtractor's
+    `apply` is called with learning_rate=0. With 0 the first frame is the background for good.
+    `told` brings back what the objects of frames before say of places (`joint`), for a subtractor
+    that has a `sensitivity`.
     """
-    if shadows and getattr(subtractor, "detect_shadows", True) is False:
-        raise ValueError(
-            f"shadows are asked for, but {type(subtractor).__name__} has detect_shadows=False; "
-            "set it to True"
+    seer = subtractor if isinstance(subtractor, SeesShadows) else None
+    if shadows and seer is None:
+        raise TypeError(
+            f"shadows are asked for, but {type(subtractor).__name__} has no shadows(); leave them "
+            "out, or take another subtractor"
         )
     apply: Any = subtractor.apply
     begin = None
@@ -58,18 +60,11 @@ def subtract(
                 foreground = apply(frame.image, learning_rate=0.0)
             else:
                 foreground = heed(subtractor, apply, frame.image, places)
-            shadow = _within(_shadows(subtractor, foreground), frame.region) if shadows else None
+            shadow = None
+            if shadows and seer is not None:
+                shadow = _within(seer.shadows() & ~foreground, frame.region)
             foreground = _within(foreground, frame.region)
             yield replace(frame, foreground=foreground, shadow=shadow)
-
-
-def _shadows(subtractor: Any, foreground: Mask) -> Mask:
-    try:
-        found: Mask = subtractor.shadows()
-    except ValueError:
-        # A first frame is the background: there is nothing yet to see a shadow on.
-        return foreground & ~foreground
-    return found & ~foreground
 
 
 def clean(frames: Iterable[Frame], **settings: Any) -> Iterator[Frame]:

@@ -84,6 +84,18 @@ class Subtractor(Protocol):
 
 
 @runtime_checkable
+class SeesShadows(Subtractor, Protocol):
+    """A subtractor that tells shadows on the background from foreground."""
+
+    def shadows(self) -> Mask:
+        """Return where the last frame has a shadow, (H, W) bool; nowhere in the first frame.
+
+        Raises ValueError before the first frame, and when shadows are not looked for.
+        """
+        ...
+
+
+@runtime_checkable
 class Grouper(Protocol):
     """Gathers the foreground of one frame after the other into objects; one object a sequence."""
 

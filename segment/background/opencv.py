@@ -79,10 +79,15 @@ class OpenCVSubtractor:
     def shadows(self) -> Mask:
         """Return where the last frame showed a shadow on the background, (H, W) bool.
 
-        Raises ValueError unless `detect_shadows` is set, and before the second frame.
+        Nowhere in the first frame. Raises ValueError before it, and unless `detect_shadows` is
+        set.
         """
-        if not self.detect_shadows or self._labels is None:
-            raise ValueError("there are no shadows before detect_shadows is set and a second frame")
+        if not self.detect_shadows:
+            raise ValueError("shadows are not looked for; set detect_shadows, then call apply")
+        if self._shape is None:
+            raise ValueError("there are no shadows before the first frame; call apply first")
+        if self._labels is None:
+            return np.zeros(self._shape[:2], np.bool_)
         shadow: Mask = self._labels == 127
         return shadow
 

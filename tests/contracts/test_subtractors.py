@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from segment import background
-from segment.protocols import Subtractor
+from segment.protocols import SeesShadows, Subtractor
 from tests.conftest import moving_square
 
 MAKERS = {name: getattr(background, name) for name in background.__all__}
@@ -35,6 +35,24 @@ def grey_or_colour(channels, **options):
 @every
 def test_it_is_a_subtractor(name):
     assert isinstance(MAKERS[name](), Subtractor)
+
+
+@every
+def test_shadows_are_nowhere_in_the_first_frame_and_refused_before(name):
+    subtractor = MAKERS[name]()
+    if not isinstance(subtractor, SeesShadows):
+        pytest.skip("it tells no shadows")
+    if hasattr(subtractor, "detect_shadows"):
+        with pytest.raises(ValueError, match="set detect_shadows"):
+            subtractor.shadows()
+        subtractor.detect_shadows = True
+    with pytest.raises(ValueError, match="before the first frame"):
+        subtractor.shadows()
+    subtractor.apply(np.random.default_rng(1).integers(0, 256, (9, 11, 3), np.uint8))
+    shadows = subtractor.shadows()
+    assert shadows.shape == (9, 11)
+    assert shadows.dtype == bool
+    assert not shadows.any()
 
 
 @steady

@@ -290,12 +290,14 @@ class PosteriorSubtractor(Guided, Saved):
         """Return where the last frame has a shadow on the background, (H, W) bool.
 
         There the evidence passes the threshold, a gain below 1 explains it, and the mask says
-        background; with quality "best", where the network says shadow rather than not. Raises
-        ValueError before the second frame.
+        background; with quality "best", where the network says shadow rather than not. Nothing on
+        the first frame. Raises ValueError before it.
         """
-        shaded = self._soft("shadow").shaded
-        assert self._state is not None
-        found: Mask = shaded & (self._state.last_mask.reshape(shaded.shape) == 0)
+        state = self._known("shadow")
+        soft = self._decision.soften(state.evidence, state.size, self._sensitivity)
+        if soft is None:  # the first frame is the background: there is no evidence yet
+            return np.zeros(state.size, np.bool_)
+        found: Mask = soft.shaded & (state.last_mask.reshape(soft.shaded.shape) == 0)
         return found if self._region is None else found & self._region
 
     def background(self) -> Image:
