@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 
 from segment.background import GaussianMixtureSubtractor, PosteriorSubtractor
-from segment.scores.change import ChangeScore
+from segment.measures.change import ChangeScore
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from segment.background import PosteriorSubtractor
-from segment.scores.change import ChangeScore
+from segment.measures.change import ChangeScore
 
 CASES = ("clean", "jitter", "shake", "steps", "drift", "noise", "dropped", "switch")
 NOT_SCORED = 170

@@ -36,7 +36,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks import composed, opencv_worker
-from segment.scores.change import ChangeScore
+from segment.measures.change import ChangeScore
 
 SINCE = (0, 100, 250, 500, 1000)  # frames since somebody began to stand: recall is told between
 OWN = "subtract"

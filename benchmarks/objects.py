@@ -32,10 +32,10 @@ import numpy as np
 from segment import grouping
 from segment.background import GaussianMixtureSubtractor, PosteriorSubtractor
 from segment.masks import clean
+from segment.measures.tracks import TrackScore
 from segment.neural.scenes.silhouettes import STORIES, CrowdSettings, crowd
 from segment.protocols import Subtractor
 from segment.scores.objects import boxes_of, read_boxes
-from segment.scores.tracks import TrackScore
 from segment.video import open_frames
 
 COLUMNS = ("frame_ari", "sequence_ari", "idf1", "hota", "switches", "count_error")

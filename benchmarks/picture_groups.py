@@ -18,7 +18,7 @@ import numpy as np
 from skimage.segmentation import felzenszwalb
 
 from segment.grouping import MixtureGrouper
-from segment.scores.segmentation import score_labels, summarise
+from segment.measures.segmentation import score_labels, summarise
 
 SCALES = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
 DEFAULT = SCALES.index(0.5)

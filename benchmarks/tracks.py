@@ -32,8 +32,8 @@ from segment.frame import Frame
 from segment.grouping import NeuralGrouper
 from segment.grouping.tracks.naming import TrackNamer
 from segment.masks import clean
+from segment.measures.tracks import TrackScore
 from segment.scores.objects import Boxes, boxes_of
-from segment.scores.tracks import TrackScore
 from segment.video import open_frames
 
 STREET = Path(__file__).parents[1] / "videos"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from segment import pipeline
-    from segment.background.compat import createBackgroundSubtractor
+    from segment.background.compat import create_background_subtractor, createBackgroundSubtractor
     from segment.cli import run
     from segment.detections import to_detections
     from segment.errors import SegmentError
@@ -36,6 +36,7 @@ __all__ = [
     "Sink",
     "Subtractor",
     "createBackgroundSubtractor",
+    "create_background_subtractor",
     "open_frames",
     "pipeline",
     "run",
@@ -57,6 +58,7 @@ _HOMES = {
     "Sink": "protocols",
     "Subtractor": "protocols",
     "createBackgroundSubtractor": "background.compat",
+    "create_background_subtractor": "background.compat",
     "open_frames": "video",
     "run": "cli",
     "to_detections": "detections",

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from segment.background import GaussianMixtureSubtractor, PosteriorSubtractor
 from segment.background.compare import Comparison
 from segment.cli import main
-from segment.scores import ChangeScore
+from segment.measures import ChangeScore
 from tests.conftest import moving_square, write_video
 
 ROWS = ["subtract", "subtract-mixture", "MOG2", "MOG2, no shadows", "KNN"]

@@ -23,7 +23,7 @@ sys.path.insert(0, str(ROOT))
 from segment.grouping import features  # noqa: E402
 from segment.grouping.pictures import hierarchy, judges  # noqa: E402
 from segment.grouping.pictures.judges import Judge, Judges  # noqa: E402
-from segment.scores import segmentation  # noqa: E402
+from segment.measures import segmentation  # noqa: E402
 
 ODDS = np.linspace(-8, 4, 61)
 

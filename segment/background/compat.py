@@ -18,7 +18,11 @@ from segment.background.inputs import check_image
 from segment.background.posterior import PosteriorSubtractor
 from segment.turns import one_at_a_time
 
-__all__ = ["CompatibleSubtractor", "createBackgroundSubtractor"]
+__all__ = [
+    "CompatibleSubtractor",
+    "createBackgroundSubtractor",
+    "create_background_subtractor",
+]
 
 
 def createBackgroundSubtractor(
@@ -32,6 +36,13 @@ def createBackgroundSubtractor(
         from objects; MOG2 makes them 255.
     """
     return CompatibleSubtractor(history, varThreshold, detectShadows)
+
+
+def create_background_subtractor(
+    history: int = 500, threshold: float = 16, detect_shadows: bool = True
+) -> "CompatibleSubtractor":
+    """Return the same as `createBackgroundSubtractor`, under names as Python has them."""
+    return CompatibleSubtractor(history, threshold, detect_shadows)
 
 
 _WHOLE = frozenset(["bool", "int8", "int16", "int32"])

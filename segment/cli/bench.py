@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from segment.background.compare import Comparison
     from segment.cli.progress import Reporter
     from segment.frame import Frame
-    from segment.scores import ChangeScore
+    from segment.measures import ChangeScore
 
 SAMPLE = "sample:street"
 
@@ -140,7 +140,7 @@ def _truth(path: Path) -> Path | None:
 
 def _score(scores: "dict[str, ChangeScore]", masks: "dict[str, Mask]", truth: "Frame") -> None:
     from segment.errors import UnreadableInput
-    from segment.scores import ChangeScore
+    from segment.measures import ChangeScore
 
     for who, mask in masks.items():
         try:

@@ -101,8 +101,8 @@ def _score_groups(labels: Path, truth: Path, as_json: bool) -> None:
 
 
 def _score_objects(labels: Path, truth: Path, as_json: bool, skip: int) -> None:
+    from segment.measures.tracks import MEASURES
     from segment.scores.objects import score_objects
-    from segment.scores.tracks import MEASURES
 
     rows = [found.as_dict() for found in score_objects(labels, truth, skip)]
     if as_json:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.errors import UnreadableInput
-from segment.scores.segmentation import PictureScore, score_labels
+from segment.measures.segmentation import PictureScore, score_labels
 
 log = logging.getLogger("segment.scores")
 

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from segment.arrays import Labels
 from segment.errors import NoFrames, UnreadableInput
+from segment.measures.tracks import TrackScore
 from segment.scores.pairing import ID_NAMES, LABEL_NAMES, find, pair
 from segment.scores.places import Places, places_of, shift_between
 from segment.scores.sequences import numbered, numbers_of
-from segment.scores.tracks import TrackScore
 from segment.video import open_frames
 
 __all__ = ["Boxes", "ObjectScore", "boxes_of", "read_boxes", "score_objects"]

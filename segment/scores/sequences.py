@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from segment.arrays import Mask
 from segment.errors import NoFrames, UnreadableInput
-from segment.scores.change import MEASURES, ChangeScore
+from segment.measures.change import MEASURES, ChangeScore
 from segment.scores.pairing import pair
 from segment.scores.places import Places, check_missing, places_of, shift_between
 from segment.video import open_frames

@@ -210,7 +210,8 @@ def test_a_copy_would_be_nice_but_only_ours_can(make):
 
 def test_masks_are_those_of_the_engine():
     images, _ = colour()
-    ours, engine = segment.createBackgroundSubtractor(300, 20), PosteriorSubtractor(300, 20.0)
+    ours = segment.create_background_subtractor(300, threshold=20)
+    engine = PosteriorSubtractor(300, 20.0)
     for t, image in enumerate(images):
         mask = ours.apply(image)
         np.testing.assert_array_equal(mask == 255, engine.apply(image))

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segment.background.posterior import PosteriorSubtractor, learning, sharing
-from segment.scores.change import ChangeScore
+from segment.measures.change import ChangeScore
 from tests.background.test_kernels import restless
 from tests.conftest import moving_square
 from tests.reference import posterior as reference

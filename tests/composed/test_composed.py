@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.composed import KINDS, FreeSources, SharedSources, compose, draft
 from segment.background import PosteriorSubtractor
-from segment.scores.change import ChangeScore
+from segment.measures.change import ChangeScore
 
 SIZE = (80, 112)
 FREE = FreeSources(few=3)

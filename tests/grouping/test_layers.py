@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from segment.grouping import MovingLayers
+from segment.measures.tracks import TrackScore
 from segment.neural.scenes.silhouettes import CrowdSettings, crowd, spoil
-from segment.scores.tracks import TrackScore
 
 SIZE = (60, 90)
 Y, X = np.mgrid[: SIZE[0], : SIZE[1]]

@@ -14,7 +14,7 @@ from segment import samples
 from segment.cli import main
 from segment.grouping import MixtureGrouper, features
 from segment.grouping.pictures import hierarchy, judges, kernels
-from segment.scores.tracks import TrackScore
+from segment.measures.tracks import TrackScore
 from segment.video import open_frames
 from tests.conftest import write_video
 from tests.reference import pictures as reference

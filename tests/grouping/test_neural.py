@@ -8,9 +8,9 @@ from segment.grouping import MovingLayers, NeuralGrouper
 from segment.grouping.objects import network
 from segment.grouping.objects.network import ByNetwork
 from segment.masks import clean
+from segment.measures.tracks import TrackScore
 from segment.neural.scenes.silhouettes import CrowdSettings, crowd
 from segment.neural.seeded.loaded import LoadedSeeded
-from segment.scores.tracks import TrackScore
 
 
 def follow(grouper, drawn, masks):

@@ -217,8 +217,8 @@ def test_more_beginnings_never_have_a_higher_loss():
 
 
 def test_beginnings_help_a_shipped_model_to_tell_shapes_apart():
+    from segment.measures.clustering import adjusted_rand_of_each, contingency_of_each
     from segment.neural.scenes import static_shapes
-    from segment.scores.clustering import adjusted_rand_of_each, contingency_of_each
 
     model = neural.load("rnn-em-static-shapes", device="cpu")
     assert model.objective == zoo.recipe_of(zoo.find("rnn-em-static-shapes")).training.objective

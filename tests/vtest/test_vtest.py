@@ -5,8 +5,8 @@ import pytest
 
 from segment.background import PosteriorSubtractor
 from segment.masks import clean
+from segment.measures.tracks import TrackScore
 from segment.scores.objects import boxes_of, read_boxes, score_objects
-from segment.scores.tracks import TrackScore
 from segment.video import open_frames
 from tests.vtest import truth
 

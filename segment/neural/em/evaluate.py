@@ -9,13 +9,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from segment.measures import clustering
 from segment.neural.device import reduced_precision
 from segment.neural.em.batches import Batch
 from segment.neural.em.beginnings import beginnings
 from segment.neural.em.model import NeuralEM, Objective, State
 from segment.neural.em.noise import flip_bits
 from segment.neural.em.passes import there_and_back
-from segment.scores import clustering
 
 __all__ = ["Evaluation", "evaluate", "first_counted"]
 

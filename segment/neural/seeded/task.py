@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from segment.measures import clustering
 from segment.neural.device import reduced_precision
 from segment.neural.recipe import HELD_OUT, TRAINING, Recipe
 from segment.neural.seeded.crowds import (
@@ -20,7 +21,6 @@ from segment.neural.seeded.crowds import (
 from segment.neural.seeded.footage import CutOut, draw
 from segment.neural.seeded.model import SeededEM, seeded_loss
 from segment.neural.seeded.parting import together
-from segment.scores import clustering
 
 __all__ = ["WindowTask", "judge", "merit"]
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from segment.arrays import Labels, Mask
-from segment.scores.clustering import adjusted_mutual_information, adjusted_rand, contingency
+from segment.measures.clustering import adjusted_mutual_information, adjusted_rand, contingency
 
 __all__ = ["MEASURES", "TrackScore"]
 
@@ -57,7 +57,7 @@ class TrackScore:
     object of another number of the same mask costs nothing in a frame, and everything over the
     sequence.
 
-    Sources: ARI, AMI: see `segment.scores.clustering`; MOTA and switches: Bernardin &
+    Sources: ARI, AMI: see `segment.measures.clustering`; MOTA and switches: Bernardin &
     Stiefelhagen, EURASIP JIVP 2008; IDF1: Ristani et al., ECCV workshops 2016; HOTA: Luiten et
     al., IJCV 129, 2021.
     """

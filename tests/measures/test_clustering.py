@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segment.scores import clustering
-from segment.scores.clustering import (
+from segment.measures import clustering
+from segment.measures.clustering import (
     adjusted_mutual_information,
     adjusted_mutual_information_of_each,
     adjusted_rand,

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 
-from segment.scores.clustering import adjusted_mutual_information, adjusted_rand, contingency
-from segment.scores.tracks import MEASURES, TrackScore
+from segment.measures.clustering import adjusted_mutual_information, adjusted_rand, contingency
+from segment.measures.tracks import MEASURES, TrackScore
 
 
 @settings(deadline=None, max_examples=60)

@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
-from segment.scores.segmentation import (
+from segment.measures.segmentation import (
     boundary,
     covering,
     match_boundaries,

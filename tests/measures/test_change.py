@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from segment.scores import MEASURES, ChangeScore
+from segment.measures import MEASURES, ChangeScore
 
 SIZES = st.tuples(st.integers(1, 6), st.integers(1, 9))
 LABELS = st.sampled_from([0, 50, 85, 170, 255])
@@ -83,3 +83,14 @@ def test_strange_truth_is_named_and_not_counted():
     with pytest.raises(TypeError, match="truth is bool, wanted uint8"):
         score.count(np.ones((2, 3), bool), np.zeros((2, 3), bool))
     assert score == ChangeScore()
+
+
+def test_names_that_moved_still_work_and_say_where_they_are():
+    import segment.scores
+
+    for name in ("ChangeScore", "clustering", "tracks"):
+        with pytest.warns(DeprecationWarning, match=rf"now segment\.measures\.{name}"):
+            old = getattr(segment.scores, name)
+        assert old is getattr(__import__("segment.measures", fromlist=[name]), name)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = segment.scores.nothing

@@ -62,7 +62,7 @@ def match_boundaries(
     """
     from scipy.spatial import KDTree
 
-    from segment.scores import kernels
+    from segment.measures import kernels
 
     _same_size(found, truth)
     ours, theirs = np.flatnonzero(found), np.flatnonzero(truth)
