@@ -135,6 +135,17 @@ def polygons(corners: Sequence[Sequence[tuple[float, float]]], size: tuple[int, 
     return found
 
 
+def box_of(mask: NDArray[np.bool_]) -> tuple[int, int, int, int]:
+    """Return the box about a mask (H, W): top and left, and one beyond its last row and column.
+
+    Raises ValueError for a mask in which there is nothing.
+    """
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    if not len(rows):
+        raise ValueError("there is nothing in the mask, so it has no box")
+    return int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
+
+
 def _majority(mask: Mask, side: int) -> Mask:
     """Return the median of each square; of zeros and ones, the median is the majority."""
     import cv2

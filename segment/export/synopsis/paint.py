@@ -13,6 +13,7 @@ from segment.export.synopsis.backgrounds import Backgrounds
 from segment.export.synopsis.encode import Encoder
 from segment.export.synopsis.tubes import Slice, Tube, Tubes
 from segment.frame import SequenceInfo
+from segment.masks import box_of
 from segment.objects import Object
 
 __all__ = ["Shown", "paint"]
@@ -143,14 +144,13 @@ def _collisions(found: list[tuple[Shown, Slice, float]], size: tuple[int, int]) 
 
 def _thing(one: Shown, piece: Slice) -> Object:
     """Where the object is, for its tag."""
-    rows, columns = np.flatnonzero(piece.mask.any(1)), np.flatnonzero(piece.mask.any(0))
-    top, left = int(rows[0]), int(columns[0])
+    top, left, bottom, right = box_of(piece.mask)
     return Object(
         one.tube.number,
         piece.x + left,
         piece.y + top,
-        int(columns[-1]) - left + 1,
-        int(rows[-1]) - top + 1,
+        right - left,
+        bottom - top,
         0,
         (0.0, 0.0),
         piece.mask,

@@ -7,6 +7,7 @@ from segment.grouping.layer import Layer, born
 from segment.grouping.objects.scene import TINY, Scene
 from segment.grouping.pieces import Box, Pieces
 from segment.grouping.watershed import Watershed
+from segment.masks import box_of
 
 __all__ = [
     "anew",
@@ -74,10 +75,8 @@ def _begin_piece(scene: Scene, blob: int, frame: Pieces) -> list[Layer]:
 
 def begin_part(scene: Scene, mask: Mask, box: Box, frame: Pieces) -> Layer:
     """Begin a layer for some pixels (h, w) of a box."""
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    inner = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    corner = (box[0] + int(rows[0]), box[1] + int(columns[0]))
-    return begin(scene, mask[inner], corner, frame)
+    top, left, bottom, right = box_of(mask)
+    return begin(scene, mask[top:bottom, left:right], (box[0] + top, box[1] + left), frame)
 
 
 def begin(scene: Scene, mask: Mask, corner: tuple[int, int], frame: Pieces) -> Layer:
@@ -105,9 +104,8 @@ def begin_compact(scene: Scene, blob: int, frame: Pieces) -> bool:
 def anew(scene: Scene, layer: Layer, frame: Pieces) -> Layer:
     """Make a young layer's template anew from what is labelled as its own."""
     own = frame.labels == layer.id
-    rows, columns = np.flatnonzero(own.any(1)), np.flatnonzero(own.any(0))
-    inner = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    corner = (int(rows[0]), int(columns[0]))
+    top, left, bottom, right = box_of(own)
+    inner, corner = np.s_[top:bottom, left:right], (top, left)
     image = np.ascontiguousarray(frame.image[inner])
     fresh = born(layer.id, np.ascontiguousarray(own[inner]), corner, image)
     fresh.velocity, fresh.over = layer.velocity, layer.over

@@ -6,6 +6,7 @@ from segment.grouping.layer import Layer, born
 from segment.grouping.mixing import Mixture, Window, without
 from segment.grouping.objects.scene import Scene
 from segment.grouping.pieces import Box, Pieces
+from segment.masks import box_of
 
 __all__ = ["absorb", "stacked", "unite"]
 
@@ -44,14 +45,14 @@ def unite(
             continue
         keep, go = (j, k) if parent.id < child.id else (k, j)
         own = (mixture.owner == keep) | (mixture.owner == go)
-        rows, columns = np.flatnonzero(own.any(1)), np.flatnonzero(own.any(0))
-        box_of = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-        corner = (y + int(rows[0]), x + int(columns[0]))
+        top, left, bottom, right = box_of(own)
+        inner = np.s_[top:bottom, left:right]
+        corner = (y + top, x + left)
         fresh = born(
             layers[keep].id,
-            np.ascontiguousarray(own[box_of]),
+            np.ascontiguousarray(own[inner]),
             corner,
-            np.ascontiguousarray(window.image[box_of]),
+            np.ascontiguousarray(window.image[inner]),
         )
         fresh.velocity = (parent if parent.area > child.area else child).velocity
         fresh.origin, fresh.offset = parent.origin, parent.offset

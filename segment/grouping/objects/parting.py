@@ -10,6 +10,7 @@ from segment.grouping.objects.joining import stacked
 from segment.grouping.objects.linking import likeness
 from segment.grouping.objects.scene import TINY, Judge, Scene
 from segment.grouping.pieces import Pieces, gap, histogram
+from segment.masks import box_of
 
 __all__ = ["claim_strays", "note_strays", "part_ways"]
 
@@ -62,10 +63,9 @@ def part_ways(
 
 def _leave(scene: Scene, layer: Layer, piece: Mask, window: Window, frame: Pieces) -> None:
     """Make a piece that a layer holds an object of its own."""
-    rows, columns = np.flatnonzero(piece.any(1)), np.flatnonzero(piece.any(0))
-    box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    corner = (window.corner[0] + int(rows[0]), window.corner[1] + int(columns[0]))
-    child = begin(scene, piece[box], corner, frame)
+    top, left, bottom, right = box_of(piece)
+    corner = (window.corner[0] + top, window.corner[1] + left)
+    child = begin(scene, piece[top:bottom, left:right], corner, frame)
     child.origin, child.offset = layer.id, child.expected - layer.expected
     at = layer.corner - window.corner
     top, left = max(0, int(at[0])), max(0, int(at[1]))
@@ -104,10 +104,9 @@ def claim_strays(scene: Scene, frame: Pieces) -> None:
     """Give what nobody explains to those who are hidden or lost, or to somebody new."""
     gone = [layer for layer in scene.layers if layer.lost or layer.hidden > 1]
     for mask, window, layers in frame.strays:
-        rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-        box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-        corner = (window.corner[0] + int(rows[0]), window.corner[1] + int(columns[0]))
-        piece = mask[box]
+        top, left, bottom, right = box_of(mask)
+        corner = (window.corner[0] + top, window.corner[1] + left)
+        piece = mask[top:bottom, left:right]
         part = np.s_[corner[0] : corner[0] + piece.shape[0], corner[1] : corner[1] + piece.shape[1]]
         centre = np.array(corner) + np.argwhere(piece).mean(0)
         colours = histogram(frame.image[part][piece])

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from segment.arrays import Image, Labels, Mask
 from segment.errors import SegmentError
-from segment.masks import clean
+from segment.masks import box_of, clean
 from segment.neural.seeded.crowds import Drawn, window_on
 from segment.neural.seeded.squares import around, cut, resized
 
@@ -154,7 +154,7 @@ class Footage:
 
 
 def _is_parted(one: CutOut, network: "LoadedSeeded") -> bool:
-    square = around(np.array([_box(one.mask)]))
+    square = around(np.array([box_of(one.mask)]))
     window = cut(one.image, one.before, one.mask, square, network.size)
     owner = network.part(window).argmax(0)[window[0] > 0]
     return bool(np.count_nonzero(np.bincount(owner) >= _PART * owner.size) > 1)
@@ -191,10 +191,10 @@ def compose(
     image, before = (np.pad(p, (*sides, (0, 0)), "symmetric") for p in (base.image, base.before))
     mask, earlier = (np.pad(one, sides) for one in (base.mask, base.earlier))
     canvas = _Canvas(image, before, np.where(mask, 1, 0).astype(np.int32), earlier)
-    boxes = [_box(mask)]
+    boxes = [box_of(mask)]
     for number, other in enumerate(cutouts[1:], start=2):
         pasted = _scaled(other, other.scale / base.scale * rng.uniform(0.85, 1.15))
-        box = _box(pasted.mask)
+        box = box_of(pasted.mask)
         aside = boxes[int(rng.integers(len(boxes)))]
         at = _beside(rng, aside, box)
         shift = at[0] - box[0], at[1] - box[1]
@@ -294,11 +294,6 @@ def _alone_in(labels: Labels) -> dict[int, tuple[int, int, int, int]]:
         if inside and np.count_nonzero(labels[where] == one) >= _LEAST_AREA:
             found[one] = top, left, bottom, right
     return found
-
-
-def _box(mask: Mask) -> tuple[int, int, int, int]:
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    return int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
 
 
 def _bytes(picture: NDArray[np.float32]) -> NDArray[np.uint8]:
