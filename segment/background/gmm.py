@@ -1,7 +1,5 @@
 """The online mixture of Gaussians of every pixel: the subtractor of the literature."""
 
-import contextlib
-import mmap
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,6 +18,7 @@ from segment.background.inputs import (
     find_invalid,
     grey_levels,
 )
+from segment.background.memory import as_flat, zeros
 from segment.background.saved import Saved
 from segment.turns import one_at_a_time
 
@@ -29,15 +28,9 @@ __all__ = ["GaussianMixtureSubtractor"]
 # 0.07 ms in one thread and 0.2 in two.
 _PIXELS_WORTH_A_THREAD = 1 << 17
 
-# Bytes; a block of 16 float32 that lies in one line of the cache is fetched once.
-_LINE = 64
-
 # Numbers between the heaviest modes and the others: parts that begin at the same place in their
 # pages share few lines of the cache (320x240, grey, restless: 0.28 ms a frame, 0.62 without).
 _GAP = 80
-
-# Bytes of a large page, where there are such.
-_PAGE = 1 << 21
 
 
 @one_at_a_time("apply", "background", "spread", "posterior", "shadows")
@@ -207,7 +200,7 @@ class GaussianMixtureSubtractor(Guided, Saved):
 
         foreground = np.empty((height, width), np.bool_)
         flat = foreground.reshape(-1).view(np.uint8)
-        pixels, row_step = _as_flat(image)
+        pixels, row_step = as_flat(image)
         settings = self._settings(rate if isinstance(rate, float) else 0.0)
         which = (0,) * channels
         shadow = np.empty(0, np.uint8) if self._shadow is None else self._shadow
@@ -227,7 +220,7 @@ class GaussianMixtureSubtractor(Guided, Saved):
                 shadow,
                 odds,
                 guide,
-                _zeros((channels + 1) * kernels.WIDTH, self.dtype),
+                zeros((channels + 1) * kernels.WIDTH, self.dtype),
                 np.zeros(channels * kernels.WIDTH, image.dtype),
                 np.empty(kernels.WIDTH, np.uint8),
                 settings,
@@ -293,15 +286,13 @@ class GaussianMixtureSubtractor(Guided, Saved):
             raise ValueError("shadows are not looked for; set detect_shadows, then call apply")
         return np.ascontiguousarray(self._on_image(self._shadow)).view(np.bool_)
 
-    # --- the state ---
-
     def _begin(self, image: NDArray[Any]) -> None:
         """Make every pixel's only mode of `image`."""
         height, width, channels = image.shape
         blocks = -(-width // kernels.WIDTH)
         size = height * blocks * kernels.WIDTH
-        self._modes = _zeros(self.components * size * (1 + channels) + _GAP, self.dtype)
-        self._weights = _zeros(self.components * size, self.dtype)
+        self._modes = zeros(self.components * size * (1 + channels) + _GAP, self.dtype)
+        self._weights = zeros(self.components * size, self.dtype)
         self._count = np.ones((height, blocks), np.uint8)
         self._shape, self._image_dtype = image.shape, image.dtype
         self._learned = 1
@@ -431,8 +422,6 @@ class GaussianMixtureSubtractor(Guided, Saved):
         else:
             np.divide(1, self.sensitivity[start:stop], out=factor)
 
-    # --- parameters ---
-
     def _settings(self, rate: float) -> NDArray[Any]:
         """Return the numbers of the kernel, in its order and in the type of the state."""
         assert self._shape is not None
@@ -459,49 +448,3 @@ class GaussianMixtureSubtractor(Guided, Saved):
         checks.check_complexity("complexity", self.complexity)
         checks.check_variances(self.smallest_variance, self.initial_variance, self.largest_variance)
         rows.count_threads(self.threads)
-
-
-def _zeros(count: int, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Return `count` zeros that begin with a line of the cache, in large pages if there are any.
-
-    640x480, colour, every pixel restless: 1.3 ms a frame in large pages, 4.1 in small ones, which
-    numpy gives to arrays of that size when memory was used before.
-    """
-    size = count * dtype.itemsize
-    room: Any = np.zeros(size + _LINE, np.uint8) if size < _PAGE else _pages(size + _PAGE)
-    begin = -room.ctypes.data % (_LINE if size < _PAGE else _PAGE)
-    zeros: NDArray[Any] = room[begin : begin + size].view(dtype)
-    return zeros
-
-
-def _pages(size: int) -> NDArray[np.uint8]:
-    """Return `size` zeros in memory fresh from the system."""
-    if not hasattr(mmap, "MADV_HUGEPAGE"):
-        return np.zeros(size, np.uint8)
-    # Private: a forked child has a state of its own.
-    memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    with contextlib.suppress(OSError):  # a system without them
-        memory.madvise(mmap.MADV_HUGEPAGE)
-    return np.frombuffer(memory, np.uint8)
-
-
-def _as_flat(image: NDArray[Any]) -> tuple[NDArray[Any], int]:
-    """Return the image's numbers, flat and read-only, and how many there are from row to row.
-
-    It is copied only if the pixels of a row do not follow each other.
-    """
-    height, width, channels = image.shape
-    size = image.itemsize
-    step = image.strides[0]
-    in_rows = image.flags.aligned and image[:1].flags.c_contiguous and step % size == 0
-    if image.flags.c_contiguous and image.flags.aligned:
-        flat, step = image.reshape(-1), width * channels * size
-    elif in_rows and step >= width * channels * size:
-        length = (height - 1) * (step // size) + width * channels
-        flat = np.lib.stride_tricks.as_strided(image, (length,), (size,))
-    else:
-        flat, step = np.ascontiguousarray(image).copy().reshape(-1), width * channels * size
-    # The compiler takes what may be written for another type.
-    flat = flat.view()
-    flat.flags.writeable = False
-    return flat, step // size
