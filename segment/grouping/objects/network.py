@@ -14,6 +14,7 @@ from segment.grouping.objects.scene import Scene
 from segment.grouping.pieces import Box, Pieces, gap
 from segment.grouping.regions import Integers
 from segment.grouping.usual import Usual
+from segment.masks import box_of
 from segment.neural.seeded.squares import around, cut, enlarged
 
 if TYPE_CHECKING:
@@ -311,8 +312,7 @@ class ByNetwork:
 
     def _look(self, shown: Mask, frame: Pieces) -> tuple[Box, Integers, int]:
         """Part some foreground: its box, whose each pixel of the box is, and how many there are."""
-        rows, columns = np.flatnonzero(shown.any(1)), np.flatnonzero(shown.any(0))
-        box = int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
+        box = box_of(shown)
         return box, *self._part(shown, box, frame)
 
     def _part(self, shown: Mask, box: Box, frame: Pieces) -> tuple[Integers, int]:

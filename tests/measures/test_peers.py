@@ -6,7 +6,7 @@ pip install motmetrics trackeval
 import numpy as np
 import pytest
 
-from segment.scores.tracks import TrackScore
+from segment.measures.tracks import TrackScore
 
 NEAR = {"rel": 0, "abs": 1e-6}
 
