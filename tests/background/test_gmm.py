@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from segment.background import GaussianMixtureSubtractor, gmm
+from segment.background.memory import as_flat
 from tests.background.test_kernels import restless, state_of
 from tests.conftest import moving_square
 
@@ -375,7 +376,7 @@ def test_unknown_pixels_are_background_and_not_learned():
 def test_a_crop_is_read_where_it_lies(channels):
     images, _ = moving_square(length=12, size=(40, 70))
     crops = images[:, 3:31, 7:60, :channels]
-    flat, step = gmm._as_flat(images[0, 3:31, 7:60])
+    flat, step = as_flat(images[0, 3:31, 7:60])
     assert np.shares_memory(flat, images)
     assert step == 70 * 3
     assert flat[step * 27 + 52 * 3 + 2] == images[0, 30, 59, 2]
@@ -384,7 +385,7 @@ def test_a_crop_is_read_where_it_lies(channels):
         run(GaussianMixtureSubtractor(), [crop.copy() for crop in crops]),
     )
     for odd in (images[0, ::-1], images[0, :, ::2], images[0].transpose(1, 0, 2)):
-        flat, step = gmm._as_flat(odd)
+        flat, step = as_flat(odd)
         np.testing.assert_array_equal(flat.reshape(odd.shape), odd)
 
 
