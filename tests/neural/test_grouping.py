@@ -19,7 +19,7 @@ from segment.neural.em.evaluate import evaluate
 from segment.neural.em.loaded import LoadedModel
 from segment.neural.em.model import NeuralEM
 from segment.neural.em.score import score
-from segment.neural.recipe import TEST
+from segment.neural.recipe import TEST, Training
 from segment.neural.seeded.config import SeededConfig
 from segment.neural.weights import ModelError, save_weights
 
@@ -331,17 +331,18 @@ def test_a_roll_out_sees_nothing_more_of_the_frames():
     for weight in model.parameters():
         weight.data += torch.randn(weight.shape, generator=torch.manual_seed(1))
     batch = make_batch(recipe, recipe.scenes, (0, TEST), 4)
-    plain = evaluate(model, batch, which="all")
-    whole, part = (evaluate(model, batch, which="all", seen=n) for n in (5, 2))
+    every = Training(loss="all")
+    plain = evaluate(model, batch, every)
+    whole, part = (evaluate(model, batch, every, seen=n) for n in (5, 2))
     np.testing.assert_array_equal(whole.bce, plain.bce)
     np.testing.assert_array_equal(part.bce[:, :2], plain.bce[:, :2])
     assert (part.bce[:, 2:] != plain.bce[:, 2:]).all()
-    assert part.loss == pytest.approx(evaluate(model, first_steps(batch, 2), which="all").loss)
+    assert part.loss == pytest.approx(evaluate(model, first_steps(batch, 2), every).loss)
 
     blind = replace(batch, noisy=batch.noisy.clone())
     blind.noisy[:, 2:] = 0.5
-    np.testing.assert_array_equal(evaluate(model, blind, which="all", seen=2).bce, part.bce)
-    np.testing.assert_array_equal(evaluate(model, blind, which="all", seen=2).ari, part.ari)
+    np.testing.assert_array_equal(evaluate(model, blind, every, seen=2).bce, part.bce)
+    np.testing.assert_array_equal(evaluate(model, blind, every, seen=2).ari, part.ari)
 
     # Step by step: its own frame in, its own brightest prediction shared out.
     state = model.begin(batch.gamma)

@@ -13,11 +13,14 @@ from segment.measures import clustering
 from segment.neural.device import reduced_precision
 from segment.neural.em.batches import Batch
 from segment.neural.em.beginnings import beginnings
-from segment.neural.em.model import NeuralEM, Objective, State
+from segment.neural.em.model import NeuralEM, State
 from segment.neural.em.noise import flip_bits
 from segment.neural.em.passes import there_and_back
+from segment.neural.recipe import Training
 
 __all__ = ["Evaluation", "evaluate", "first_counted"]
+
+_DEFAULTS = Training()
 
 TOGETHER = 50  # scenes at a time, so that a thousand need no more memory than training
 
@@ -56,10 +59,8 @@ def first_counted(which: str, steps: int) -> int:
 def evaluate(
     model: NeuralEM,
     batch: Batch,
+    settings: Training = _DEFAULTS,
     *,
-    which: str = "last",
-    between: float = 1.0,
-    objective: Objective = "two-term",
     precision: str = "float32",
     restarts: int = 1,
     passes: int = 1,
@@ -67,6 +68,8 @@ def evaluate(
     noise: float = 0.0,
 ) -> Evaluation:
     """Run a model over a batch and score every step's responsibilities.
+
+    Of the `settings` of a training count which steps its loss counts, and its objective.
 
     With `restarts` every scene is begun so often, each time with other random
     responsibilities, and the run with the lowest loss of its own is scored: the truth
@@ -88,7 +91,7 @@ def evaluate(
     seen = None if seen is None else seen + looks
     found = np.empty((B, S, *batch.noisy.shape[3:]), np.int64)
     bce, losses = np.empty((B, S)), np.empty((B, S))
-    chosen = slice(first_counted(which, S), None) if seen is None else slice(0, seen)
+    chosen = slice(first_counted(settings.loss, S), None) if seen is None else slice(0, seen)
     rng = np.random.default_rng(0)
     for restart in range(restarts):
         for start in range(0, B, TOGETHER):
@@ -102,7 +105,7 @@ def evaluate(
             noisy, targets = batch.noisy[part], batch.targets[part]
             kept: list[Tensor] | None = None if back is None else []
             with reduced_precision(device, precision):
-                run = _run(model, noisy, targets, gamma, between, objective, seen, noise, kept)
+                run = _run(model, noisy, targets, gamma, settings, seen, noise, kept)
                 if back is not None and kept is not None:
                     ways = (noisy, targets), (back[0][part], back[1][part])
                     shares = _of_frames(gamma, kept, looks)
@@ -149,8 +152,7 @@ def _run(
     noisy: Tensor,
     targets: Tensor,
     gamma: Tensor,
-    between: float,
-    objective: Objective,
+    settings: Training,
     seen: int | None,
     noise: float,
     kept: list[Tensor] | None = None,
@@ -176,7 +178,8 @@ def _run(
         else:
             error = (target - expected).square() / 2
         errors.append(error.flatten(1).sum(dim=1).cpu())
-        losses.append(model.loss(target, after, between, objective).cpu())
+        loss = model.loss(target, after, settings.between, settings.objective)
+        losses.append(loss.cpu())
     return tuple(torch.stack(found, dim=1).numpy() for found in (best, errors, losses))
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from segment.neural.em.batches import make_batch
 from segment.neural.em.evaluate import evaluate
 from segment.neural.em.model import NeuralEM
-from segment.neural.recipe import TEST, ModelConfig, Recipe, SceneSettings
+from segment.neural.recipe import TEST, ModelConfig, Recipe, SceneSettings, Training
 
 __all__ = ["GENERALISATION", "check_against", "score"]
 
@@ -87,9 +87,7 @@ def score(
             found = evaluate(
                 model,
                 batch,
-                which=settings.loss,
-                between=settings.between,
-                objective=settings.objective,
+                settings,
                 restarts=restarts,
                 passes=passes,
                 seen=seen,
@@ -98,7 +96,8 @@ def score(
             parts.append(found.at(settings.loss))
             if against is not None:
                 alone = make_batch(recipe, chosen, (seed, TEST, start), size, slots=1, steps=S)
-                one = evaluate(against, alone, which=settings.loss, seen=seen, noise=chosen.noise)
+                plain = Training(loss=settings.loss)
+                one = evaluate(against, alone, plain, seen=seen, noise=chosen.noise)
                 parts[-1]["bce_one_slot"] = one.at(settings.loss)["bce"]
             weights.append(size)
             share = size / count / len(seeds)

@@ -77,9 +77,7 @@ class FrameTask:
         return evaluate(
             model,
             self.held_out,
-            which=settings.loss,
-            between=settings.between,
-            objective=settings.objective,
+            settings,
             precision=settings.precision,
             # What was learned on frames of its own is judged on such, too.
             seen=settings.steps - last.own if last.own else None,
