@@ -1,7 +1,6 @@
 """Training: what is learned, what survives a stop, and what ends with a reason."""
 
 import json
-import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 
-from segment.errors import SegmentError
 from segment.neural.em.batches import make_batch
 from segment.neural.em.evaluate import evaluate
 from segment.neural.em.model import NeuralEM
@@ -19,41 +17,9 @@ from segment.neural.em.task import FrameTask
 from segment.neural.recipe import HELD_OUT, TEST, TRAINING, read_recipe
 from segment.neural.training.ahead import ahead
 from segment.neural.training.loop import train
-from segment.neural.training.optimise import orthogonalise
 from segment.neural.training.trainer import Trainer, TrainingError
-from segment.neural.weights import WEIGHTS, ModelError, load_weights, save_weights
-from segment.neural.zoo import find, names
-
-TINY = {
-    "model": {"hidden": 16, "slots": 2, "size": [14, 20]},
-    "scenes": {"objects": 2, "noise": 0.1},
-    "training": {
-        "steps": 3,
-        "batch": 4,
-        "updates": 6,
-        "validate": 3,
-        "held_out": 6,
-        "optimiser": "muon",
-        "rate": 0.003,
-        "average": 0.9,
-        "cooldown": 0.5,
-        "clip": 50,
-    },
-}
-
-
-def tiny(**changes):
-    table = {key: dict(value) for key, value in TINY.items()}
-    table["training"] |= changes
-    return read_recipe(table)
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+from segment.neural.weights import WEIGHTS, load_weights
+from tests.neural.recipes import TINY, tiny
 
 
 def test_a_small_recipe_learns_to_group(tmp_path):
@@ -235,140 +201,6 @@ def test_batches_come_in_order_whoever_draws_them(threads):
     assert list(ahead(lambda i: i, 2, 20, threads)) == list(range(2, 20))  # type: ignore[arg-type]
 
 
-def test_orthogonalised_directions_are_about_equally_long():
-    rng = np.random.default_rng(0)
-    for shape in ((12, 30), (30, 12), (8, 8)):
-        matrix = torch.from_numpy(rng.normal(size=shape) @ np.diag(np.geomspace(1, 30, shape[1])))
-        u, _, v = torch.linalg.svd(matrix, full_matrices=False)
-        found = orthogonalise(matrix)
-        values = torch.linalg.svdvals(found)
-        assert values.max() < 1.3
-        assert values.median() > 0.5
-        assert torch.nn.functional.cosine_similarity(found.flatten(), (u @ v).flatten(), 0) > 0.95
-
-
-@pytest.mark.parametrize("shape", [(40, 12), (12, 40), (30, 20), (20, 20)])
-def test_orthogonalising_is_newton_and_schulz_polynomial(monkeypatch, shape):
-    """However it is computed: x ← a x + b x xᵀ x + c x xᵀ x xᵀ x, five times, in float64."""
-    from segment.neural.training import optimise
-
-    monkeypatch.setattr(optimise, "has_bfloat16", lambda kind: False)
-    matrix = np.random.default_rng(1).normal(size=shape)
-    x = matrix / np.linalg.norm(matrix)
-    a, b, c = optimise.POLYNOMIAL
-    for _ in range(5):
-        square = x @ x.T
-        x = a * x + b * square @ x + c * square @ square @ x
-    found = orthogonalise(torch.from_numpy(matrix).float())
-    np.testing.assert_allclose(found, x, atol=2e-5)
-
-
-def test_weights_come_back_as_they_went(tmp_path):
-    model = NeuralEM(tiny().model)
-    save_weights(model, tmp_path / WEIGHTS)
-    back = load_weights(tmp_path / WEIGHTS)
-    assert back.config == model.config
-    for a, b in zip(model.parameters(), back.parameters(), strict=True):
-        assert torch.equal(a, b)
-    assert not list(tmp_path.glob("*.part"))
-
-
-def test_weights_of_16_bits_are_half_as_long_and_nearly_the_same(tmp_path):
-    torch.manual_seed(3)
-    model = NeuralEM(replace(tiny().model, hidden=64))
-    sizes = {}
-    for half in (False, True):
-        save_weights(model, tmp_path / WEIGHTS, half)
-        sizes[half] = (tmp_path / WEIGHTS).stat().st_size
-    assert sizes[True] < 0.55 * sizes[False]
-    read = load_weights(tmp_path / WEIGHTS)
-    for name, tensor in model.state_dict().items():
-        assert read.state_dict()[name].dtype == torch.float32
-        torch.testing.assert_close(read.state_dict()[name], tensor, rtol=1e-3, atol=1e-6)
-
-
-def test_damaged_and_foreign_weights_are_refused(tmp_path):
-    from safetensors.torch import save_file
-
-    path = tmp_path / WEIGHTS
-    with pytest.raises(ModelError, match="there are no weights at"):
-        load_weights(path)
-    model = NeuralEM(tiny().model)
-    save_weights(model, path)
-    whole = path.read_bytes()
-    path.write_bytes(whole[:-5])
-    with pytest.raises(ModelError, match="are damaged"):
-        load_weights(path)
-    save_file({"a": torch.zeros(2)}, path)
-    with pytest.raises(ModelError, match="holds no Neural EM weights"):
-        load_weights(path)
-    good = {"format": "segment-neural-em", "version": "1", "config": "{}"}
-    for change, message in (
-        ({"version": "9"}, "have version 9"),
-        ({"config": "["}, "have no configuration"),
-        ({"config": '{"hidden": -1}'}, "hidden is -1"),
-        ({}, "do not fit their configuration"),
-    ):
-        save_file({"a": torch.zeros(2)}, path, good | change)
-        with pytest.raises(ModelError, match=re.escape(message)):
-            load_weights(path)
-    next(model.parameters()).data[:] = float("inf")
-    save_weights(model, path)
-    with pytest.raises(ModelError, match="no numbers"):
-        load_weights(path)
-
-
-def test_a_flipped_bit_anywhere_in_weights_or_checkpoint_is_told(tmp_path):
-    settings = tiny(updates=2)
-    train(settings, tmp_path)
-    rng = np.random.default_rng(0)
-    for name, read in (
-        (WEIGHTS, load_weights),
-        ("checkpoint.pt", lambda path: Trainer(settings).resume(path.parent)),
-    ):
-        path = tmp_path / name
-        whole = path.read_bytes()
-        sound = load_weights(path).state_dict() if name == WEIGHTS else None
-        told = []
-        for at in rng.integers(len(whole), size=40):
-            data = bytearray(whole)
-            data[at] ^= 1 << int(rng.integers(8))
-            path.write_bytes(data)
-            try:
-                back = read(path)
-            except SegmentError as error:
-                told.append(str(error))
-                continue
-            # What is not told did no harm: a space in the header, a zip's date.
-            if sound is not None:
-                assert all(torch.equal(v, sound[k]) for k, v in back.state_dict().items())
-        assert len(told) >= 20
-        assert all(str(path) in line for line in told)
-        path.write_bytes(whole)
-
-
-def test_weights_from_before_checksums_are_read_with_a_note(tmp_path, caplog):
-    from safetensors import safe_open
-    from safetensors.torch import save_file
-
-    path = tmp_path / WEIGHTS
-    save_weights(NeuralEM(tiny().model), path)
-    with safe_open(path, "pt") as file:
-        metadata = {k: v for k, v in file.metadata().items() if k != "checksum"}
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    save_file(tensors, path, metadata)
-    with caplog.at_level("INFO", "segment"):
-        load_weights(path)
-    assert [str(path) in record.getMessage() for record in caplog.records] == [True]
-
-
-def test_every_model_that_ships_carries_its_checksum(caplog):
-    with caplog.at_level("INFO", "segment"):
-        for name in names():
-            load_weights(find(name) / WEIGHTS)
-    assert not caplog.records
-
-
 @pytest.mark.parametrize("patience", [0, 1])
 def test_two_processes_learn_what_one_does(tmp_path, patience):
     """Halves of a batch on two processes are averaged: the same weights in both.
@@ -485,43 +317,6 @@ def test_how_many_own_frames_it_sees_is_drawn():
     assert set(drawn[0]) == {0, 1, 2, 3}
     table["training"]["own"] = 0
     assert FrameTask(read_recipe(table)).own_steps(0) == 0
-
-
-@pytest.mark.parametrize("has", [False, True])
-def test_bfloat16_is_for_processors_that_have_it(monkeypatch, has):
-    """Others imitate it: a training took thirty times as long there."""
-    from segment.neural import device
-    from segment.neural.training import optimise
-
-    monkeypatch.setattr(device, "has_bfloat16", lambda kind: has)
-    monkeypatch.setattr(optimise, "has_bfloat16", lambda kind: has)
-    wanted = torch.bfloat16 if has else torch.float32
-    cpu, a = torch.device("cpu"), torch.ones(4, 4)
-    with device.reduced_precision(cpu, "bfloat16"):
-        assert (a @ a).dtype == wanted
-    with device.reduced_precision(cpu, "float32"):
-        assert (a @ a).dtype == torch.float32
-    found = optimise.orthogonalise(torch.rand(4, 4, generator=torch.manual_seed(0)))
-    assert torch.equal(found, found.bfloat16().float()) == has
-
-
-@pytest.mark.parametrize(
-    ("told", "has"),
-    [
-        ({"avx512_bf16": True, "avx2": True}, True),
-        ({"amx_bf16": True, "avx512_bf16": False}, True),
-        ({"avx512_bf16": False, "amx_bf16": False, "avx2": True, "l2_cache_size": 512}, False),
-    ],
-)
-def test_a_processor_says_whether_it_has_bfloat16(monkeypatch, told, has):
-    from segment.neural.device import has_bfloat16
-
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: told, raising=False)
-    assert has_bfloat16.__wrapped__("cpu") == has
-    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
-    for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
-        monkeypatch.setattr(torch.cpu, name, lambda: has, raising=False)
-    assert has_bfloat16.__wrapped__("cpu") == has
 
 
 @pytest.mark.parametrize(
