@@ -38,8 +38,8 @@ class CellTracking(FolderSink):
         super().__init__(folder, mode)
         self._count = 0
 
-    def _open(self, frame: Frame, folder: Path) -> None:
-        self._folder = folder
+    def _open(self, frame: Frame, path: Path) -> None:
+        self._folder = path
         self._count = 0
         self._begins, self._ends, self._parents = array("q"), array("q"), array("q")
         self._last: dict[int, int] = {}  # label of each id when it was seen last

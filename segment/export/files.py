@@ -19,16 +19,17 @@ def refuse_link(target: Path) -> None:
         raise OutputError(f"{target} is a link, and nothing is written through one; remove it")
 
 
-class FileSink:
-    """A sink of one file, written under a temporary name until it is whole.
+class WholeSink:
+    """A sink that writes under a temporary name until all is whole.
 
     Parameters
     ----------
     folder : of the sequence; made when the first frame comes.
-    mode : "new", "overwrite" or "resume". One file cannot be continued: the last two replace it.
+    mode : "new", "overwrite" or "resume".
 
-    A subclass opens its writer in `_open`, takes frames in `_add` and ends the file in
-    `_close`; `_discard` lets go of a writer whose file will be deleted.
+    A subclass opens its writer in `_open`, takes frames in `_add` and ends in `_close`;
+    `_discard` lets go of a writer whose output will be deleted. What kind of output it is,
+    `_make`, `_keep` and `_remove` say.
     """
 
     output: ClassVar[str]
@@ -37,21 +38,20 @@ class FileSink:
     def __init__(self, folder: Path, mode: Mode = "new") -> None:
         self.target = Path(folder) / self.output
         self.mode = mode
-        self._begun = False
+        self._temporary: Path | None = None
 
     def __enter__(self) -> Self:
         return self
 
     def write(self, frame: Frame) -> None:
         """Write one frame. Raises OutputError when the disk refuses."""
-        if not self._begun:
-            make_folder(self.target.parent)
-            refuse_link(self.target)
-            self._temporary = partial(self.target)
-            with told(self.target):
-                self._begun = True
-                self._open(frame, self._temporary)
         with told(self.target):
+            if self._temporary is None:
+                make_folder(self.target.parent)
+                refuse_link(self.target)
+                self._temporary = partial(self.target)
+                self._make(self._temporary)
+                self._open(frame, self._temporary)
             self._add(frame)
 
     def __exit__(
@@ -60,21 +60,20 @@ class FileSink:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if not self._begun:
+        temporary, self._temporary = self._temporary, None
+        if temporary is None:
             return
-        self._begun = False
         try:
             if kind is None:
                 with told(self.target):
                     self._close()
-                    settle(self._temporary, self.target)
-                    sync_folder(self.target.parent)
+                    self._keep(temporary)
         finally:
             # After a success nothing is left to discard.
             with contextlib.suppress(Exception):
                 self._discard()
             with contextlib.suppress(OSError):
-                self._temporary.unlink(missing_ok=True)
+                self._remove(temporary)
 
     def _open(self, frame: Frame, path: Path) -> None:
         raise NotImplementedError
@@ -87,3 +86,24 @@ class FileSink:
 
     def _discard(self) -> None:
         pass
+
+    def _make(self, temporary: Path) -> None:
+        pass
+
+    def _keep(self, temporary: Path) -> None:
+        """Give what is whole its name."""
+        raise NotImplementedError
+
+    def _remove(self, temporary: Path) -> None:
+        raise NotImplementedError
+
+
+class FileSink(WholeSink):
+    """A sink of one file. It cannot be continued: "overwrite" and "resume" replace it."""
+
+    def _keep(self, temporary: Path) -> None:
+        settle(temporary, self.target)
+        sync_folder(self.target.parent)
+
+    def _remove(self, temporary: Path) -> None:
+        temporary.unlink(missing_ok=True)
