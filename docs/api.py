@@ -24,6 +24,7 @@ ROOMS = (
     "segment.grouping",
     "segment.events",
     "segment.export",
+    "segment.measures",
     "segment.scores",
     "segment.mixture",
     "segment.mixture.plots",
