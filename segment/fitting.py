@@ -125,7 +125,7 @@ def fit(
     videos: Iterable[str | Path],
     out: str | Path,
     *,
-    recipe: "Recipe | None" = None,
+    recipe: str | Path | None = None,
     model: str | Path = MODEL,
     device: str = "auto",
     most: int = 3000,
@@ -136,8 +136,8 @@ def fit(
     Parameters
     ----------
     videos, model, device, most : as `watch` has them; `model` is what to begin with.
-    out : folder for the weights, which are the ones begun with where fitting did not help.
-    recipe : of the training; None for the one that ships.
+    out : folder of the model; its weights are those begun with where fitting did not help.
+    recipe : a TOML file that describes the training; None for the one that ships.
     seconds : stop learning after so long; None for no limit.
 
     Returns
@@ -149,15 +149,22 @@ def fit(
     ------
     SegmentError : a video cannot be read, shows too little, or `out` holds a training already.
     """
-    from segment.neural import load, read_recipe, train
+    from segment.neural import load, read_recipe
     from segment.neural.seeded.loaded import LoadedSeeded
+    from segment.neural.training.several import Whole, train_whole
     from segment.neural.training.trainer import check_folder
     from segment.neural.training.verdict import keep_the_better
 
-    settings = read_recipe(recipe_path()) if recipe is None else recipe
+    path = recipe_path() if recipe is None else Path(recipe)
+    settings = read_recipe(path)
     check(settings)
     check_folder(Path(out), resume=False)
     start = load(model, "cpu", kind=LoadedSeeded).model
     footage, _ = watch(videos, model=model, device=device, most=most)
-    train(settings, out, start=start, footage=footage, device=device, seconds=seconds)
-    return keep_the_better(start, Path(out), settings, footage)
+    text = path.read_text(encoding="utf-8")
+    how = Whole(text, "segment.fitting.fit", 0, start=start, footage=footage, device=device)
+    trainer, found = train_whole(settings, Path(out), how, seconds=seconds)
+    if not trainer.finished:
+        return keep_the_better(start, Path(out), settings, footage)
+    verdict: dict[str, Any] = found["footage"]
+    return verdict

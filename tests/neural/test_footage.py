@@ -7,11 +7,14 @@ import pytest
 import torch
 from click.testing import CliRunner
 
+from segment import fitting
 from segment.cli import main
+from segment.errors import SegmentError
 from segment.neural import zoo
 from segment.neural.recipe import read_recipe
 from segment.neural.seeded.config import SeededConfig
 from segment.neural.seeded.footage import Footage, FootageError, compose, draw
+from segment.neural.seeded.loaded import LoadedSeeded
 from segment.neural.seeded.model import SeededEM
 from segment.neural.seeded.task import WindowTask, merit
 from segment.neural.training.loop import train
@@ -253,14 +256,35 @@ def video(tmp_path_factory):
     return write_video(tmp_path_factory.mktemp("footage") / "squares.mkv", images)
 
 
-def test_a_line_fits_the_model_to_a_video(tmp_path, video):
+@pytest.fixture
+def few(tmp_path):
+    """The recipe that ships, with one update."""
     text = (zoo.find("seeded-em-silhouettes") / "footage.toml").read_text()
     for old, new in (("updates = 400", "updates = 1"), ("held_out = 200", "held_out = 8"),
                      ("batch = 30", "batch = 2")):  # fmt: skip
         assert old in text
         text = text.replace(old, new)
-    recipe, out = tmp_path / "few.toml", tmp_path / "out"
+    recipe = tmp_path / "few.toml"
     recipe.write_text(text)
+    return recipe
+
+
+def test_one_call_fits_the_model_to_a_video(tmp_path, video, few):
+    verdict = fitting.fit([video], tmp_path / "mine", recipe=few)
+    assert verdict["frames"] == 150
+    assert set(verdict["before"]) == set(verdict["after"])
+    assert (tmp_path / "mine" / "recipe.toml").read_text() == few.read_text()
+    assert zoo.load(tmp_path / "mine", "cpu", kind=LoadedSeeded).size == 40
+    with pytest.raises(TrainingError, match="holds a training already"):
+        fitting.fit([video], tmp_path / "mine", recipe=few)
+    with pytest.raises(SegmentError, match='the recipe\'s is "rnn-em"'):
+        fitting.fit(
+            [video], tmp_path / "other", recipe=zoo.find("rnn-em-flying-shapes") / "recipe.toml"
+        )
+
+
+def test_a_line_fits_the_model_to_a_video(tmp_path, video, few):
+    recipe, out = few, tmp_path / "out"
     result = run("train", recipe, "--on", video, "--out", out, "--count", 5)
     assert result.exit_code == 0, result.output
     assert "on the footage's last quarter, before and after" in result.output
