@@ -21,6 +21,7 @@ MOST = 8
 """Arguments of a function, but for constructors, commands and compiled loops."""
 
 MORE = {
+    "cli/keeping.py:subtract": "what a line says of a subtractor, by keyword: options of a command",
     "neural/training/loop.py:train": "the settings of a training, by keyword, in the public API",
     "neural/em/score.py:score": "the settings of a score, by keyword, in the public API",
     "grouping/pictures/hierarchy.py:run": "the arguments of one compiled loop, by keyword",
