@@ -5,13 +5,18 @@ from typing import Any, TypeVar, overload
 
 from segment.files import parse_json
 from segment.neural.device import pick_device
+from segment.neural.em.loaded import LoadedModel
 from segment.neural.kinds import KINDS, Loaded
 from segment.neural.recipe import Recipe, read_recipe
+from segment.neural.seeded.loaded import LoadedSeeded
 from segment.neural.weights import WEIGHTS, ModelError, load_weights
 
 __all__ = ["find", "load", "names", "read_score"]
 
 AnyLoaded = TypeVar("AnyLoaded", bound=Loaded)
+
+# What a user calls them.
+_CALLED: dict[type, str] = {LoadedModel: "a model of whole frames", LoadedSeeded: "a seeded one"}
 
 _FOLDERS = (Path(__file__).parent / "models", Path(__file__).parents[2] / "models")
 
@@ -57,9 +62,7 @@ def load(
     network = load_weights(folder / WEIGHTS).to(pick_device(device))
     loaded = KINDS[type(network.config)].loaded(network, folder.name, recipe_of(folder))
     if kind is not None and not isinstance(loaded, kind):
-        raise ModelError(
-            f"{folder.name} is a {type(loaded).__name__}, but a {kind.__name__} is wanted here"
-        )
+        raise ModelError(f"{folder.name} is {_CALLED[type(loaded)]}, wanted {_CALLED[kind]}")
     return loaded
 
 
