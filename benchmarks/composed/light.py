@@ -89,7 +89,10 @@ def draw_sun(rng: np.random.Generator, gain: tuple[float, float] = (0.4, 0.9)) -
 def shadowed(picture: np.ndarray, truth: np.ndarray, shade: np.ndarray, gain: np.ndarray) -> None:
     """Take the light away where `shade` says so, and write 50 into truth."""
     shade[shade < THIN] = 0
-    picture *= np.maximum(1 - shade[..., None] * (1 - gain), 0)
+    # What is darker than the sun's own shadow has no more of its tint.
+    mean = np.float32(gain.mean())
+    tint = np.minimum(shade, 1)[..., None] * (gain - mean)
+    picture *= np.maximum(1 - shade[..., None] * (1 - mean) + tint, 0)
     truth[shade > 0] = SHADOW
 
 
