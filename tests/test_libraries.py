@@ -42,9 +42,10 @@ def test_opencv_without_its_libraries_is_one_line_that_says_what_to_do(tmp_path)
     assert "pip install opencv-python-headless" in ran.stderr
 
 
-def test_a_library_that_is_not_there_is_one_line(monkeypatch):
+def test_a_library_that_is_not_there_is_one_line(monkeypatch, tmp_path):
     from segment.cli import main
 
+    monkeypatch.chdir(tmp_path)  # where nothing lies in the way
     monkeypatch.setitem(sys.modules, "segment.background", None)
     result = CliRunner().invoke(main, "read sample:street --stop 1 subtract export out")
     assert result.exit_code == 1

@@ -1,8 +1,17 @@
 """A few runs of the kill study in the suite, and all of it on demand."""
 
+import tempfile
+
 import pytest
 
 from tests.fuzz.kills import SIGNALS, Study, study
+
+
+@pytest.fixture(autouse=True)
+def temporary_files_lie_where_they_did(monkeypatch):
+    """A study has its own folder for them, with a name too long for a browser to begin in."""
+    monkeypatch.setattr(tempfile, "tempdir", tempfile.tempdir)
+    monkeypatch.setenv("TMPDIR", tempfile.gettempdir())
 
 
 @pytest.mark.parametrize("number", [0])
