@@ -3,10 +3,10 @@
 
 import numpy as np
 
-from segment.background.compiling import entry, loop
+from segment.background.compiling import entry, loop, part
 from segment.background.network.records import BLOCK, FIRST_SIGNED, LAST_SIGNED
 
-__all__ = ["choose", "open_up", "pool", "wipe"]
+__all__ = ["choose", "fill", "open_up", "pool", "run_of", "wipe"]
 
 f = np.float32
 u = np.uint8
@@ -15,9 +15,22 @@ ZERO = f(0)
 
 
 @loop
-def _fill(values, value):
+def fill(values, value):
+    """Make all of a row one value."""
     for k in range(values.size):
         values[k] = value
+
+
+@part
+def run_of(blocks, row, begin):
+    """The next blocks of a row that are marked and follow each other: first, and one beyond."""
+    first = begin
+    while first < blocks.shape[1] and blocks[row, first] == 0:
+        first += 1
+    end = first
+    while end < blocks.shape[1] and blocks[row, end] != 0:
+        end += 1
+    return first, end
 
 
 @entry
@@ -29,7 +42,7 @@ def wipe(maps, left, step):
                 low = block * step + 1
                 for m in range(maps.shape[0]):
                     for y in range(row * step + 1, (row + 1) * step + 1):
-                        _fill(maps[m, y, low : low + step], ZERO)
+                        fill(maps[m, y, low : low + step], ZERO)
 
 
 @loop
@@ -63,15 +76,9 @@ def pool(planes, chosen, restless, scale, most, total, out, start, stop):
         low = BLOCK * by
         high = min(low + BLOCK, height)
         for q in range(2 * count):
-            _fill(out[q, by + 1], ZERO)
-        bx = 0
-        while bx < restless.shape[1]:
-            if restless[by, bx] == 0:
-                bx += 1
-                continue
-            end = bx
-            while end < restless.shape[1] and restless[by, end] != 0:
-                end += 1
+            fill(out[q, by + 1], ZERO)
+        bx, end = run_of(restless, by, 0)
+        while bx < end:
             left, right = BLOCK * bx, min(BLOCK * end, width)
             for q in range(count):
                 m = chosen[q]
@@ -90,7 +97,7 @@ def pool(planes, chosen, restless, scale, most, total, out, start, stop):
                     mean = f(together) / f((high - low) * (beyond - x))
                     out[q, by + 1, b + 1] = (f(largest) - middle) * scale
                     out[count + q, by + 1, b + 1] = (mean - middle) * scale
-            bx = end
+            bx, end = run_of(restless, by, end)
 
 
 @entry

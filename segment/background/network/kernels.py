@@ -10,6 +10,7 @@ alike in every run and for any number of threads. Rows `start` to `stop` are row
 import numpy as np
 
 from segment.background.compiling import entry, fused, loop, part
+from segment.background.network.blocks import fill
 from segment.background.network.records import BLOCK, FIRST_SIGNED, LAST_SIGNED
 
 __all__ = [
@@ -76,12 +77,6 @@ def _four(a, b, c, d, r, s, t, v, w):
         b[k] = b[k] + b0 * r[k] + b1 * s[k] + b2 * t[k] + b3 * v[k]
         c[k] = c[k] + c0 * r[k] + c1 * s[k] + c2 * t[k] + c3 * v[k]
         d[k] = d[k] + d0 * r[k] + d1 * s[k] + d2 * t[k] + d3 * v[k]
-
-
-@loop
-def _fill(values, value):
-    for k in range(values.size):
-        values[k] = value
 
 
 @loop
@@ -182,10 +177,10 @@ def mix(maps, layer, flow, out, start, stop):
                 for c in range(layer.weight.shape[0]):
                     one, two = out[4 * c, y, low:high], out[4 * c + 1, y, low:high]
                     three, four = out[4 * c + 2, y, low:high], out[4 * c + 3, y, low:high]
-                    _fill(one, layer.bias[4 * c])
-                    _fill(two, layer.bias[4 * c + 1])
-                    _fill(three, layer.bias[4 * c + 2])
-                    _fill(four, layer.bias[4 * c + 3])
+                    fill(one, layer.bias[4 * c])
+                    fill(two, layer.bias[4 * c + 1])
+                    fill(three, layer.bias[4 * c + 2])
+                    fill(four, layer.bias[4 * c + 3])
                     for m in range(maps.shape[0] // 4):
                         _four(
                             one,
@@ -232,10 +227,10 @@ def enter(planes, scale, layer, flow, desk, out, start, stop):
                     two = out[4 * c + 1, y + 1, low + 1 : high + 1]
                     three = out[4 * c + 2, y + 1, low + 1 : high + 1]
                     four = out[4 * c + 3, y + 1, low + 1 : high + 1]
-                    _fill(one, layer.bias[4 * c])
-                    _fill(two, layer.bias[4 * c + 1])
-                    _fill(three, layer.bias[4 * c + 2])
-                    _fill(four, layer.bias[4 * c + 3])
+                    fill(one, layer.bias[4 * c])
+                    fill(two, layer.bias[4 * c + 1])
+                    fill(three, layer.bias[4 * c + 2])
+                    fill(four, layer.bias[4 * c + 3])
                     for m in range(planes.shape[0] // 4):
                         _four(
                             one,

@@ -23,6 +23,7 @@ and `describe` the others where that leaves doubt.
 import numpy as np
 
 from segment.background.compiling import entry, loop, part
+from segment.background.network.blocks import run_of
 from segment.background.network.records import BLOCK
 from segment.background.posterior.kernels.constants import ONE, QUARTER, TWO, ZERO, f, u
 from segment.background.posterior.kernels.records import Row
@@ -285,18 +286,6 @@ def sift(unexplained, last, largest, desk, planes, restless, start, stop):
             restless[row, b] = u8(1) if found > 0 else u8(0)
 
 
-@part
-def _run(blocks, row, begin):
-    """The next blocks of a row that are marked and follow each other: first, and one beyond."""
-    first = begin
-    while first < blocks.shape[1] and blocks[row, first] == 0:
-        first += 1
-    end = first
-    while end < blocks.shape[1] and blocks[row, end] != 0:
-        end += 1
-    return first, end
-
-
 @entry
 def survey(restless, sums, change, votes, course, age, planes, start, stop):
     """Write the planes that the glance reads, in rows `start` to `stop` of half resolution.
@@ -305,7 +294,7 @@ def survey(restless, sums, change, votes, course, age, planes, start, stop):
     """
     wide = planes.shape[2]
     for r in range(start, stop):
-        b, end = _run(restless, r // BLOCK, 0)
+        b, end = run_of(restless, r // BLOCK, 0)
         while b < end:
             low, high = b * BLOCK, min(end * BLOCK, wide)
             _tell_light(
@@ -324,7 +313,7 @@ def survey(restless, sums, change, votes, course, age, planes, start, stop):
             _round(course.blink[r, low:high], planes[23, r, low:high])
             _round(course.evidence[r, low:high], planes[26, r, low:high])
             _round(course.posterior[r, low:high], planes[27, r, low:high])
-            b, end = _run(restless, r // BLOCK, end)
+            b, end = run_of(restless, r // BLOCK, end)
 
 
 @entry
@@ -340,7 +329,7 @@ def describe(
     half, wide = planes.shape[1:]
     for r in range(start, stop):
         above, below = max(r - 1, 0), min(r + 1, half - 1)
-        b, end = _run(active, r // BLOCK, 0)
+        b, end = run_of(active, r // BLOCK, 0)
         while b < end:
             low = b * BLOCK
             high = min(end * BLOCK, wide)
@@ -369,4 +358,4 @@ def describe(
                 _lengthen(planes[11, other], low, then)
                 _lower(light, then, down == 0, least)
             _soften_bytes(least, scale, planes[25, r, low:high])
-            b, end = _run(active, r // BLOCK, end)
+            b, end = run_of(active, r // BLOCK, end)
