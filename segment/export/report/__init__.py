@@ -56,7 +56,8 @@ class ReportPage(FileSink):
         self._film_path = partial(self._film_target)
         self._film = Film(self._film_path, frame.image, frame.sequence.rate, frame.time)
         self._events = Spill(folder)
-        self._boxes = Boxes(folder, _SLIP * max(1.0, frame.image.shape[1] / self._film.size[1]))
+        slip = _SLIP * max(1.0, frame.image.shape[1] / self._film.size[1])
+        self._boxes = Boxes(folder, slip, 1 / float(frame.sequence.rate))
         self._stills = Stills(folder)
         self._motion = Spill(folder)
         self._kept = [self._events, self._boxes, self._stills, self._motion]
@@ -138,6 +139,7 @@ class ReportPage(FileSink):
             scale=scale,
             start=self._start,
             end=self._time + 1 / float(self._sequence.rate),
+            step=1 / float(self._sequence.rate),
             frames=self._frames,
             scene=self._sequence.scene or Scene(),
             origin=self._origin,

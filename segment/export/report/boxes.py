@@ -10,7 +10,7 @@ from segment.export.report.charts import ink
 from segment.export.spill import Spill
 from segment.objects import Object
 
-_GAP = 0.5  # seconds unseen after which a box is not drawn between
+_GAP = 0.5  # seconds unseen, or one frame and a half, after which no box is drawn between
 _PENDING = 48  # frames that wait until it is known which of them are needed
 _BUDGET = 40_000  # characters of all boxes in the page
 
@@ -21,10 +21,12 @@ class Boxes:
     """Collects the boxes of all objects; those in between that a straight line gives are dropped.
 
     tolerance : pixels by which a side may be wrong while frames go by; the page may need more.
+    step : seconds from frame to frame.
     """
 
-    def __init__(self, folder: Path, tolerance: float) -> None:
+    def __init__(self, folder: Path, tolerance: float, step: float) -> None:
         self._tolerance = tolerance
+        self._gap = max(_GAP, 1.5 * step)
         self._spill = Spill(folder)
         self._waiting: dict[int, list[tuple[float, int, int, int, int]]] = {}
         self._seen = -1.0
@@ -33,7 +35,7 @@ class Boxes:
         """Take a frame in."""
         for thing in things:
             points = self._waiting.get(thing.id)
-            if points and time - points[-1][0] > _GAP:
+            if points and time - points[-1][0] > self._gap:
                 self._end(thing.id)
                 points = None
             if not points:
@@ -46,7 +48,7 @@ class Boxes:
                 del points[:-2]
         if time - self._seen > 1:
             self._seen = time
-            for number in [n for n, p in self._waiting.items() if time - p[-1][0] > _GAP]:
+            for number in [n for n, p in self._waiting.items() if time - p[-1][0] > self._gap]:
                 self._end(number)
 
     def _end(self, number: int) -> None:

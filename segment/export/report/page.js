@@ -11,7 +11,7 @@
   var now = document.getElementById("now");
   var rows = [].slice.call(document.querySelectorAll(".row"));
   var NS = "http://www.w3.org/2000/svg";
-  var at = 0;
+  var at = 0, shown = 0;
 
   // Boxes: differences become times and places, a stretch each.
   var tracks = data.tracks.map(function (coded) {
@@ -27,7 +27,7 @@
 
   function boxAt(track, t) {
     var times = track.t, last = times.length - 1;
-    if (t < times[0] - 0.02 || t > times[last] + 0.06) return null;
+    if (t < times[0] - 0.02 || t > times[last] + Math.max(0.06, 0.6 * data.step)) return null;
     var a = 0, b = last;
     while (b - a > 1) {
       var m = (a + b) >> 1;
@@ -41,6 +41,8 @@
   var pool = [];
   function draw(t) {
     var used = 0;
+    // The boxes of the picture that is shown: it stays until the next one.
+    if (t > shown && t < shown + data.step) t = shown;
     if (show.getAttribute("aria-pressed") === "true") {
       tracks.forEach(function (track) {
         var box = boxAt(track, t);
@@ -120,7 +122,8 @@
   });
   if (video.requestVideoFrameCallback) {
     var each = function (_, frame) {
-      mark(frame.mediaTime);
+      shown = frame.mediaTime;
+      mark(shown);
       video.requestVideoFrameCallback(each);
     };
     video.requestVideoFrameCallback(each);

@@ -25,8 +25,9 @@ _MOST_BINS = 60  # of the activity in the page's summary
 class Findings:
     """Everything that a page tells.
 
-    size is (height, width) of the frames, scale what they are multiplied by in the video;
-    pictures are encoded; film is the video's content, or film_name its file beside the page.
+    size is (height, width) of the frames, scale what they are multiplied by in the video; step is
+    the seconds from frame to frame; pictures are encoded; film is the video's content, or
+    film_name its file beside the page.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Findings:
     scale: float
     start: float
     end: float
+    step: float
     frames: int
     scene: Scene
     origin: Origin
@@ -117,6 +119,7 @@ def render(found: Findings, digest: Digest) -> str:
         "start": round(found.start, 3),
         "span": round(max(found.end - found.start, 0.001), 3),
         "clock": _seconds_of_day(found.scene),
+        "step": round(found.step, 6),
         "tracks": found.tracks,
     }
     body = "".join(
