@@ -13,18 +13,31 @@ import contextlib
 import math
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from segment import masks
+from segment import masks, threads
 from segment.arrays import Mask
 from segment.errors import MissingForeground, MissingLabels
 from segment.feedback import Told, heed
 from segment.frame import Frame
 from segment.protocols import Grouper, Namer, SeesShadows, Sink, Subtractor, Telling, Watcher
 
-__all__ = ["clean", "decide", "export", "group", "joint", "read_ahead", "subtract", "watch"]
+__all__ = [
+    "clean",
+    "decide",
+    "export",
+    "group",
+    "joint",
+    "peek",
+    "read_ahead",
+    "subtract",
+    "threaded",
+    "watch",
+]
+
+Stage = Callable[[Iterator[Frame]], Iterator[Frame]]
 
 
 def subtract(
@@ -299,6 +312,96 @@ def _read_ahead(frames: Iterator[Frame], depth: int) -> Iterator[Frame]:
         room.release()
         # Who closes the source next must not find a thread in it. A camera may never answer.
         worker.join(timeout=LONGEST_WAIT)
+
+
+def threaded(
+    frames: Iterable[Frame],
+    stages: Iterable[Stage | tuple[Stage, ...]],
+    *,
+    depth: int = 2,
+    told: Told | None = None,
+) -> Generator[Frame, None, None]:
+    """Chain stages, each in a thread of its own: while one frame is written the next is grouped.
+
+    Order and results are those of one thread. However it ends, by an error, or closed before its
+    last frame, every stage is closed before what stands behind it, and every thread before the
+    frames that it reads.
+
+    frames : of one sequence.
+    stages : functions from frames to frames, such as `partial(subtract, subtractor=...)`; those
+        in one tuple share a thread.
+    depth : frames that wait between two stages, held in memory; with 0 all run in one thread, and
+        so they do where `threads.use_at_most(1)` was said.
+    told : what brings something back from a stage to one before it (`joint`); it is closed before
+        a thread that may wait for it.
+
+    Raises ValueError when `depth` is below 0.
+    """
+    if depth < 0:
+        raise ValueError(f"depth is {depth} frames, wanted 0 or more")
+    # A worker that has one processor has nothing to win by threads.
+    return _threaded(frames, stages, 0 if threads.most() == 1 else depth, told)
+
+
+def _threaded(
+    frames: Iterable[Frame],
+    stages: Iterable[Stage | tuple[Stage, ...]],
+    depth: int,
+    told: Told | None,
+) -> Generator[Frame, None, None]:
+    with contextlib.ExitStack() as begun:
+        # A stage that was closed before its first frame, or one that is no generator, closes
+        # nothing of its own.
+        frames = iter(frames)
+        begun.callback(_close, frames)
+        for together in stages:
+            if depth:
+                frames = read_ahead(frames, depth)
+                begun.callback(_close, frames)
+            if told is not None:
+                begun.callback(told.close)
+            for stage in together if isinstance(together, tuple) else (together,):
+                frames = stage(frames)
+                begun.callback(_close, frames)
+        yield from frames
+
+
+def peek(frames: Iterable[Frame]) -> tuple[Frame | None, Iterator[Frame]]:
+    """Return the first frame, None where there is none, and all frames with the first among them.
+
+    Closing those closes `frames`, begun or not.
+    """
+    frames = iter(frames)
+    first = next(frames, None)
+    return first, frames if first is None else _WithFirst(first, frames)
+
+
+class _WithFirst:
+    """No generator: one that is closed before its second frame would leave `frames` open."""
+
+    def __init__(self, first: Frame, frames: Iterator[Frame]) -> None:
+        self._first: Frame | None = first
+        self._frames = frames
+
+    def __iter__(self) -> Iterator[Frame]:
+        return self
+
+    def __next__(self) -> Frame:
+        first, self._first = self._first, None
+        return next(self._frames) if first is None else first
+
+    def close(self) -> None:
+        self._first = None
+        _close(self._frames)
+
+
+def _close(frames: Iterator[Frame]) -> None:
+    """Close a stage's frames, where they can be closed, and so what stands before it."""
+    closing = getattr(frames, "close", None)
+    # ValueError: it is still at work, in a thread that did not answer and was given up.
+    with contextlib.suppress(ValueError):
+        if closing is not None:
+            closing()
 
 
 @contextlib.contextmanager

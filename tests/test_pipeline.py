@@ -2,12 +2,14 @@
 
 import threading
 import time
+from functools import partial
 
 import numpy as np
 import pytest
 
 from segment import pipeline
 from segment.errors import MissingForeground
+from segment.feedback import Told
 from tests.conftest import as_frames, moving_square
 
 
@@ -240,3 +242,119 @@ def test_a_frozen_background_stays_the_picture_it_was(name):
     frames = list(as_frames(images(12)))
     list(pipeline.subtract(frames, subtractor, freeze_after=0.0))
     np.testing.assert_array_equal(subtractor.background(), frames[0].image)
+
+
+# --- threaded and peek ----------------------------------------------------------------------
+
+
+def chain_of(sink, source=None, depth=2, length=20):
+    stages = [
+        partial(pipeline.subtract, subtractor=Everything()),
+        (pipeline.clean, partial(pipeline.group, grouper=Numbered())),
+        partial(pipeline.export, sink=sink),
+    ]
+    return pipeline.threaded(source or as_frames(images(length)), stages, depth=depth)
+
+
+@pytest.mark.parametrize("depth", [0, 1, 3])
+def test_a_chain_in_threads_is_that_of_one_thread(depth):
+    sink = Memory()
+    found = list(chain_of(sink, depth=depth))
+    wanted = pipeline.clean(pipeline.subtract(as_frames(images(20)), Everything()))
+    wanted = list(pipeline.group(wanted, Numbered()))
+    assert len(found) == len(wanted)
+    for ours, theirs in zip(found, wanted, strict=True):
+        np.testing.assert_array_equal(ours.labels, theirs.labels)
+    assert sink.indices == list(range(20))
+    assert sink.events == ["open", "finished"]
+
+
+@pytest.mark.parametrize(("depth", "most", "others"), [(2, None, 3), (0, None, 0), (2, 1, 0)])
+def test_every_stage_has_a_thread_but_those_in_one_tuple(depth, most, others, monkeypatch):
+    monkeypatch.setattr(pipeline.threads, "most", lambda: most)
+    seen = {}
+
+    def noted(name):
+        def stage(frames):
+            for frame in frames:
+                seen[name] = threading.get_ident()
+                yield frame
+
+        return stage
+
+    stages = [noted("a"), (noted("b"), noted("c")), noted("d")]
+    list(pipeline.threaded(as_frames(images()), stages, depth=depth))
+    assert seen["b"] == seen["c"]
+    assert seen["d"] == threading.get_ident()
+    # The source has one of its own as well, which no stage shows.
+    assert len(set(seen.values())) == (3 if others else 1)
+
+
+@pytest.mark.parametrize("depth", [0, 2])
+@pytest.mark.parametrize("begun", [1, 0])
+def test_a_chain_that_is_left_early_closes_sink_and_source_and_ends_its_threads(depth, begun):
+    closed = threading.Event()
+
+    def source():
+        try:
+            yield from as_frames(images(20))
+        finally:
+            closed.set()
+
+    before, sink = threading.active_count(), Memory()
+    frames = chain_of(sink, source(), depth)
+    for _ in range(begun):
+        next(frames)
+    frames.close()
+    assert sink.events == ["open", "discarded"] * begun
+    assert closed.is_set() == bool(begun)
+    assert threading.active_count() == before
+
+
+def test_a_stage_that_cannot_be_begun_leaves_nobody_waiting():
+    """What is behind it may wait in its thread for what only a stage after it would have said."""
+    told = Told(1)
+
+    def waits(frames):
+        for frame in frames:
+            told.take(frame.index)
+            yield frame
+
+    def refuses(frames):
+        next(frames)
+        raise ValueError("no such model")
+
+    before = threading.active_count()
+    with pytest.raises(ValueError, match="no such model"):
+        list(pipeline.threaded(as_frames(images()), [waits, refuses], told=told))
+    assert threading.active_count() == before  # nobody waits, and nobody was given up
+
+
+def test_a_depth_below_none_is_refused_at_once():
+    with pytest.raises(ValueError, match="depth is -1"):
+        chain_of(Memory(), depth=-1)
+
+
+def test_a_frame_that_was_looked_at_is_still_there():
+    plain = list(as_frames(images()))
+    first, frames = pipeline.peek(iter(plain))
+    assert first is plain[0]
+    assert [frame.index for frame in frames] == list(range(6))
+    nothing, frames = pipeline.peek(iter(()))
+    assert nothing is None
+    assert list(frames) == []
+
+
+def test_closing_what_was_looked_at_closes_what_is_behind():
+    closed = []
+
+    def source():
+        try:
+            yield from as_frames(images())
+        finally:
+            closed.append(True)
+
+    _, frames = pipeline.peek(source())
+    frames.close()
+    assert closed == [True]
+    assert list(frames) == []

@@ -1,6 +1,5 @@
 """How a line of stages is read: cut at command names, options anywhere, nearest names offered."""
 
-import contextlib
 import difflib
 import importlib
 import math
@@ -88,39 +87,6 @@ def typed() -> tuple[str, str]:
     """Name and typed line of the command whose callback is running."""
     context = click.get_current_context()
     return context.command.name or "", context.obj
-
-
-def with_first(first: "Frame", frames: "Iterator[Frame]") -> "Iterator[Frame]":
-    """Put back the frame that was looked at; closing this closes `frames`, begun or not."""
-    return _WithFirst(first, frames)
-
-
-class _WithFirst:
-    """No generator: one that is closed before its second frame would leave `frames` open."""
-
-    def __init__(self, first: "Frame", frames: "Iterator[Frame]") -> None:
-        self._first: Frame | None = first
-        self._frames = frames
-
-    def __iter__(self) -> "_WithFirst":
-        return self
-
-    def __next__(self) -> "Frame":
-        first, self._first = self._first, None
-        return next(self._frames) if first is None else first
-
-    def close(self) -> None:
-        self._first = None
-        close(self._frames)
-
-
-def close(frames: "Iterator[Frame]") -> None:
-    """Close a stage's frames, where they can be closed, and so what stands before it."""
-    closing = getattr(frames, "close", None)
-    # ValueError: it is still at work, in a thread that did not answer and was given up.
-    with contextlib.suppress(ValueError):
-        if closing is not None:
-            closing()
 
 
 LARGEST = 2**31 - 1

@@ -1,6 +1,7 @@
 """A plan is carried out: sequence by sequence, in threads, with an account of what happened."""
 
 import contextlib
+import functools
 import logging
 import platform
 import shlex
@@ -10,10 +11,10 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from segment import pipeline, threads
+from segment import pipeline
 from segment.absurd import Watch
 from segment.cli import delivering, jobs, owned, record, room
-from segment.cli.chain import Link, close
+from segment.cli.chain import Link
 from segment.cli.counting import count
 from segment.cli.exporting import ExportLink
 from segment.cli.plan import Job, Plan
@@ -184,37 +185,25 @@ def chained(
 ) -> Generator[Frame, None, None]:
     """The whole chain of one sequence; every stage runs in a thread of its own.
 
-    While one frame is written the next is grouped, the one after subtracted, and a third
-    decoded. Order and results are those of one thread. `watch` sees the masks that `clean` gets.
+    `watch` sees the masks that `clean` gets.
     """
-    with contextlib.ExitStack() as begun:
-        # However it ends, every stage is closed before what stands behind it, and every thread
-        # before the source: a stage that was closed before its first frame, or one that is no
-        # generator, closes nothing of its own.
-        frames = job.select(iter(source))
-        begun.callback(close, frames)
-        # A worker that has one processor has nothing to win by threads.
-        alone = not room.reads_ahead(job, source) or threads.most() == 1
-        told = _feedback(job.links)
-        for link in job.links:
-            ahead = frames if alone else pipeline.read_ahead(frames, room.AHEAD)
-            begun.callback(close, ahead)
-            for back in told.get(id(link), {}).values():
-                begun.callback(back.close)  # before a thread that may wait for it
-            if watch is not None and link.command == "clean":
-                ahead = watch.before_clean(ahead)
-                begun.callback(close, ahead)
-            frames = (
-                link.write(ahead, _origin(job, source))
-                if isinstance(link, ExportLink)
-                else link.run(ahead, **told.get(id(link), {}))
-            )
-            begun.callback(close, frames)
-        yield from frames
+    depth = room.AHEAD if room.reads_ahead(job, source) else 0
+    told, ends = _feedback(job.links)
+    stages: list[pipeline.Stage | tuple[pipeline.Stage, ...]] = []
+    for link in job.links:
+        run: pipeline.Stage
+        if isinstance(link, ExportLink):
+            run = functools.partial(link.write, origin=_origin(job, source))
+        elif any(link is end for end in ends):
+            run = functools.partial(link.run, told=told)
+        else:
+            run = link.run
+        stages.append((watch.before_clean, run) if watch and link.command == "clean" else run)
+    return pipeline.threaded(job.select(iter(source)), stages, depth=depth, told=told)
 
 
-def _feedback(links: Sequence[Link]) -> dict[int, dict[str, Told]]:
-    """What links get beside their frames, by their identity: what objects say of places.
+def _feedback(links: Sequence[Link]) -> tuple[Told | None, tuple[Link, ...]]:
+    """What brings back to a link what objects say of places, and the two links it joins.
 
     It goes from the first `group` back to the subtractor before it, if both have a part in it.
     """
@@ -223,12 +212,11 @@ def _feedback(links: Sequence[Link]) -> dict[int, dict[str, Told]]:
             continue
         for before in reversed(links[:at]):
             if before.command in _HEEDING:
-                told = {"told": Told()}
-                return {id(before): told, id(link): told}
+                return Told(), (before, link)
             if "foreground" in before.gives and not before.needs:
                 break
         break
-    return {}
+    return None, ()
 
 
 def _origin(job: Job, source: FrameSource) -> "Origin":

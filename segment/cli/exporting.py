@@ -10,7 +10,7 @@ import click
 
 from segment import stores
 from segment.cli import delivering
-from segment.cli.chain import Link, Stage, typed, with_first
+from segment.cli.chain import Link, Stage, typed
 from segment.cli.params import Duration
 
 if TYPE_CHECKING:
@@ -116,10 +116,9 @@ class ExportLink(Link):
         from segment import export, pipeline
         from segment.cli import owned
 
-        first = next(frames, None)
+        first, frames = pipeline.peek(frames)
         if first is None:
-            return iter(())
-        frames = with_first(first, frames)
+            return frames
         folder = self.folder(first.sequence.name)
         for kind in self.formats:
             if self.mode == "overwrite":

@@ -6,11 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from segment.cli import keeping
-from segment.cli.chain import Stage, stage, with_first
+from segment.cli.chain import Stage, stage
 
 if TYPE_CHECKING:
-    from segment.feedback import Told
     from segment.frame import Frame
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -81,12 +79,9 @@ def _patience(what: str = "an object", more: str = "") -> Decorator:
 @stage(gives=("labels",))
 def group(
     frames: "Iterator[Frame]",
-    delay: float,
     candidates: bool,
     feedback: bool,
-    number: int | None,
     arena: str | None,
-    told: "Told | None" = None,
     **options: Any,
 ) -> "Iterator[Frame]":
     """Tell objects apart by Neural EM, and follow them while they touch and hide each other.
@@ -96,40 +91,19 @@ def group(
     """
     from segment import pipeline
     from segment.cli.arenas import read_arenas
-    from segment.grouping import MixtureGrouper, NeuralGrouper
-    from segment.grouping.tracks.naming import TrackNamer
+    from segment.grouping import automatic
 
     if feedback and candidates:
         raise click.UsageError("--feedback tells of objects, and --candidates are none yet")
-    if candidates and (number or arena):
+    if candidates and (options["number"] or arena):
         raise click.UsageError("--candidates are no objects yet: leave out --number and --arena")
-    frames = iter(frames)
-    first = next(frames, None)
+    first, frames = pipeline.peek(frames)
     if first is None:
         return frames
-    frames = with_first(first, frames)
-    if first.foreground is None:
-        if first.sequence.length == 1:
-            keeping.log.info(
-                "%s is one picture, in which nothing moves: its groups are what looks alike and "
-                "lies together, as by group-mixture",
-                first.sequence.name,
-            )
-        else:
-            keeping.log.warning(
-                "%s has no foreground masks: groups are what looks alike and lies together in "
-                "whole pictures, as by group-mixture; put subtract before group for what moves",
-                first.sequence.name,
-            )
-        return pipeline.group(frames, MixtureGrouper(patience=options["patience"]))
-    grouper = NeuralGrouper(**options)
-    grouped = pipeline.group(frames, grouper)
-    if candidates:
-        return grouped
-    rate = float(first.sequence.rate)
-    arenas = None if arena is None else read_arenas(Path(arena), first.image.shape[:2])
-    namer = TrackNamer(rate, number=number, arenas=arenas)
-    return pipeline.decide(grouped, namer, delay=round(delay * rate), told=told, grouper=grouper)
+    # Whole pictures have no arenas, and what is in a file that nobody needs is nobody's business.
+    asked = arena is not None and first.foreground is not None and not candidates
+    arenas = read_arenas(Path(str(arena)), first.image.shape[:2]) if asked else None
+    return automatic.group(frames, candidates=candidates, arenas=arenas, **options)
 
 
 @click.command("group-components", cls=Stage)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from segment.cli import idle
-from segment.cli.chain import Link, Stage, did_you_mean, typed, with_first
+from segment.cli.chain import Link, Stage, did_you_mean, typed
 from segment.cli.gathering import chain, gather, summary
 from segment.cli.limiting import coming_back, limited, limits_of
 from segment.cli.listing import all_inputs
@@ -232,15 +232,15 @@ def _selected(
     region: str | None,
     **_: Any,
 ) -> "Iterator[Frame]":
+    from segment import pipeline
     from segment.video import select
 
     if start is not None or stop is not None:
         frames = select.between(frames, start, stop)
     frames = select.every(frames, every) if every > 1 else frames
-    first = next(frames, None)
+    first, frames = pipeline.peek(frames)
     if first is None:
-        return iter(())
-    frames = with_first(first, frames)
+        return frames
     if region is None:
         return select.resize(frames, size) if size else frames
     where, scaled = region_of(region, first.sequence.size, size)

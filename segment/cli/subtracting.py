@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from segment.cli import keeping
-from segment.cli.chain import Stage, stage, with_first
+from segment.cli.chain import Stage, stage
 from segment.cli.params import Duration, Patience, Span
 
 if TYPE_CHECKING:
@@ -146,14 +146,15 @@ def subtract(frames: "Iterator[Frame]", **options: Any) -> "Iterator[Frame]":
     A mixture of Gaussians per pixel, whose evidence is gathered from the neighbourhood,
     weighed against shadows and changes of light, and fed back into what is learned.
     """
+    from segment import pipeline
     from segment.background import PosteriorSubtractor
 
-    first = next(frames, None)
+    first, frames = pipeline.peek(frames)
     if first is None:
         return frames
     if options["absorb"] is not None or options["remember"] is not None:
         options["frame_rate"] = float(first.sequence.rate)
-    return keeping.subtract(with_first(first, frames), PosteriorSubtractor, **options)
+    return keeping.subtract(frames, PosteriorSubtractor, **options)
 
 
 @click.command("subtract-mixture", cls=Stage)

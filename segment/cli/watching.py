@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from segment.cli.chain import Link, Stage, typed, with_first
+from segment.cli.chain import Link, Stage, typed
 from segment.cli.params import Duration
 from segment.errors import BadZones
 
@@ -190,10 +190,9 @@ def _watched(
     from segment import pipeline
     from segment.events import Watcher
 
-    first = next(frames, None)
+    first, frames = pipeline.peek(frames)
     if first is None:
-        return iter(())
-    frames = with_first(first, frames)
+        return frames
     size = first.image.shape[:2]
     try:
         if drawn is not None:
