@@ -417,6 +417,26 @@ def whole_run(tmp_path_factory):
     return folder
 
 
+def test_what_stands_beside_an_output_is_ours_too_after_a_kill(clip, tmp_path, monkeypatch):
+    """A run was killed when all its files were there, and its record did not say so yet."""
+
+    class Killed(BaseException):
+        pass
+
+    def kill(*_):
+        raise Killed
+
+    formats = ["--as", "synopsis", "--as", "tracks"]
+    with monkeypatch.context() as patch:
+        patch.setattr("segment.cli.record.finish", kill)
+        with pytest.raises(Killed):
+            found(clip, tmp_path / "out", formats=formats)
+    assert (tmp_path / "out" / "clip" / "synopsis.json").exists()
+    for option in ("--resume", "--overwrite"):
+        result = found(clip, tmp_path / "out", option, formats=formats)
+        assert result.exit_code == 0, result.output
+
+
 # --- one writer -------------------------------------------------------------------------------
 
 

@@ -59,7 +59,7 @@ class ExportLink(Link):
 
     def is_delivered(self, name: str) -> bool:
         """Whether the store has them all."""
-        return delivering.is_there(self.address(name), self._names())
+        return delivering.is_there(self.address(name), self.names())
 
     def told(self, path: Path) -> str:
         """How one of them is shown: where it lies in the end."""
@@ -91,10 +91,10 @@ class ExportLink(Link):
 
         folder = self.folder(name)
         if self.store is not None:
-            delivering.check(self.address(name), folder, self._names(), self.mode)
+            delivering.check(self.address(name), folder, self.names(), self.mode)
         owned.check_below(self.out, folder)
         export.check_output(folder, self.formats, self.mode)
-        owned.check(folder, self._names(), replace=self.mode != "new")
+        owned.check(folder, self.names(), replace=self.mode != "new")
 
     def describe(self, name: str) -> list[str]:
         """What would be written and removed, for people."""
@@ -103,10 +103,11 @@ class ExportLink(Link):
         folder = self.folder(name)
         lines = [f"would remove {path}" for path in owned.left_half_written(folder)]
         if self.mode == "overwrite":
-            lines += owned.removed(folder, self._names())
+            lines += owned.removed(folder, self.names())
         return lines + [f"would write {self.told(path)}" for path in self.outputs(name)]
 
-    def _names(self) -> list[str]:
+    def names(self) -> list[str]:
+        """What the outputs are called, and what may come to stand beside them."""
         from segment import export
 
         return [name for kind in self.formats for name in export.outputs_of(kind)]

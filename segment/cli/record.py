@@ -41,7 +41,9 @@ def begin(job: Job) -> None:
     """Say that a run has started, and which outputs will be its own. Raises OutputError."""
     check(job)
     for folder in job.folders():
-        names = _names(job, folder)
+        links = [link for link in job.exports if link.folder(job.name) == folder]
+        # Also what may come to stand beside an output: a run that is killed may have made it.
+        names = [name for link in links for name in link.names()]
         made = {**dict.fromkeys(names), **_still_there(folder)}
         # What bears no mark is ours by its name here, also when this run comes to no end.
         made |= {name: None for name in names if isinstance(made[name], dict)}

@@ -155,8 +155,12 @@ class Study:
         said = process.end()
         if process.code != 0:
             self._note(number, sent, f"the resumed run ends with {process.code}: {said}")
-        found = contents(out)
         self.counts[f"{sent} resumed"] += 1
+        try:
+            found = contents(out)
+        except ValueError as error:
+            self._note(number, sent, f"half written: {error}")
+            return
         if found != self.whole:
             names = {
                 n for n in found.keys() | self.whole.keys() if found.get(n) != self.whole.get(n)
