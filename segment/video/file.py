@@ -20,6 +20,7 @@ from segment.frame import Frame, SequenceInfo
 from segment.video import limits
 from segment.video.clock import Clock, stamp_of
 from segment.video.decode import rescale
+from segment.video.hearing import FILMS, begins, is_heard, listening
 from segment.video.ledger import Ledger
 from segment.video.levels import Levels
 from segment.video.opening import (
@@ -34,7 +35,6 @@ from segment.video.opening import (
 )
 from segment.video.pixels import Painter
 from segment.video.places import Places
-from segment.video.soundness import FILMS, begins, listening
 from segment.video.source import Source, check_rate
 from segment.video.structure import find_break
 
@@ -146,11 +146,11 @@ class VideoFile(Source):
         # damaged H.264, HEVC, MPEG-4 and FFV1); threads over slices flag nothing in H.264.
         # In a live stream each thread is a frame of delay, so there are but two.
         self.stream.thread_type = "AUTO"
-        self._bare = self.container.format.name in ("h264", "hevc")
-        if self._bare:
-            # A raw stream declares nothing: only the decoder knows that its last frame is cut,
-            # and with threads it forgot to say so in 15 of 100 readings. Without threads it can
-            # be heard, too, what else it does not know how to say.
+        codec = self.stream.codec_context.name
+        self._listens = not self.live and is_heard(self.container.format.name, codec)
+        if self._listens:
+            # Bare streams: with threads the decoder forgot to say in 15 of 100 readings that the
+            # last frame is cut.
             self.stream.thread_type = "NONE"
             if self._heard:
                 self.damage.flagged += 1
@@ -316,8 +316,8 @@ class VideoFile(Source):
 
     @contextmanager
     def _listening(self) -> Iterator[None]:
-        """Count what a bare stream's decoder calls an error, and conceals."""
-        if not self._bare:
+        """Count what a decoder without threads calls an error, and conceals."""
+        if not self._listens:
             yield
             return
         said: list[str] = []

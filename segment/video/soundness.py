@@ -9,14 +9,15 @@ docs/measurements/reliability.md has the list.
 import io
 import os
 import threading
-import weakref
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
 import av
+import numpy as np
 
 from segment.video.headers import picture_size
+from segment.video.hearing import FILMS, heard
 from segment.video.limits import current
 
 __all__ = ["find_flaw", "muted", "reaches_far"]
@@ -24,7 +25,6 @@ __all__ = ["find_flaw", "muted", "reaches_far"]
 _PNG = b"\x89PNG\r\n\x1a\n"
 _SPACE = b" \t\r\n\v\f"
 _BMP_HEADS = (12, 16, 40, 52, 56, 64, 108, 124)  # bytes, of all versions
-_listening = threading.Lock()
 
 
 def find_flaw(data: bytes) -> str | None:
@@ -57,6 +57,8 @@ def jpeg_flaw(data: bytes, film: bool = False) -> str | None:
     width, height = picture_size(data) or (0, 0)
     if width * height > current().most_pixels(video=film):
         return f"it says that it is {width}x{height}"  # what it would take to look is not taken
+    if _has_empty_table(data):
+        return "a number that its pixels are multiplied by is 0"
     try:
         simplejpeg.decode_jpeg(data, "GRAY", min_factor=8, strict=True)
     except ValueError as error:
@@ -68,6 +70,24 @@ def jpeg_flaw(data: bytes, film: bool = False) -> str | None:
     if data.rfind(b"\xff\xd9") < 0:
         return "the end of the picture is missing"
     return None
+
+
+def _has_empty_table(data: bytes) -> bool:
+    """Say whether a quantisation table has a 0. Source: ITU-T T.81, section B.2.4.1."""
+    at = 2
+    while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] != 0xDA:
+        end = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+        table = at + 4
+        while data[at + 1] == 0xDB and table < end:
+            wide = data[table] >> 4 != 0  # numbers of two bytes
+            numbers = data[table + 1 : table + 1 + 64 * (1 + wide)]
+            if not np.frombuffer(
+                numbers[: len(numbers) // 2 * 2], ">u2" if wide else np.uint8
+            ).all():
+                return True
+            table += 1 + 64 * (1 + wide)
+        at = max(end, at + 4)
+    return False
 
 
 def _png(data: bytes) -> str | None:
@@ -146,41 +166,9 @@ def _vp8(frame: bytes) -> str | None:
         return "its picture does not begin like one (VP8)"
     if 10 + first > len(frame):
         return "its picture is cut (VP8)"
+    if frame[10:11] >= b"\x80":  # the first bit of the first partition, as it is coded
+        return "its colours are of a kind that there is not (VP8)"
     return None
-
-
-FILMS: "weakref.WeakSet[object]" = weakref.WeakSet()
-"""Films that are being read in this process; their decoders' threads must not meet `_heard`."""
-
-
-def begins(film: object) -> None:
-    """Let nobody listen from now on but `film`, which is about to be opened."""
-    with _listening:
-        FILMS.add(film)
-
-
-@contextmanager
-def listening(film: object, said: list[str]) -> Iterator[None]:
-    """Add to `said` what FFmpeg calls an error, or leaves out, while no other film is open.
-
-    `film` itself must decode without threads: one of its decoder that wants to speak would wait
-    for Python's lock, and who holds that may be waiting for the thread.
-    """
-    with _listening:
-        if any(other is not film for other in FILMS):
-            yield
-            return
-        before = av.logging.get_level()
-        av.logging.set_level(av.logging.WARNING)
-        logs: list[tuple[int, str, str]] = []
-        try:
-            with av.logging.Capture() as logs:
-                yield
-        finally:
-            for level, _, text in logs:
-                if level <= av.logging.ERROR or text.startswith("Skipping invalid"):
-                    said.append(text.strip()[:80])
-            av.logging.set_level(before)
 
 
 def _strictly(data: bytes, codec: str) -> str | None:
@@ -193,7 +181,7 @@ def _strictly(data: bytes, codec: str) -> str | None:
     try:
         # Not beside a film: a thread of its decoder that wants to speak would wait for Python's
         # lock, and who holds that may be waiting for the thread.
-        with nullcontext() if FILMS else _heard(said):
+        with nullcontext() if FILMS else heard(said):
             context.decode(av.Packet(data))
     except av.error.InvalidDataError:
         return f"the decoder finds {said[0] if said else 'what cannot be'}"
@@ -202,28 +190,16 @@ def _strictly(data: bytes, codec: str) -> str | None:
     return f"the decoder says: {said[0]}" if said else None
 
 
-@contextmanager
-def _heard(said: list[str]) -> Iterator[None]:
-    """Take down what FFmpeg says in this thread."""
-    with _listening:
-        before = av.logging.get_level()
-        av.logging.set_level(av.logging.WARNING)
-        try:
-            with av.logging.Capture() as logs:
-                yield
-            said += [text.strip()[:80] for level, _, text in logs if level <= av.logging.WARNING]
-        finally:
-            av.logging.set_level(before)
-
-
 def _bmp(data: bytes) -> str | None:
     begin, width, height = (
         int.from_bytes(data[a:b], "little") for a, b in ((10, 14), (18, 22), (22, 26))
     )
     bits, packed = int.from_bytes(data[28:30], "little"), int.from_bytes(data[30:34], "little")
-    head = int.from_bytes(data[14:18], "little")
+    head, size = int.from_bytes(data[14:18], "little"), int.from_bytes(data[2:6], "little")
     if head not in _BMP_HEADS:
         return f"its head has {head} bytes, as no kind of BMP"
+    if size > len(data):
+        return f"{size} bytes are declared, {len(data)} are there"
     if head < 40 or packed not in (0, 3):
         return None  # old, or run lengths
     height = min(height, 2**32 - height)  # negative from top to bottom

@@ -121,3 +121,24 @@ def test_a_damaged_picture_in_a_folder_is_named_with_its_frame(tmp_path):
     assert len(frames) == 4
     assert (source.damage.lost, source.damage.flagged) == (0, 1)
     assert "0002.jpg: frame 2 is damaged" in source.damage.reasons[0]
+
+
+def changed(name, at, new):
+    data = SOUND[name]
+    return data[:at] + new + data[at + len(new) :]
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (changed("a.jpg", SOUND["a.jpg"].index(b"\xff\xdb") + 9, b"\0"), "multiplied by is 0"),
+        (
+            changed("progressive.jpg", SOUND["progressive.jpg"].rindex(b"\xff\xdb") + 60, b"\0"),
+            "multiplied by is 0",
+        ),
+        (changed("a.webp", SOUND["a.webp"].index(b"\x9d\x01\x2a") + 7, b"\x80"), "its colours"),
+        (changed("a.bmp", 5, b"\x01"), "bytes are declared"),
+    ],
+)
+def test_a_number_that_cannot_be_is_told(data, told):
+    assert told in find_flaw(data)

@@ -4,7 +4,7 @@ import pytest
 
 from segment import open_frames
 from segment.errors import UnreadableInput
-from segment.video.soundness import FILMS
+from segment.video.hearing import FILMS
 from segment.video.structure import find_break
 from tests.video.makers import scenes, write
 
@@ -21,6 +21,12 @@ SOUND = {
     "a.avi": {"codec": "mpeg4"},
     "m.avi": {"codec": "mjpeg", "pixels": "yuvj420p"},
     "open.h264": {"options": {"x264-params": "keyint=5:open-gop=1:bframes=2:mbtree=0"}},
+    "a.mpg": {"codec": "mpeg2video", "options": {"bf": "2"}},
+    "a.mp4": {},
+    "a.mov": {"codec": "mpeg4", "audio": 0.8},
+    "pieces.mp4": {"mux": {"movflags": "frag_keyframe+empty_moov"}},
+    "a.ts": {"audio": 0.8},
+    "a.m2ts": {"codec": "mpeg2video"},
     "a.hevc": {"codec": "libx265", "options": HEVC},
 }
 
@@ -113,6 +119,81 @@ def test_the_head_of_an_avi_is_walked_over(films, tmp_path, mark, new, told):
     path = tmp_path / "x.avi"
     path.write_bytes(films["a.avi"].read_bytes().replace(mark, new, 1))
     assert told in find_break(path, {"avi"})
+
+
+def test_frames_laced_into_a_block_are_counted(films, tmp_path):
+    data = films["a.webm"].read_bytes()
+    at = last_block(data) + 6  # length of two bytes, track, time
+    assert data[at] & 0x70 == 0
+    for flags in (b"\x70", b"\x06\x03\xff", b"\x04\xfa", b"\x02\x01\xff\xff\xff\xff"):
+        damage = damage_of(tmp_path / "x.webm", changed(data, at, flags))
+        assert any("how it is made up" in reason for reason in damage.reasons), flags
+
+
+def test_a_picture_of_a_flash_video_that_is_of_another_codec_is_told(films, tmp_path):
+    data = films["a.flv"].read_bytes()
+    at = data.rindex(b"\x27\x01\0\0")
+    for begin in (b"\0\x01", b"\x27\x05", b"\x27\0\0\0\0\0"):
+        path = tmp_path / "x.flv"
+        path.write_bytes(changed(data, at, begin))
+        assert "of another kind" in find_break(path, {"flv"})
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mov"])
+def test_a_film_whose_clock_does_not_tick_is_told(films, tmp_path, name):
+    data = films[name].read_bytes()
+    damage = damage_of(tmp_path / name, changed(data, data.index(b"mdhd") + 16, bytes(4)))
+    assert any("no ticks" in reason for reason in damage.reasons)
+
+
+def test_boxes_lie_in_each_other(films, tmp_path):
+    path, data = tmp_path / "x.mp4", films["a.mp4"].read_bytes()
+    path.write_bytes(data + b"whatever a camera adds")
+    assert find_break(path, {"mp4"}) is None
+    path.write_bytes(changed(data, data.index(b"stts") - 4, b"\0\1\0\0"))
+    assert "would end at" in find_break(path, {"mp4"})
+
+
+def transport(films, tmp_path, change):
+    path = tmp_path / "x.ts"
+    path.write_bytes(change(films["a.ts"].read_bytes()))
+    return find_break(path, {"mpegts"})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda data: data[:4000] + data[4001:],
+        lambda data: data[: 188 * 20] + b"junk" + data[188 * 20 :],
+        lambda data: changed(data, 188 * 9, b"\0"),
+        lambda data: changed(data, data.rindex(b"\0\0\1\xe0"), b"\xff"),
+        lambda data: changed(data, data.rindex(b"\0\0\1\xc0"), b"\xff"),
+    ],
+)
+def test_packets_of_a_transport_stream_follow_each_other(films, tmp_path, change):
+    assert "begins no p" in transport(films, tmp_path, change)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda data: data[100:-50],  # cut out of a longer one
+        lambda data: data[:-50] + data,  # and another behind it
+        lambda data: b"".join(data[at : at + 188] + bytes(16) for at in range(0, len(data), 188)),
+        lambda data: b"".join(bytes(4) + data[at : at + 188] for at in range(0, len(data), 188)),
+        lambda data: b"",
+    ],
+)
+def test_transport_streams_that_are_cut_joined_or_wider_are_sound(films, tmp_path, change):
+    assert transport(films, tmp_path, change) is None
+
+
+def test_what_the_decoder_of_an_old_codec_only_mentions_is_flagged(films, tmp_path):
+    FILMS.clear()
+    data = films["a.mpg"].read_bytes()
+    pictures = [at for at in range(len(data)) if data[at : at + 4] == b"\0\0\1\0"]
+    damage = damage_of(tmp_path / "x.mpg", changed(data, pictures[7], b"\xff\xff"))
+    assert any("the decoder says" in reason for reason in damage.reasons)
 
 
 def test_a_picture_of_a_motion_jpeg_that_had_to_be_made_up_is_flagged(films, tmp_path):
