@@ -26,6 +26,7 @@ ROOMS = (
     "segment.grouping.automatic",
     "segment.events",
     "segment.export",
+    "segment.mending",
     "segment.measures",
     "segment.scores",
     "segment.mixture",

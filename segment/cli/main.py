@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from segment import __version__
-from segment.cli import bench, neural, stages, streams, tools, warming, zoning
+from segment.cli import bench, mending, neural, stages, streams, tools, warming, zoning
 from segment.cli.chain import Chain, Link, one_line, shorten, write_preset
 from segment.cli.exits import INTERRUPTED
 from segment.cli.how import Count, How
@@ -292,6 +292,7 @@ for _command in (
     *tools.COMMANDS,
     *neural.COMMANDS,
     bench.bench,
+    mending.mend,
     zoning.zones,
     warming.warm_up,
 ):

@@ -13,6 +13,7 @@ from segment import __version__, stores
 from segment.cli import owned
 from segment.cli.chain import shorten
 from segment.cli.limiting import LIMITING
+from segment.cli.lines import typed_for
 from segment.cli.owned import NAME
 from segment.cli.plan import Job
 from segment.cli.report import SequenceReport
@@ -47,7 +48,7 @@ def begin(job: Job) -> None:
         made = {**dict.fromkeys(names), **_still_there(folder)}
         # What bears no mark is ours by its name here, also when this run comes to no end.
         made |= {name: None for name in names if isinstance(made[name], dict)}
-        _write(folder, {**signature(job), "complete": False, "made": made})
+        _write(folder, {**_told(job), "complete": False, "made": made})
 
 
 def finish(job: Job, report: SequenceReport) -> None:
@@ -58,7 +59,7 @@ def finish(job: Job, report: SequenceReport) -> None:
         _write(
             folder,
             {
-                **signature(job),
+                **_told(job),
                 "complete": True,
                 "made": made,
                 "frames": report.frames,
@@ -175,6 +176,11 @@ def _stages(chain: Any) -> list[tuple[str, dict[str, Any]]]:
 
 def _same(content: dict[str, Any], job: Job) -> bool:
     return _fits(content, signature(job))
+
+
+def _told(job: Job) -> dict[str, Any]:
+    """What a record says of a run: what must be equal, and the line to make it again."""
+    return {**signature(job), "line": typed_for([job.read, *job.links])}
 
 
 def signature(job: Job) -> dict[str, Any]:

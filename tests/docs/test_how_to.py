@@ -173,3 +173,23 @@ def test_a_live_camera(folder, capsys):
     printed = run_python("live-camera", capsys)
     assert "enter" in printed[0]
     assert "leave" in printed[0]
+
+
+def test_ids_put_right_by_hand(folder, capsys):
+    (text,) = blocks("mend-ids", "toml")
+    (folder / "corrections.toml").write_text(text)
+    run_lines("mend-ids")
+    before, after = rows("out/cage/tracks.csv"), rows("out-mended/cage/tracks.csv")
+    assert len(before) == len(after)
+    found = {(row["frame"], row["x"], row["y"], row["area"]): row["id"] for row in after}
+    for old in before:
+        # What is split off is merged again: what is left is that they are swapped.
+        later = int(old["frame"]) >= 60
+        wanted = {"1": "2", "2": "1"}[old["id"]] if later else old["id"]
+        assert found[old["frame"], old["x"], old["y"], old["area"]] == wanted
+    labels = np.zeros((2, 3), np.int32)
+    labels[0] = (0, 1, 2)
+    space = {"labels": labels}
+    for block in blocks("mend-ids", "python"):
+        exec(block, space)
+    np.testing.assert_array_equal(space["mended"][0], (0, 2, 1))
