@@ -9,7 +9,7 @@ COPY models /src/models
 COPY videos /src/videos
 RUN pip install --no-cache-dir /src \
     && pip uninstall --yes opencv-python \
-    && pip install --no-cache-dir "opencv-python-headless>=4.10"
+    && pip install --no-cache-dir --force-reinstall --no-deps "opencv-python-headless>=4.10"
 
 # `docker run -v "$PWD:/data" segment read film.mp4 ...` reads and writes in this folder.
 WORKDIR /data

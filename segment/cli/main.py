@@ -81,8 +81,8 @@ def _of_a_library(error: ImportError) -> str:
     """What to do about a library that is not there, or lacks one of the system's."""
     if error.name == "cv2" or "libGL" in str(error):
         return (
-            f"OpenCV cannot be loaded ({error}); on a machine without a screen: "
-            "pip uninstall opencv-python, then pip install opencv-python-headless"
+            f"OpenCV cannot be loaded ({error}); on a machine without a screen: pip uninstall "
+            "opencv-python, then pip install --force-reinstall --no-deps opencv-python-headless"
         )
     return f"a library cannot be loaded ({error}); pip install segment-em brings all it needs"
 
