@@ -16,6 +16,7 @@ from segment.arrays import Mask, check_number
 from segment.background import checks
 from segment.background.inputs import check_image
 from segment.background.posterior import PosteriorSubtractor
+from segment.background.posterior.parameters import SUMMED, Parameters, values_of
 from segment.turns import one_at_a_time
 
 __all__ = [
@@ -23,6 +24,9 @@ __all__ = [
     "createBackgroundSubtractor",
     "create_background_subtractor",
 ]
+
+_COLOUR = 3
+"""Channels of pictures of which none was seen yet."""
 
 
 def createBackgroundSubtractor(
@@ -81,11 +85,7 @@ class CompatibleSubtractor:
         self._modes = engine.components
         self._background_ratio = float(engine.background_weight)
         self._match = float(engine.match_threshold)
-        self._variances = {
-            "first": float(engine.initial_variance),
-            "low": float(engine.smallest_variance),
-            "high": float(engine.largest_variance),
-        }
+        self._variances = SUMMED  # as MOG2's are
         self._complexity = float(engine.complexity)
         self._darkest: float | None = engine.darkest_light
         self._shadow_value = 127
@@ -130,7 +130,7 @@ class CompatibleSubtractor:
             self._engine = None
         first = self._engine is None
         engine = self._engine or PosteriorSubtractor(components=self._modes, invalid="unknown")
-        self._set_up(engine)
+        self._set_up(engine, pixels.shape[2])
         rate = None if not learningRate >= 0 else min(float(learningRate), 1.0)
         foreground = engine.apply(pixels, rate, known=_as_plane(knownForegroundMask))
         self._engine, self._form, self._type = engine, pixels.shape, image.dtype
@@ -177,7 +177,7 @@ class CompatibleSubtractor:
         Raises OutputError when the disk refuses.
         """
         engine = self._engine or PosteriorSubtractor(components=self._modes, invalid="unknown")
-        self._set_up(engine)
+        self._set_up(engine, _COLOUR if self._form is None else self._form[2])
         engine.save(filename)
 
     def read(self, filename: str | Path) -> None:
@@ -187,11 +187,10 @@ class CompatibleSubtractor:
         self._history, self._threshold = engine.history, engine.threshold
         self._background_ratio = engine.background_weight
         self._match, self._complexity = engine.match_threshold, engine.complexity
-        self._variances["first"] = engine.initial_variance
-        self._variances["low"] = engine.smallest_variance
-        self._variances["high"] = engine.largest_variance
         self._darkest = engine.darkest_light
         shape = engine.image_shape
+        channels = _COLOUR if shape is None else shape[2]
+        self._variances = Parameters(*values_of(engine)).variances(channels)
         self._engine = None if shape is None else engine
         self._form, self._type, self._white = shape, engine.image_dtype, 0.0
 
@@ -240,25 +239,25 @@ class CompatibleSubtractor:
         self._match = _above_0("varThresholdGen", varThresholdGen)
 
     def getVarInit(self) -> float:
-        return self._variances["first"]
+        return self._variances.initial
 
     def setVarInit(self, varInit: float) -> None:
         """Variance of a new mode; kept between the two bounds when it is used."""
-        self._variances["first"] = _above_0("varInit", varInit)
+        self._variances = self._variances._replace(initial=_above_0("varInit", varInit))
 
     def getVarMin(self) -> float:
-        return self._variances["low"]
+        return self._variances.smallest
 
     def setVarMin(self, varMin: float) -> None:
-        """Least variance of a mode, in grey levels squared."""
-        self._variances["low"] = _above_0("varMin", varMin)
+        """Least variance of a mode, in grey levels squared, summed over the channels."""
+        self._variances = self._variances._replace(smallest=_above_0("varMin", varMin))
 
     def getVarMax(self) -> float:
-        return self._variances["high"]
+        return self._variances.largest
 
     def setVarMax(self, varMax: float) -> None:
         """Largest variance of a mode; at least the least one when it is used."""
-        self._variances["high"] = _above_0("varMax", varMax)
+        self._variances = self._variances._replace(largest=_above_0("varMax", varMax))
 
     def getComplexityReductionThreshold(self) -> float:
         return self._complexity
@@ -319,16 +318,17 @@ class CompatibleSubtractor:
         pixels: NDArray[Any] = np.where(np.isinf(scaled), scaled, np.clip(scaled, 0, 1))
         return pixels
 
-    def _set_up(self, engine: PosteriorSubtractor) -> None:
-        low = self._variances["low"]
-        high = max(low, self._variances["high"])
+    def _set_up(self, engine: PosteriorSubtractor, channels: int) -> None:
+        low, first, high = self._variances
+        high = max(low, high)
         engine.history = self._history
         engine.threshold = self._threshold
         engine.match_threshold = self._match
         engine.background_weight = self._background_ratio
         engine.complexity = self._complexity
-        engine.smallest_variance, engine.largest_variance = low, high
-        engine.initial_variance = min(max(low, self._variances["first"]), high)
+        # The engine's are means over the channels.
+        engine.smallest_variance, engine.largest_variance = low / channels, high / channels
+        engine.initial_variance = min(max(low, first), high) / channels
         engine.darkest_light = self._darkest
 
 

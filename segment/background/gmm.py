@@ -61,7 +61,7 @@ class GaussianMixtureSubtractor(Guided, Saved):
     background_weight : share of the past, in (0, 1], that the background modes explain.
     complexity : strength of the prior against modes, in [0, 1).
     initial_variance, smallest_variance, largest_variance : of a new mode, and the bounds
-        of every mode's variance, in grey levels squared (of 256, whatever the image's type).
+        of every mode's variance, in grey levels (of 256) squared, the mean over the channels.
     detect_shadows : look for shadows among the foreground, and count them as background.
     darkest_shadow : brightness, in (0, 1], that the deepest shadow leaves.
     region : where to look, (H, W) bool; None is everywhere. Nothing outside is foreground,

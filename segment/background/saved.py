@@ -6,6 +6,7 @@
 import dataclasses
 import functools
 import inspect
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar
 
@@ -42,6 +43,9 @@ class Saved:
     STATE_REVISION: ClassVar[int] = 1
     """To be counted up when what is kept changes its meaning."""
 
+    _EARLIER: ClassVar[Mapping[int, Callable[[Content], None]]] = {}
+    """Revisions that are still understood, and what changes their files into what is meant now."""
+
     _SCRATCH: ClassVar[frozenset[str]] = frozenset()
 
     _shape: tuple[int, ...] | None
@@ -77,8 +81,11 @@ class Saved:
         another class or of another version.
         """
         path = Path(path)
-        content = statefile.read(path, cls.__name__, cls.STATE_REVISION)
+        known = {cls.STATE_REVISION, *cls._EARLIER}
+        content, revision = statefile.read(path, cls.__name__, known)
         try:
+            if revision != cls.STATE_REVISION:
+                cls._EARLIER[revision](content)
             return _put_together(cls, content)
         except (ValueError, TypeError, MemoryError, OverflowError) as error:
             # The checksum holds: another version wrote it, or somebody by hand.

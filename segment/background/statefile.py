@@ -19,7 +19,7 @@ Other programs may read it; nothing in it is ever executed, unlike a pickle.
 import hashlib
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
@@ -64,11 +64,11 @@ def write(path: Path, name: str, revision: int, content: Content) -> None:
         _write(file, arrays, metadata)
 
 
-def read(path: Path, name: str, revision: int) -> Content:
-    """Return the content of a file that `write` wrote for the same class and revision.
+def read(path: Path, name: str, revisions: Collection[int]) -> tuple[Content, int]:
+    """Return the content of a file that `write` wrote for the same class, and its revision.
 
     Raises BadState, in one line, when the file is missing, damaged, something else, of another
-    class or of another version.
+    class or of a revision that is none of these.
     """
     arrays, metadata = _read(path)
     if metadata.get("format") != FORMAT:
@@ -88,14 +88,15 @@ def read(path: Path, name: str, revision: int) -> Content:
             f"load it with {metadata['class']}.load",
             metadata["class"],
         )
-    if metadata["revision"] != str(revision):
+    if metadata["revision"] not in map(str, revisions):
         _refuse(
             path,
             f"was written by segment {metadata['library']}, whose {name} kept other "
             "things; begin anew",
         )
     try:
-        return _content(arrays, metadata, path.stat().st_size)
+        content = _content(arrays, metadata, path.stat().st_size)
+        return content, int(metadata["revision"])
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         _refuse(path, f"is no sound state: {error}")
 

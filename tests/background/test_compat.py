@@ -364,6 +364,22 @@ def test_variances_may_be_set_in_any_order():
         assert getattr(subtractor, f"get{name}")() == value
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_variances_are_sums_over_the_channels_as_those_of_mog2(channels, tmp_path):
+    images = colour(6)[0][..., :channels]
+    ours = segment.createBackgroundSubtractor()
+    assert (ours.getVarMin(), ours.getVarInit(), ours.getVarMax()) == (6, 7, 50)
+    ours.setVarMin(12.0)
+    engine = PosteriorSubtractor(
+        smallest_variance=12 / channels, initial_variance=12 / channels, invalid="unknown"
+    )
+    for image in images:
+        np.testing.assert_array_equal(ours.apply(image) > 0, engine.apply(image))
+    engine.save(tmp_path / "state")
+    ours.read(tmp_path / "state")
+    assert (ours.getVarMin(), ours.getVarInit(), ours.getVarMax()) == (12, 12, 50)
+
+
 def test_parameters_work_while_it_runs():
     images, _ = colour()
     strict, loose = (grounded(segment.createBackgroundSubtractor, images) for _ in range(2))

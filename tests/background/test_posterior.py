@@ -214,8 +214,9 @@ def test_weights_sum_to_one_and_variances_stay_in_bounds(shape, seed):
     np.testing.assert_allclose(state.weight.sum(0), 1, rtol=1e-5)
     assert (state.weight[~alive] == 0).all()
     assert (np.diff(state.weight, axis=0) <= 1e-6).all()
-    assert (state.variance[alive] >= s.smallest_variance).all()
-    assert (state.variance[alive] <= s.largest_variance).all()
+    # Its variances are sums over the channels: 6 and 50 where nothing is asked.
+    assert (state.variance[alive] >= 6).all()
+    assert (state.variance[alive] <= 50).all()
 
 
 @given(shape=SIZES, seed=st.integers(0, 2**32 - 1))
@@ -568,7 +569,7 @@ def test_what_is_known_moves_and_does_not_come_back_at_the_other_side(dx, dy):
     old.variance[~alive] = 0
     old.mean[np.broadcast_to(~alive[:, None], old.mean.shape)] = 0
     fresh = np.full((46, 62, 3), 7, np.uint8)
-    s._state.move(fresh, (dx, dy), s.initial_variance, 2)
+    s._state.move(fresh, (dx, dy), 7.0, 2)
     new = state_of(s)
     alive = np.arange(s.components)[:, None, None] < new.count
     new.variance[~alive] = 0
@@ -596,7 +597,9 @@ def test_what_is_known_moves_and_does_not_come_back_at_the_other_side(dx, dy):
         ("components", 256),
         ("background_weight", 1.5),
         ("complexity", 1),
-        ("smallest_variance", 9),
+        ("smallest_variance", 0),
+        ("initial_variance", -1),
+        ("largest_variance", float("inf")),
         ("own_evidence", 2),
         ("majority", 4),
         ("majority", 17),
@@ -610,6 +613,39 @@ def test_what_is_known_moves_and_does_not_come_back_at_the_other_side(dx, dy):
 def test_a_parameter_that_makes_no_sense_is_refused(name, value):
     with pytest.raises(ValueError, match=f"{name}.*{value}"):
         PosteriorSubtractor(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("asked", "channels", "wanted"),
+    [
+        ({}, 3, (6, 7, 50)),
+        ({}, 1, (6, 7, 50)),
+        ({"smallest_variance": 9}, 3, (27, 27, 50)),
+        ({"smallest_variance": 9}, 1, (9, 9, 50)),
+        ({"largest_variance": 1.5}, 3, (4.5, 4.5, 4.5)),
+        ({"initial_variance": 20}, 4, (6, 80, 80)),
+        ({"smallest_variance": 2, "initial_variance": 3, "largest_variance": 4}, 3, (6, 9, 12)),
+    ],
+)
+def test_variances_are_means_over_the_channels_and_what_is_not_asked_gives_way(
+    asked, channels, wanted
+):
+    rng = np.random.default_rng(4)
+    s = PosteriorSubtractor(history=10, follow_noise=False, **asked)
+    images = list(restless(rng, (23, 31, channels), 12))
+    s.apply(images[0])
+    assert (state_of(s).variance[0] == wanted[1]).all()
+    for image in images[1:]:
+        s.apply(image)
+    state = state_of(s)
+    seen = state.variance[np.arange(s.components)[:, None, None] < state.count]
+    assert wanted[0] <= seen.min()
+    assert seen.max() <= wanted[2]
+
+
+def test_variances_in_another_order_are_refused():
+    with pytest.raises(ValueError, match="smallest_variance is 9 and largest_variance is 4"):
+        PosteriorSubtractor(smallest_variance=9, largest_variance=4)
 
 
 def f_of(folder):

@@ -367,6 +367,22 @@ def test_other_versions_are_named(tmp_path):
             PosteriorSubtractor.load(path)
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_variances_of_earlier_states_were_sums_over_the_channels(channels, tmp_path):
+    path, images = tmp_path / "state", film(channels=channels)
+    taught(PosteriorSubtractor, images[:5], largest_variance=60 / channels).save(path)
+    with state_of(path) as (told, _):
+        parameters = json.loads(told["parameters"])
+    parameters |= {"smallest_variance": 6.0, "initial_variance": 7.0, "largest_variance": 60.0}
+    rewritten(path, metadata={"parameters": json.dumps(parameters), "revision": "7"})
+    old, new = PosteriorSubtractor.load(path), PosteriorSubtractor(largest_variance=60 / channels)
+    assert (old.smallest_variance, old.initial_variance) == (None, None)
+    assert old.largest_variance == 60 / channels
+    masks = [new.apply(image) for image in images]
+    for image, mask in zip(images[5:], masks[5:], strict=True):
+        np.testing.assert_array_equal(old.apply(image), mask)
+
+
 @every
 def test_a_checksum_guards_numbers_and_arrays(cls, tmp_path):
     path = tmp_path / "state"

@@ -99,6 +99,7 @@ def choose_numbers(
     """
     gain, noise = light
     channels, shake = state.shape[2], state.camera.shake
+    variances = asked.variances(channels)
     largest = max(float(given.max(initial=0)) if given.size else 0.0, rate or 0.0)
     fast = min(state.learned, 1 / max(largest, 1e-9))
     every = next((n for n, frames in _EVERY if fast >= frames), 1)
@@ -116,9 +117,9 @@ def choose_numbers(
         ),
         Learning(
             complexity=f(asked.complexity),
-            initial=f(max(asked.initial_variance, 0.5 * noise)),
-            smallest=f(max(asked.smallest_variance, 0.5 * noise)),
-            largest=f(max(asked.largest_variance, 0.75 * noise)),
+            initial=f(max(variances.initial, 0.5 * noise)),
+            smallest=f(max(variances.smallest, 0.5 * noise)),
+            largest=f(max(variances.largest, 0.75 * noise)),
         ),
         Rates(
             given=f(AUTOMATIC if rate is None else rate),
@@ -234,7 +235,7 @@ def _absorb(
     kernels.count_standing(state.pictures.mask, state.stands, 0, state.stands.size)
     if told.size:
         state.stands[told == FOREGROUND] = 0
-    variance = np.float32(max(asked.initial_variance, 0.5 * noise))
+    variance = np.float32(max(asked.variances(state.shape[2]).initial, 0.5 * noise))
 
     def work(start: int, stop: int) -> None:
         kernels.absorb(

@@ -2,15 +2,29 @@
 
 from dataclasses import dataclass, fields
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from segment import threads
 from segment.arrays import check_number
+from segment.background.statefile import Content
 
-__all__ = ["QUALITIES", "Parameters", "values_of"]
+__all__ = ["QUALITIES", "SUMMED", "Parameters", "Variances", "to_means_over_channels", "values_of"]
 
 QUALITIES = ("fast", "best")
 """Who decides what is foreground: pooled evidence, or a network."""
+
+
+class Variances(NamedTuple):
+    """Of a mode of one pixel: the least, that of a new one, the largest."""
+
+    smallest: float
+    initial: float
+    largest: float
+
+
+SUMMED = Variances(6.0, 7.0, 50.0)
+"""Where nothing is asked, in grey levels squared, summed over the channels: what was tuned on films
+in colour, and does for grey ones as well."""
 
 _NUMBERS = (float, int, float | None)
 _ABOVE_0 = ("threshold", "match_threshold", "largest_evidence")
@@ -44,9 +58,9 @@ class Parameters:
     background_weight: float
     least_seen: float
     complexity: float
-    initial_variance: float
-    smallest_variance: float
-    largest_variance: float
+    initial_variance: float | None
+    smallest_variance: float | None
+    largest_variance: float | None
     largest_evidence: float
     own_evidence: float
     edges: float
@@ -97,6 +111,20 @@ class Parameters:
         """Frames that the background reaches back, at least 1."""
         return self.history if self.remember is None else max(1, self.remember * self.frame_rate)
 
+    def variances(self, channels: int) -> Variances:
+        """Return them summed over so many channels; what is not asked for gives way to the rest."""
+        low, first, high = (
+            None if variance is None else variance * channels
+            for variance in (self.smallest_variance, self.initial_variance, self.largest_variance)
+        )
+        if low is None:
+            low = min(v for v in (SUMMED.smallest, first, high) if v is not None)
+        if high is None:
+            high = max(v for v in (SUMMED.largest, first, low) if v is not None)
+        if first is None:
+            first = min(max(low, SUMMED.initial), high)
+        return Variances(low, first, high)
+
     def _check_times(self) -> None:
         if not 0 < self.frame_rate < float("inf"):
             raise ValueError(f"frame_rate is {self.frame_rate}, wanted more than 0 frames a second")
@@ -112,12 +140,12 @@ class Parameters:
             )
         if not 0 <= self.complexity < 1:
             raise ValueError(f"complexity is {self.complexity}, wanted at least 0, less than 1")
-        low, first, high = self.smallest_variance, self.initial_variance, self.largest_variance
-        if not 0 < low <= first <= high < float("inf"):
-            raise ValueError(
-                f"smallest_variance, initial and largest are {low}, {first} and {high}, "
-                "wanted them above 0 and in this order"
-            )
+        names = [f"{name}_variance" for name in Variances._fields]
+        given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        values = [*given.values()]
+        if not all(0 < value < float("inf") for value in values) or values != sorted(values):
+            told = " and ".join(f"{name} is {value}" for name, value in given.items())
+            raise ValueError(f"{told}; wanted variances above 0, from smallest to largest")
 
     def _check_decision(self) -> None:
         if not 0 <= self.own_evidence <= 1:
@@ -132,6 +160,14 @@ class Parameters:
             size = getattr(self, name)
             if size % 2 != 1 or not 1 <= size <= most:
                 raise ValueError(f"{name} is {size}, wanted an odd number of pixels, 1 to {most}")
+
+
+def to_means_over_channels(content: Content) -> None:
+    """Change a state whose variances are sums over the channels, as they were before revision 8."""
+    channels = 3 if content.picture is None else content.picture[0][2]
+    for name, usual in SUMMED._asdict().items():
+        summed = content.parameters[f"{name}_variance"]
+        content.parameters[f"{name}_variance"] = None if summed == usual else summed / channels
 
 
 _values = attrgetter(*(field.name for field in fields(Parameters)))

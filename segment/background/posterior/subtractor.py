@@ -30,7 +30,7 @@ from segment.background.posterior.learning import (
     rates_by_pixel,
     remember,
 )
-from segment.background.posterior.parameters import Parameters, values_of
+from segment.background.posterior.parameters import Parameters, to_means_over_channels, values_of
 from segment.background.posterior.request import NOTHING, Request, tell
 from segment.background.posterior.sharing import Workspace
 from segment.background.posterior.state import State, begin
@@ -74,9 +74,9 @@ class PosteriorSubtractor(Guided, Saved):
         1 / min(n, history).
     threshold : evidence, in variances, from which a pixel is foreground.
     components : most modes of a pixel, 1 to 255.
-    absorb : seconds for which what stands still stays foreground; until then nothing of what is
-        foreground is learned, then it becomes background at once, and leaves no ghost when it
-        goes. Infinity is never. None: it is learned slowly all the while, see Learning.
+    absorb : seconds for which what stands still stays foreground; until then nothing of it is
+        learned, then it becomes background at once, and leaves no ghost when it goes. Infinity is
+        never. None: it is learned slowly all the while, see Learning.
     remember : seconds that the background reaches back, instead of `history`.
     frame_rate : frames a second, by which these are counted.
     match_threshold : squared distance, in variances, up to which a pixel belongs to a mode.
@@ -85,7 +85,8 @@ class PosteriorSubtractor(Guided, Saved):
         heaviest.
     complexity : strength of the prior against modes, in [0, 1).
     initial_variance, smallest_variance, largest_variance : of a new mode, and the bounds of
-        every mode's variance, in grey levels squared, summed over the channels.
+        every mode's variance, in grey levels squared, the mean over the channels. None: 7, 6 and
+        50 over the number of channels, or what the others leave room for.
     largest_evidence : most variances that one pixel counts for.
     own_evidence : part of the pixel itself in its evidence, in [0, 1].
     edges : variance per squared slope, in pixels squared.
@@ -94,8 +95,7 @@ class PosteriorSubtractor(Guided, Saved):
     darkest_light, brightest_light : bounds of a change of light, as a gain; None is 0.4 for
         colour and 0.8 for grey, where nothing but the gain tells a shadow from an object.
     object_rate, still_rate, ghost_rate : learning of foreground, relative to background's.
-    still : mean squared change in time, in grey levels squared, below which foreground stands
-        still.
+    still : mean squared change in time, in grey levels squared, below which it stands still.
     majority : pixels along the side of the square that votes, odd, 1 to 15; 1 is no vote.
     closing : pixels across the disc that closes holes, odd; 1 closes none.
     quality : "fast" decides by pooled evidence as said above. "best" lets a network decide, which
@@ -116,7 +116,6 @@ class PosteriorSubtractor(Guided, Saved):
         background in this frame's mask, and nothing learned.
 
     Every parameter but `components` and `quality` may be changed between frames.
-
     Convention: images are (H, W, C), C from 1 to 8, all of a sequence alike: uint8, uint16 over
     its full range, or float32 and float64 in [0, 1]. All are rounded to 256 grey levels, in
     which the parameters are given; what is learned of them has fractions. The first frame
@@ -130,7 +129,8 @@ class PosteriorSubtractor(Guided, Saved):
     shift: phase correlation (Kuglin & Hines 1975).
     """
 
-    STATE_REVISION: ClassVar[int] = 7
+    STATE_REVISION: ClassVar[int] = 8
+    _EARLIER = {7: to_means_over_channels}  # noqa: RUF012  # nobody changes it
     _SCRATCH: ClassVar[frozenset[str]] = frozenset({"_workspace", "_agreed"})
 
     def __init__(
@@ -146,9 +146,9 @@ class PosteriorSubtractor(Guided, Saved):
         background_weight: float = 0.8,
         least_seen: float = 10.0,
         complexity: float = 0.05,
-        initial_variance: float = 7.0,
-        smallest_variance: float = 6.0,
-        largest_variance: float = 50.0,
+        initial_variance: float | None = None,
+        smallest_variance: float | None = None,
+        largest_variance: float | None = None,
         largest_evidence: float = 40.0,
         own_evidence: float = 0.15,
         edges: float = 0.03,
@@ -391,7 +391,7 @@ class PosteriorSubtractor(Guided, Saved):
             shift = camera.find_shift(pixels, state.pictures, outside, gain, learned)
             if shift != (0, 0):
                 count = rows.count_threads(asked.threads)
-                state.move(pixels, shift, asked.initial_variance, count)
+                state.move(pixels, shift, asked.variances(channels).initial, count)
                 self._decision.move(shift)
                 gain = gain_of(frame)
         if asked.follow_noise:
@@ -425,7 +425,8 @@ class PosteriorSubtractor(Guided, Saved):
 
     def _begin(self, image: NDArray[Any], unknown: NDArray[np.bool_] | None = None) -> None:
         """Make a background of the first image; where it is `unknown`, of the next frame's."""
-        self._state = begin(image, self.components, self.initial_variance, unknown)
+        variance = self._agree().variances(image.shape[2]).initial
+        self._state = begin(image, self.components, variance, unknown)
         self._shape, self._image_dtype = image.shape, image.dtype
         self._workspace = Workspace()
         self._decision.begin(self._state.size)
