@@ -1,6 +1,7 @@
 """When did anything move: our motion events beside DVR-Scan's and a plain MOG2's.
 
     python benchmarks/events_beside.py [--data ../shared/data] [--dvr-scan PATH] [--drawn 8]
+                                       [--best] [--keep FOLDER]
 
 Drawn: quarters of an hour of 320x240 at 5 frames a second (a scene of 25 a second of which every
 fifth is shown), in which somebody comes by every 36 s in the mean, by rain, under clouds, at night,
@@ -11,14 +12,19 @@ of boxes, when there is one. A found interval is right when it overlaps a moment
 at all was in front; a true one is found when one overlaps it, and its onset is right when the first
 that does begins within .5 s. DVR-Scan 1.8.2.1 runs with its defaults, but for `-tb 0`: what it adds
 before an event would count as a wrong onset. MOG2 is OpenCV's as it comes, without shadows, by the
-rule of the true intervals.
+rule of the true intervals. With `--best` also by the masks of `subtract --quality best`.
+
+Two hours take an hour or two to draw: with `--keep` films, and what each way found in them, stay
+in FOLDER, a run that was cut off goes on there, and a way whose `*.WAY.json` are gone is run anew.
 """
 
 import argparse
+import json
+import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -127,11 +133,11 @@ def intervals(flags: Iterable[bool], rate: float, shortest: float = SHORTEST) ->
     return [(a, b) for a, b in found if b - a >= shortest]
 
 
-def ours(path: Path) -> Intervals:
-    """Our motion events, all defaults."""
+def ours(path: Path, quality: str = "fast") -> Intervals:
+    """Our motion events, all defaults but the quality of `subtract`."""
     found: Intervals = []
     with open_frames(path) as frames:
-        masks = pipeline.clean(pipeline.subtract(frames, PosteriorSubtractor()))
+        masks = pipeline.clean(pipeline.subtract(frames, PosteriorSubtractor(quality=quality)))
         for frame in pipeline.watch(masks, Watcher(kinds={"motion"})):
             found += [(event.start, event.end) for event in frame.events or ()]
     return found
@@ -250,6 +256,17 @@ def real(data: Path) -> Iterator[tuple[str, Path, list[float], float, float]]:
         yield "vtest", film, counts, rate, size
 
 
+def once(path: Path, make: Callable[[], list]) -> list:
+    """What lies in the file at `path` as JSON; made, and put there whole, when there is none."""
+    if path.exists():
+        return json.loads(path.read_text())
+    made = make()
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(made))
+    os.replace(part, path)
+    return made
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, help="clips with truth")
@@ -257,39 +274,53 @@ def main() -> None:
     parser.add_argument("--drawn", type=int, default=8, help="quarters of an hour")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--minutes", type=float, default=15, help="of each")
+    parser.add_argument("--best", action="store_true", help="masks of --quality best, too")
+    parser.add_argument("--keep", type=Path, help="folder for films and what was found")
     options = parser.parse_args()
-    names = ["segment", "MOG2", *(["DVR-Scan, MOG2", "DVR-Scan, CNT"] if options.dvr_scan else [])]
+    # By name: what finds intervals in a film of a rate.
+    ways: dict[str, Callable[[Path, float], Intervals]] = {"segment": lambda p, _: ours(p)}
+    if options.best:
+        ways["segment, best"] = lambda p, _: ours(p, "best")
+    ways["MOG2"] = mog2
+    if options.dvr_scan:
+        ways["DVR-Scan, MOG2"] = lambda p, _: dvr_scan(options.dvr_scan, p)
+        ways["DVR-Scan, CNT"] = lambda p, _: dvr_scan(options.dvr_scan, p, "-b", "CNT")
 
-    def judge(title, scores, path, counts, rate, size) -> None:
-        ways = [lambda: ours(path), lambda: mog2(path, rate)]
-        if options.dvr_scan:
-            ways.append(lambda: dvr_scan(options.dvr_scan, path))
-            ways.append(lambda: dvr_scan(options.dvr_scan, path, "-b", "CNT"))
-        for name, way in zip(names, ways, strict=True):
-            found = way()
-            one = Score()
-            one.add(counts, rate, size, found)
-            scores[name].add(counts, rate, size, found)
-            print(f"  {one.row(f'{title}, {name}')}", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        kept = options.keep or Path(folder)
+        kept.mkdir(parents=True, exist_ok=True)
 
-    if options.drawn:
-        scores = {name: Score() for name in names}
-        with tempfile.TemporaryDirectory() as folder:
+        def judge(title, scores, path, counts, rate, size) -> None:
+            for name, way in ways.items():
+                done = kept / f"{title}.{name.replace(', ', '-')}.json"
+                found = [tuple(one) for one in once(done, lambda way=way: way(path, rate))]
+                one = Score()
+                one.add(counts, rate, size, found)
+                scores[name].add(counts, rate, size, found)
+                print(f"  {one.row(f'{title}, {name}')}", flush=True)
+
+        if options.drawn:
+            scores = {name: Score() for name in ways}
             for n in range(options.drawn):
                 weather, seed = WEATHERS[n % 4], options.seed + n // 4
-                path = Path(folder) / f"{weather}_{seed}.mkv"
-                length = round(options.minutes * 60 * RATE)
-                counts = write(drawn(weather, seed, length), path)
-                judge(path.stem, scores, path, counts, RATE, SIZE[0] * SIZE[1])
-                path.unlink()
-        print(f"\ndrawn, {options.drawn * options.minutes / 60:g} hours\n{HEAD}")
-        print("\n".join(score.row(name) for name, score in scores.items()), flush=True)
-    if options.data:
-        scores = {name: Score() for name in names}
-        for title, path, counts, rate, size in real(options.data):
-            judge(title, scores, path, counts, rate, size)
-        print(f"\nclips, {scores['segment'].hours * 60:.1f} minutes\n{HEAD}")
-        print("\n".join(score.row(name) for name, score in scores.items()), flush=True)
+                title = f"{weather}_{seed}_{options.minutes:g}"
+                path, length = kept / f"{title}.mkv", round(options.minutes * 60 * RATE)
+                # A film is whole when its counts are there.
+                counts = once(
+                    kept / f"{title}.counts.json",
+                    lambda w=weather, s=seed, n=length, p=path: write(drawn(w, s, n), p),
+                )
+                judge(title, scores, path, counts, RATE, SIZE[0] * SIZE[1])
+                if not options.keep:
+                    path.unlink()
+            print(f"\ndrawn, {options.drawn * options.minutes / 60:g} hours\n{HEAD}")
+            print("\n".join(score.row(name) for name, score in scores.items()), flush=True)
+        if options.data:
+            scores = {name: Score() for name in ways}
+            for title, path, counts, rate, size in real(options.data):
+                judge(title, scores, path, counts, rate, size)
+            print(f"\nclips, {scores['segment'].hours * 60:.1f} minutes\n{HEAD}")
+            print("\n".join(score.row(name) for name, score in scores.items()), flush=True)
 
 
 if __name__ == "__main__":
