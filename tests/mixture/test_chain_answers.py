@@ -1,5 +1,7 @@
 """Answers of chains that textbooks, hmmlearn or a mixture of one state have found before."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -9,27 +11,53 @@ from tests.mixture.old_faithful import FAITHFUL
 
 
 def test_rain_and_umbrellas():
-    # Russell and Norvig, Artificial Intelligence, section 15.2 and figure 15.5.
+    """The guard who sees umbrellas and wonders whether it rains, by all 32 courses of five days.
+
+    Source: Russell and Norvig, Artificial Intelligence, 3rd edition, section 15.2 and figure
+    15.5; its numbers are also those that the authors' own code is tested with (aima-python,
+    test_forward_backward: .8673 .8204 .3075 .8204 .8673).
+    """
     days = np.array([[1.0], [1.0], [0.0], [1.0], [1.0]])
+    moves, seen = np.array([[0.7, 0.3], [0.3, 0.7]]), np.array([0.9, 0.2])
     world = HiddenMarkovModel(
         2,
-        BernoulliMixture(means_init=[[0.9], [0.2]], weights_init=[0.5, 0.5]),
+        BernoulliMixture(means_init=seen[:, None], weights_init=[0.5, 0.5]),
         start_init=[0.5, 0.5],
-        transitions_init=[[0.7, 0.3], [0.3, 0.7]],
+        transitions_init=moves,
         max_iter=1,
     ).fit(days)
-    world.start_, world.transitions_ = np.array([0.5, 0.5]), np.array([[0.7, 0.3], [0.3, 0.7]])
-    world.emission_.means_ = np.array([[0.9], [0.2]])
-    online = world.filter()
-    assert online.step(days[0])[0] == pytest.approx(0.818, abs=5e-4)
-    assert online.step(days[1])[0] == pytest.approx(0.883, abs=5e-4)
+    world.start_, world.transitions_ = np.array([0.5, 0.5]), moves
+    world.emission_.means_ = seen[:, None]
+
+    def courses(count):
+        """Every course of the weather over the first days, and how likely it is with them."""
+        for course in itertools.product((0, 1), repeat=count):
+            chance = 0.5
+            for t, state in enumerate(course):
+                chance *= moves[course[t - 1], state] if t else 1.0
+                chance *= seen[state] if days[t, 0] else 1 - seen[state]
+            yield course, chance
+
+    online, total = world.filter(), 1.0
+    for t in range(5):
+        all_of_them = list(courses(t + 1))
+        before, total = total, sum(chance for _, chance in all_of_them)
+        rain = sum(chance for course, chance in all_of_them if course[t] == 0) / total
+        assert online.step(days[t])[0] == pytest.approx(rain, abs=1e-12)
+        surprise = world.score_samples(days[: t + 1])[t]
+        assert np.exp(surprise) == pytest.approx(total / before if t else total, abs=1e-12)
+        if t < 2:
+            assert rain == pytest.approx([0.818, 0.883][t], abs=5e-4)
+    smooth = [
+        sum(chance for course, chance in all_of_them if course[t] == 0) / total for t in range(5)
+    ]
+    np.testing.assert_allclose(world.predict_proba(days)[:, 0], smooth, atol=1e-12)
+    assert smooth == pytest.approx([0.8673, 0.8204, 0.3075, 0.8204, 0.8673], abs=5e-5)
+    likeliest = max(all_of_them, key=lambda one: one[1])
+    assert world.predict(days).tolist() == list(likeliest[0]) == [0, 0, 1, 0, 0]
+    assert world.decode(days)[0] == pytest.approx(np.log(likeliest[1]), abs=1e-12)
     # The state without new observations returns to (1/2, 1/2).
     np.testing.assert_allclose(online.ahead(100), 0.5)
-    smooth = world.predict_proba(days[:2])[:, 0]
-    np.testing.assert_allclose(smooth, 0.883, atol=5e-4)
-    assert world.predict(days).tolist() == [0, 0, 1, 0, 0]
-    # By hand: (.5 x .9 + .5 x .2) and then (.627 x .9 + .373 x .2).
-    assert np.exp(world.score_samples(days[:2])) == pytest.approx([0.55, 0.6391], abs=1e-4)
 
 
 # Earthquakes of magnitude 7 and more in the world, each year from 1900 to 2006; U.S. Geological

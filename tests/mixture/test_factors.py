@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize
 
 from segment.mixture import (
     FactorAnalysis,
@@ -16,6 +17,7 @@ from segment.mixture import (
 )
 from segment.mixture.family import Family
 from segment.mixture.samples import Samples
+from tests.mixture.five_tests import MARKS
 
 RNG = np.random.default_rng(0)
 LOADINGS = RNG.normal(size=(6, 2))
@@ -43,18 +45,6 @@ def objectives(model):
     return np.array([step.objective for step in model.history_])
 
 
-# Marks of 88 students in five tests, mechanics and vectors with closed books, algebra, analysis
-# and statistics with open ones; Mardia, Kent and Bibby, Multivariate Analysis, 1979, table 1.2.1.
-STUDENTS = np.array(
-    [
-        [1.0, 0.553, 0.547, 0.409, 0.389],
-        [0.553, 1.0, 0.610, 0.485, 0.436],
-        [0.547, 0.610, 1.0, 0.711, 0.665],
-        [0.409, 0.485, 0.711, 1.0, 0.607],
-        [0.389, 0.436, 0.665, 0.607, 1.0],
-    ]
-)
-
 # Marks of 220 boys in six subjects; Lawley and Maxwell, Factor Analysis as a Statistical
 # Method, 1971.
 BOYS = np.array(
@@ -77,13 +67,36 @@ def samples_with(correlation, size=220):
     return white @ np.linalg.cholesky(correlation).T
 
 
+def test_the_marks_are_those_that_were_printed():
+    values = np.linalg.eigvalsh(np.cov(MARKS.T, bias=True))[::-1]
+    assert values == pytest.approx([679.2, 199.8, 102.6, 83.7, 31.8], abs=0.05)
+
+
+@pytest.mark.parametrize("factors", [1, 2])
 @pytest.mark.parametrize("algorithm", ["em", "px", "ecme"])
-def test_the_five_open_and_closed_book_tests(algorithm):
-    # Mardia, Kent and Bibby, chapter 9: the loadings of one factor by maximum likelihood.
-    fit = FactorAnalysis(1, algorithm=algorithm, tol=1e-13, max_iter=5000)
-    fit.fit(samples_with(STUDENTS, 88))
-    loadings = fit.components_[0] * np.sign(fit.components_[0, 0])
-    assert loadings == pytest.approx([0.600, 0.667, 0.917, 0.772, 0.724], abs=2e-3)
+def test_the_five_open_and_closed_book_tests(algorithm, factors):
+    """The likelihood, written down anew from the correlations, has its maximum there."""
+    correlation = np.corrcoef(MARKS.T)
+
+    def worse(noise):
+        # Lawley's equations: given the noise, the best loadings are eigenvectors.
+        scale = np.exp(-noise / 2)
+        values = np.linalg.eigvalsh(scale[:, None] * correlation * scale)[:-factors]
+        return (values - np.log(values) - 1).sum()
+
+    found = minimize(worse, np.full(5, -0.7), method="BFGS", options={"gtol": 1e-9})
+    fit = FactorAnalysis(factors, algorithm=algorithm, tol=1e-14, max_iter=50_000)
+    fit.fit((MARKS - MARKS.mean(0)) / MARKS.std(0))
+    np.testing.assert_allclose(fit.noise_variance_, np.exp(found.x), rtol=2e-4)
+    if factors == 1:
+        loadings = np.abs(fit.components_[0])
+        assert loadings == pytest.approx([0.599, 0.667, 0.917, 0.772, 0.724], abs=5e-4)
+        assert len(set(np.sign(fit.components_[0]))) == 1  # who is good at one is good at all
+    else:
+        # Closed books against open ones.
+        contrast = fit.components_[1] * np.sign(fit.components_[1, 2])
+        assert (contrast[:2] < 0).all()
+        assert (contrast[2:] > 0).all()
 
 
 @pytest.mark.parametrize("algorithm", ["em", "px", "ecme"])
