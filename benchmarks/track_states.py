@@ -32,7 +32,7 @@ WINDOWS = (0.12, 0.25, 0.5, 1.0, 2.0)
 TRIED = ((0.4, 2), (0.8, 2), (0.4, 3), (0.8, 3), (0.8, 4))  # seconds of a step, states
 LEVELS = np.geomspace(0.01, 3, 60)
 RATE, SIZE, LONG = 25, 40.0, 10.0  # frames a second, pixels of a body, seconds of a stop
-SMOOTH = walks._SMOOTH
+CALM = walks._CALM
 BODY = np.ones((int(2 * SIZE), int(SIZE / 2)), bool)
 
 
@@ -162,7 +162,7 @@ def flicker(places, noise, rng):
 
 def stops_of_rule(seen, rate=RATE, smooth=None):
     """(start, stop) frames of the stops that `segment.events` tells, feet smoothed so long (s)."""
-    walks._SMOOTH, walk, found = smooth or SMOOTH, None, []
+    walks._CALM, walk, found = smooth or CALM, None, []
     for index in np.flatnonzero(np.isfinite(seen[:, 0])):
         x, y = np.rint(seen[index] * SIZE)
         thing = Object(1, int(x), int(y), int(SIZE / 2), int(2 * SIZE), 800, (x, y), BODY)
@@ -200,7 +200,7 @@ def drawn(count):
         wanted = [[(a, b) for a, b in runs(~stands) if stands[a]] for _, stands in tracks]
         ways = {
             f"events' rule, feet over {smooth} s": [stops_of_rule(p, smooth=smooth) for p in seen]
-            for smooth in (SMOOTH, 0.5, 1.0, 2.0)
+            for smooth in (0.12, 0.5, 1.0, CALM)
         }
         for lag, states in TRIED:
             path = by_chain(seen, RATE, lag, states)
@@ -246,7 +246,7 @@ def real(data):
                     grid[v, w, n] = score([speed > level], truth)
             stood = [[(a, b) for a, b in runs(~moves) if not moves[a]] for moves in truth]
             chain = [stops_of(moving, rate) for moving in by_chain(seen, rate, 0.8, 2)]
-            for smooth in (SMOOTH, 1.0):
+            for smooth in (0.12, CALM):
                 rule = [stops_of_rule(places, rate, smooth) for places in seen]
                 print(
                     f"  {list(videos)[v]}, events' rule over {smooth} s: {tell(rule, stood, rate)}"

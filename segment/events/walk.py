@@ -10,6 +10,8 @@ from segment.events.records import Event, Scene
 from segment.objects import Object
 
 _SMOOTH = 0.12  # seconds over which feet are averaged: masks flicker by a pixel or two
+_CALM = 2.0  # seconds over which they are for a rest: who stands has time, and boxes flicker;
+_PART = 0.25  # of the rest that is looked for, at the most
 _SETTLE = 0.2  # seconds on the other side of a zone's border before it counts
 _TURN = 2.0  # seconds after a crossing in which coming back makes it none,
 _CLEAR = 1.0  # unless it was so many times its size beyond the line: then it is over at once
@@ -70,6 +72,9 @@ class Walk:
         self._anchor_feet = self._feet
         self._recent: deque[tuple[float, float, float]] = deque()
         self._top: float | None = None  # before half a second nobody knows
+        self._calm = min(_CALM, _PART * stop)
+        self._lately: deque[tuple[float, int, float, float]] = deque()  # second, frame and feet
+        self._sums = [0.0, 0.0]  # of these feet: halves of pixels, so that nothing is rounded
         self._rest = (time, index, *self._feet)
         self.wandered = False  # it has been elsewhere than where it was first seen
         self.judged = False  # whether it was said to be left or taken
@@ -95,7 +100,7 @@ class Walk:
             yield from self._look(zone, stay, index, time)
         for line, side in self._sides:
             yield from self._cross(line, side, index, time)
-        yield from self._stand(index, time)
+        yield from self._stand(raw, index, time)
 
     def end(self) -> Iterator[Event]:
         """Yield what ends with it: the object itself comes last."""
@@ -255,13 +260,24 @@ class Walk:
 
     # --- rests --------------------------------------------------------------------------
 
-    def _stand(self, index: int, time: float) -> Iterator[Event]:
-        _, _, x, y = self._rest
-        if math.hypot(self._feet[0] - x, self._feet[1] - y) <= max(3.0, _BESIDE * self.size):
+    def _stand(self, raw: tuple[float, float], index: int, time: float) -> Iterator[Event]:
+        lately, sums = self._lately, self._sums
+        lately.append((time, index, *raw))
+        sums[0], sums[1] = sums[0] + raw[0], sums[1] + raw[1]
+        while time - lately[0][0] > self._calm:
+            _, _, x, y = lately.popleft()
+            sums[0], sums[1] = sums[0] - x, sums[1] - y
+        here = sums[0] / len(lately), sums[1] / len(lately)
+        start, first, x, y = self._rest
+        if math.hypot(here[0] - x, here[1] - y) <= max(3.0, _BESIDE * self.size):
+            if time - start < self._calm:
+                self._rest = (start, first, *here)  # where it comes to rest is not known yet
             return
         self.wandered = True
-        yield from self._rested(time, index)
-        self._rest = (time, index, *self._feet)
+        # Their mean is where they were half of that time ago.
+        then, frame, _, _ = lately[len(lately) // 2]
+        yield from self._rested(then, frame)
+        self._rest = (then, frame, *here)
 
     def _rested(self, time: float, index: int) -> Iterator[Event]:
         start, first, _, _ = self._rest

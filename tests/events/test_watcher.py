@@ -187,6 +187,34 @@ def test_who_stands_long_enough_has_stopped():
     assert of_kind(seen(places, stop=8), "stop") == []
 
 
+@pytest.mark.parametrize("rate", [5.0, 25.0, 120.0])
+def test_who_stands_in_a_box_that_flickers_has_stopped_once(rate):
+    rng = np.random.default_rng(3)
+    ways = [straight((20, 50), (80, 50), round(3 * rate)), [(80, 50)] * round(15 * rate)]
+    places = [*ways[0], *ways[1], *straight((80, 50), (160, 50), round(4 * rate))]
+    # Errors that last a fifth of a second, of a tenth of the size of 14 pixels.
+    noise, slow = rng.normal(0, 1.4, (len(places), 2)), np.zeros(2)
+    keep = math.exp(-5 / rate)
+    for t, step in enumerate(noise):
+        slow = keep * slow + math.sqrt(1 - keep**2) * step
+        places[t] = places[t][0] + slow[0], places[t][1] + slow[1]
+    (stop,) = of_kind(walk(Watcher(Scene()), along(places), rate=rate), "stop")
+    assert stop.start == pytest.approx(3, abs=0.8)
+    assert stop.end == pytest.approx(18, abs=0.8)
+
+
+def test_a_rest_of_a_second_is_one_when_so_short_a_one_is_looked_for():
+    places = [
+        *straight((20, 50), (80, 50), 20),
+        *[(80, 50)] * 12,
+        *straight((80, 50), (160, 50), 30),
+    ]
+    (stop,) = of_kind(seen(places, stop=1), "stop")
+    assert stop.start == pytest.approx(2.0, abs=0.2)
+    assert stop.duration == pytest.approx(1.2, abs=0.3)
+    assert of_kind(seen(straight((20, 50), (160, 50), 60), stop=1), "stop") == []
+
+
 @pytest.mark.parametrize("kind", ["left", "taken"])
 def test_a_thing_that_stays_and_a_thing_that_is_gone(kind):
     rng = np.random.default_rng(1)
