@@ -61,6 +61,36 @@ def test_a_still_scene_that_flutters_for_long_has_no_object():
     assert not any(labels.any() for labels in decided(boxes))
 
 
+def boiling(seed, length=400):
+    """The crown of a tree in wind: what moves in it is here and there, large and small."""
+    rng = np.random.default_rng(seed)
+    middle, half = np.array([30.0, 40.0]), np.array([9.0, 9.0])
+    for _ in range(length):
+        middle = np.clip(middle + rng.normal(0, 4, 2), (16, 16), (44, 74))
+        half = np.clip(half + rng.normal(0, 2.5, 2), 4, 15)
+        (top, left), (bottom, right) = np.rint(middle - half), np.rint(middle + half)
+        yield {1: (int(top), int(left), int(bottom), int(right))}
+
+
+def test_what_boils_is_no_object_however_far_it_has_been():
+    objects = sum(any(n.any() for n in decided(boiling(seed))) for seed in range(10))
+    assert objects <= 1
+    with_less = Evidence(purpose=0.0)
+    assert any(n.any() for n in decided(boiling(1), evidence=with_less))
+
+
+def test_one_who_trembled_for_long_and_walks_then_is_an_object():
+    rng = np.random.default_rng(3)
+    boxes = []
+    for t in range(700):
+        x = 10 + 2 * max(0, t - 670) + int(rng.integers(-1, 2))
+        y = 20 + int(rng.integers(-1, 2))
+        boxes.append({1: (y, x, y + 14, x + 8)})
+    found = decided(boxes, delay=8)
+    assert not found[600].any()
+    assert (found[699] == 1).any()
+
+
 def test_a_part_has_the_id_of_the_whole():
     boxes = [
         {1: (10, 5 + 2 * t, 34, 17 + 2 * t), 2: (30, 8 + 2 * t, 36, 14 + 2 * t)} for t in range(30)

@@ -28,6 +28,7 @@ class Evidence:
     life: float = 0.4  # seconds for which an object has been seen
     frames: int = 4  # and at least so many frames
     moved: float = 0.5  # of its own size: how far it has been from where it started
+    purpose: float = 1.0  # square of how far its edges went, by that of steps at random
     far: float = 4.0  # of its own sizes: who has gone so far,
     apart: float = 1.5  # and been alone for so many seconds, is somebody, however small
     inside: float = 0.5  # share of its box in a larger one's from which one lies on the other
@@ -83,7 +84,7 @@ class Decider:
             track = self.tracks.get(one.id)
             if track is None:
                 self.tracks[one.id] = track = Track.of(one, self.frame)
-            track.see(one, self.frame, self._life)
+            track.see(one, self.frame, self._life, self._rate)
         self._relate(seen)
         for one in sorted(seen, key=lambda one: (-one.area, one.id)):
             self._weigh(self.tracks[one.id], one)
@@ -195,6 +196,8 @@ class Decider:
     def _is_object(self, track: Track) -> bool:
         wanted = self.evidence
         if track.seen < self._life or track.moved < wanted.moved:
+            return False
+        if track.purpose < wanted.purpose:
             return False
         return track.small < 0.5 or self._is_somebody(track)
 

@@ -12,6 +12,7 @@ __all__ = ["Sighting", "Track"]
 _SMOOTH = 0.2  # share of a frame in what is remembered of place, size and motion
 _GROWING = 0.5  # what the middle moves counts by so much: who comes nearer grows, too
 _LOOKS = 0.05  # and of colours
+_MEMORY = 30.0  # seconds after which a step counts by a third: who has stood for long may walk
 
 
 @dataclass(slots=True)
@@ -59,6 +60,8 @@ class Track:
     place, velocity : (2,) middle of its box now, smoothed, and pixels a frame.
     height, width : of its box, smoothed.
     edges : (4,) its box, smoothed, and `began` (4,), the mean of its first ones.
+    steps : sum of the squares of its edges' steps from sighting to sighting, pixels squared; old
+        ones fade.
     moved : how far it has been from where it started, in its own sizes: all of it, or its middle
         by twice as much. What flutters grows and shrinks, so that its middle moves, but not all.
     small : share of its frames, smoothed, in which it was a scrap by what is usual there.
@@ -84,6 +87,8 @@ class Track:
     velocity: Floats = field(default_factory=lambda: np.zeros(2))
     edges: Floats = field(default_factory=lambda: np.zeros(4))
     began: Floats = field(default_factory=lambda: np.zeros(4))
+    steps: float = 0.0
+    seen_at: Floats | None = None
     moved: float = 0.0
     small: float = 0.0
     leaving: bool = False
@@ -105,7 +110,7 @@ class Track:
         """Side of a square of its box's area, pixels."""
         return float(np.sqrt(max(1.0, self.height * self.width)))
 
-    def see(self, one: Sighting, frame: int, still: int) -> None:
+    def see(self, one: Sighting, frame: int, still: int, rate: float = 25.0) -> None:
         """Take in a sighting; the mean of the first `still` frames is where it started."""
         gap = max(1, frame - self.last)
         self.seen += 1
@@ -114,6 +119,10 @@ class Track:
         if self.seen <= still:
             self.began = self.began + (box - self.began) / self.seen
             self.start = self.start + (middle - self.start) / self.seen
+        if self.seen_at is not None:
+            fade = np.exp(-gap / (_MEMORY * rate))
+            self.steps = float(fade * self.steps + ((box - self.seen_at) ** 2).sum())
+        self.seen_at = box
         share = max(_SMOOTH, 1.0 / self.seen)
         before = self.place
         self.place = self.place + share * (middle - self.place)
@@ -125,6 +134,16 @@ class Track:
         self.edges = self.edges + share * (box - self.edges)
         self.moved = max(self.moved, self._gone() / self.size)
         self.last = frame
+
+    @property
+    def purpose(self) -> float:
+        """How far its edges are from where they began, by what steps at random would bring: 1.
+
+        The square of the sum of N steps that know nothing of each other is N steps' squares in
+        the mean. Who goes somewhere exceeds it the more, the longer he goes; what flutters falls
+        behind, for each step takes back what the last one brought.
+        """
+        return float(((self.edges - self.began) ** 2).sum() / max(1e-9, self.steps))
 
     def _gone(self) -> float:
         """How far it is from where it started, pixels."""
