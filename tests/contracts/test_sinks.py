@@ -2,6 +2,8 @@
 
 import errno
 import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -182,6 +184,35 @@ def test_a_disk_that_fills_while_writing(name, tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "unlink", lambda *_, **__: None)
     with pytest.raises(OutputError, match="no space left"):
         write(name, tmp_path, found_frames(40, (46, 62)))
+
+
+_UNDER_A_LIMIT = """
+import resource, sys
+from pathlib import Path
+from segment.errors import OutputError
+from tests.contracts.test_sinks import NAMES, found_frames, leftovers, write
+
+frames = found_frames(40, (46, 62))
+for most in (0, 100, 5000):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
+    for name in NAMES:
+        folder = Path(sys.argv[1]) / f"{name}-{most}"
+        try:
+            write(name, folder, frames)
+        except OutputError as error:
+            assert "file too large" in str(error), error
+        else:
+            assert most > 0, name
+        assert not leftovers(folder), name
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="files have no limit there")
+def test_no_write_that_fails_ends_the_process(tmp_path):
+    """The head of a film that could not be written was written once more: SIGSEGV."""
+    words = [sys.executable, "-c", _UNDER_A_LIMIT, str(tmp_path)]
+    run = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
 
 
 # --- before anything is written -------------------------------------------------------------

@@ -173,7 +173,7 @@ class ReportPage(FileSink):
         self._kept = []
         if self._film is not None:
             with contextlib.suppress(Exception):
-                self._film.close()
+                self._film.give_up()
             self._film = None
             with contextlib.suppress(OSError):
                 self._film_path.unlink(missing_ok=True)

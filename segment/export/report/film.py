@@ -64,3 +64,9 @@ class Film:
             container.mux(self._stream.encode())
         finally:
             container.close()
+
+    def give_up(self) -> None:
+        """Let go of a file that nobody wants: whose head could not be written takes no more."""
+        container, self._container = self._container, None
+        if container is not None:
+            container.close()
