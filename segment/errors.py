@@ -44,6 +44,10 @@ class SegmentError(Exception):
     report: object = None
 
 
+class NoMemory(SegmentError, MemoryError):
+    """What this process may have is too little, and a library would end it instead of saying so."""
+
+
 class InputError(SegmentError):
     """One input cannot be used; a run over several inputs goes on with the next."""
 

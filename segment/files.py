@@ -185,13 +185,16 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def told(target: Path) -> Iterator[None]:
-    """Turn the disk's errors into an OutputError that names `target` and the reason."""
+def told(target: Path, then: str = "add --resume") -> Iterator[None]:
+    """Turn the disk's errors into an OutputError that names `target` and the reason.
+
+    then : what to do when a full disk has room again.
+    """
     try:
         yield
     except OSError as error:  # PyAV's errors are OSErrors, too
         reason = (error.strerror or str(error)).lower()
-        cure = "; make room, then add --resume" if error.errno == errno.ENOSPC else ""
+        cure = f"; make room, then {then}" if error.errno == errno.ENOSPC else ""
         raise OutputError(f"{target} cannot be written: {reason}{cure}") from error
 
 

@@ -36,6 +36,8 @@ __all__ = ["FORMAT", "VERSION", "Content", "read", "write"]
 FORMAT = "segment subtractor"
 VERSION = 1
 
+_THEN = "begin again"  # --resume is not for what a state has learned from already
+
 _PARAMETER = "parameter "  # before the names of parameters that are arrays
 
 
@@ -60,7 +62,7 @@ def write(path: Path, name: str, revision: int, content: Content) -> None:
     refuses, TypeError for values that it cannot hold.
     """
     arrays, metadata = _pack(name, revision, content)
-    with told(path), whole(path) as temporary, temporary.open("wb") as file:
+    with told(path, _THEN), whole(path) as temporary, temporary.open("wb") as file:
         _write(file, arrays, metadata)
 
 

@@ -64,10 +64,7 @@ class Segment(Chain):
         except Exception as error:
             if os.environ.get("SEGMENT_DEBUG"):
                 raise
-            _say(
-                f"Error: this should not have happened: {type(error).__name__}: {error}; "
-                "SEGMENT_DEBUG=1 shows where, please report it"
-            )
+            _say(f"Error: {_of_a_surprise(error)}")
         code = streams.flush(code)
         living = sys.modules.get("segment.video.living")
         if living is not None and living.left_behind():
@@ -75,6 +72,18 @@ class Segment(Chain):
             sys.stderr.flush()
             os._exit(code)
         sys.exit(code)
+
+
+def _of_a_surprise(error: Exception) -> str:
+    if isinstance(error, RuntimeError) and "can't start new thread" in str(error):
+        return (
+            "the system starts no more threads; there is not enough memory, or `ulimit -v` or "
+            "`ulimit -u` is too low"
+        )
+    return (
+        f"this should not have happened: {type(error).__name__}: {error}; "
+        "SEGMENT_DEBUG=1 shows where, please report it"
+    )
 
 
 def _of_a_library(error: ImportError) -> str:
@@ -213,7 +222,9 @@ def _run(
 ) -> "RunReport | None":
     from segment.cli import execute, indexing, jobs
     from segment.cli.plan import make_plan
+    from segment.kernels import space
 
+    space.check_limit()
     plan = make_plan(links)
     if dry_run:
         execute.check(plan)

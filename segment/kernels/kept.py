@@ -30,6 +30,7 @@ from numba.core.serialize import dumps
 from segment.kernels import places, prepared
 from segment.kernels.countdown import countdown
 from segment.kernels.inner import Inner
+from segment.kernels.space import check_room
 
 try:
     import fcntl
@@ -245,7 +246,11 @@ class _Turn:
                 file.close()  # gives back the lock
 
     def compiles(self, called: str) -> None:
-        """Let people know that a loop has to be compiled, until this thread's turn is over."""
+        """Let people know that a loop has to be compiled, until this thread's turn is over.
+
+        Raises NoMemory where that would end the process.
+        """
+        check_room()
         depth = getattr(self._of_thread, "depth", 0)
         if depth and getattr(self._of_thread, "compiles", None) is None:
             self._of_thread.compiles = called
