@@ -8,6 +8,7 @@ import shlex
 import time
 from collections.abc import Generator, Iterator, Sequence
 from contextvars import ContextVar
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,7 @@ from segment.frame import Frame
 from segment.protocols import Damage, FrameSource
 
 if TYPE_CHECKING:
+    from segment.cli.stretching import Joined
     from segment.export import Origin
     from segment.jobs.shards import Shard
 
@@ -85,8 +87,11 @@ def check(plan: Plan) -> None:
             lock_of(folder).check()
 
 
-def run_job(job: Job, reporter: Reporter) -> SequenceReport:
-    """Do one job, whose folders are locked. Raises SegmentError for what concerns all of them."""
+def run_job(job: Job, reporter: Reporter, joined: "Joined | None" = None) -> SequenceReport:
+    """Do one job, whose folders are locked. Raises SegmentError for what concerns all of them.
+
+    `joined` : its frames as far as stretches have them, instead of its input.
+    """
     report = SequenceReport(job.name, job.told)
     # Another run may have come to its end between the first look and the lock.
     for link in job.exports:
@@ -99,14 +104,18 @@ def run_job(job: Job, reporter: Reporter) -> SequenceReport:
         report.objects, report.events = count(job)
         return report
     try:
-        with told_of_input(report.warnings), job.open() as source:
+        opened = job.open() if joined is None else joined.open()
+        with told_of_input(report.warnings), opened as source:
             for folder in job.folders():
                 owned.sweep_away(folder)
             record.begin(job)
             ending = Ending(source)
             try:
                 with ending:
-                    _drain(job, source, report, reporter)
+                    if joined is None:
+                        _drain(job, source, report, reporter)
+                    else:
+                        _drain_joined(job, joined, report, reporter)
             finally:
                 report.damage = source.damage
                 report.scaled = getattr(source, "size_changes", 0)
@@ -168,9 +177,26 @@ def _drain(job: Job, source: FrameSource, report: SequenceReport, reporter: Repo
             reporter.frame(job.name, report.frames, frame.sequence.length)
     report.absurd = watch.findings()
     if report.frames == 0:
-        raise NoFrames(
-            f"{job.told} has no frame in the asked range; `segment info` tells how many it has"
-        )
+        raise NoFrames(_no_frames(job))
+
+
+def _drain_joined(job: Job, joined: "Joined", report: SequenceReport, reporter: Reporter) -> None:
+    """What is absurd was looked for in the stretches, where the pictures are."""
+    frames = chained(replace(job, links=joined.links), joined, frames=iter(joined), whole=job)
+    with contextlib.closing(frames):
+        for frame in frames:
+            report.frames += 1
+            report.mapping.add(frame)
+            reporter.frame(job.name, report.frames, frame.sequence.length)
+    report.absurd = joined.absurd()
+    report.warnings += [line for line in joined.warnings if line not in report.warnings]
+    report.stretches = joined.told()
+    if report.frames == 0:
+        raise NoFrames(_no_frames(job))
+
+
+def _no_frames(job: Job) -> str:
+    return f"{job.told} has no frame in the asked range; `segment info` tells how many it has"
 
 
 def expect_loops(job: Job) -> None:
@@ -181,25 +207,32 @@ def expect_loops(job: Job) -> None:
 
 
 def chained(
-    job: Job, source: FrameSource, watch: Watch | None = None
+    job: Job,
+    source: FrameSource,
+    watch: Watch | None = None,
+    *,
+    frames: Iterator[Frame] | None = None,
+    whole: Job | None = None,
 ) -> Generator[Frame, None, None]:
     """The whole chain of one sequence; every stage runs in a thread of its own.
 
     `watch` sees the masks that `clean` gets.
+    `frames` : instead of all that the job reads of `source`. `whole` : of which the job is a part.
     """
+    frames = job.select(iter(source)) if frames is None else frames
     depth = room.AHEAD if room.reads_ahead(job, source) else 0
     told, ends = _feedback(job.links)
     stages: list[pipeline.Stage | tuple[pipeline.Stage, ...]] = []
     for link in job.links:
         run: pipeline.Stage
         if isinstance(link, ExportLink):
-            run = functools.partial(link.write, origin=_origin(job, source))
+            run = functools.partial(link.write, origin=_origin(whole or job, source))
         elif any(link is end for end in ends):
             run = functools.partial(link.run, told=told)
         else:
             run = link.run
         stages.append((watch.before_clean, run) if watch and link.command == "clean" else run)
-    return pipeline.threaded(job.select(iter(source)), stages, depth=depth, told=told)
+    return pipeline.threaded(frames, stages, depth=depth, told=told)
 
 
 def _feedback(links: Sequence[Link]) -> tuple[Told | None, tuple[Link, ...]]:

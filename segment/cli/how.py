@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from segment.errors import ChainError
 from segment.jobs import shards
 
 
@@ -33,12 +34,16 @@ class How:
     shard : which part, as it was typed; None is all.
     scheduler : a Dask cluster's address, file or "auto"; None is none.
     client : a `distributed.Client` that a caller already has.
+    stretch, warm_up : seconds of the stretches that long films are cut into, and of what each is
+        warmed up by; None is one pass, and what is usual.
     """
 
     jobs: int | None = None
     shard: str | None = None
     scheduler: str | None = None
     client: Any = None
+    stretch: float | None = None
+    warm_up: float | None = None
 
     @property
     def is_plain(self) -> bool:
@@ -47,3 +52,15 @@ class How:
     def part(self) -> shards.Shard | None:
         """Raises ChainError."""
         return None if self.shard is None else shards.find(self.shard, os.environ)
+
+    def cut(self) -> tuple[float, float] | None:
+        """Length of stretches and of their warm-up, seconds. Raises ChainError."""
+        from segment.cli.stretches import WARM_UP
+
+        if self.stretch is None:
+            if self.warm_up is not None:
+                raise ChainError("--warm-up is of stretches; add --stretch 10m, or leave it out")
+            return None
+        if self.warm_up is None:
+            return self.stretch, min(WARM_UP, self.stretch)
+        return self.stretch, self.warm_up

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from segment.cli import delivering
+from segment.cli import delivering, stretches
 from segment.cli.exporting import ExportLink
 from segment.cli.how import How
 from segment.cli.plan import Job, Plan
@@ -24,6 +24,9 @@ from segment.errors import ChainError, InputError, OutputError, SegmentError
 from segment.jobs import shards
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from segment.cli.stretches import Piece
     from segment.jobs.local import Workers
 
 _PATIENCE = 120.0
@@ -41,6 +44,10 @@ class Task:
     """How many workers share the memory of its machine."""
     place: str | None = None
     """The working folder that paths are relative to, where a worker has another."""
+    piece: "Piece | None" = None
+    """One stretch of it, instead of all."""
+    joins: "tuple[Path, ...] | None" = None
+    """What was found in its stretches, to be joined."""
 
 
 @dataclass
@@ -53,18 +60,22 @@ class Done:
     host: str = ""
     fatal: SegmentError | None = None
     """What concerns all videos: a full disk, a chain that does not fit."""
+    void: bool = False
+    """Whether a stretch says that its film cannot be cut."""
 
 
 class _Gatherer(Reporter):
     """Keeps what is said for the process that hands out the work."""
 
-    def __init__(self) -> None:
+    def __init__(self, counts: bool = True) -> None:
         self.said: list[tuple[str, str]] = []
+        self._counts = counts  # frames that are joined were counted before
 
     def frame(self, name: str, done: int, length: int | None) -> None:
         from segment.jobs import local
 
-        local.count_frame()
+        if self._counts:
+            local.count_frame()
 
     def note(self, message: str) -> None:
         self.said.append(("note", message))
@@ -84,12 +95,15 @@ def work(task: Task) -> Done:
     share_memory(task.sharing)
     job = task.job
     begin = time.monotonic()
-    said = _Gatherer()
+    said = _Gatherer(counts=task.joins is None)
     done = Done(SequenceReport(job.name, job.told), said.said, host=platform.node())
     try:
         _go_to(task.place)
         with leaving_when_terminated(), library_messages(said):
-            done.report = _run(job, said)
+            if task.piece is not None:
+                _compute(task.piece, done, job, said)
+            else:
+                done.report = _run(job, said, task.joins)
     except InputError as error:
         done.report.error = error
     except SegmentError as error:
@@ -121,8 +135,14 @@ def _go_to(place: str | None) -> None:
             ) from None
 
 
-def _run(job: Job, said: Reporter) -> SequenceReport:
-    from segment.cli import execute
+def _compute(piece: "Piece", done: Done, job: Job, said: Reporter) -> None:
+    from segment.cli import stretching
+
+    done.report.frames, done.void = stretching.compute(job, piece, said)
+
+
+def _run(job: Job, said: Reporter, joins: "tuple[Path, ...] | None") -> SequenceReport:
+    from segment.cli import execute, stretching
     from segment.cli.reserved import Reserved
     from segment.locks import Busy
 
@@ -130,7 +150,10 @@ def _run(job: Job, said: Reporter) -> SequenceReport:
     while True:
         try:
             with Reserved([job]):
-                report = execute.run_job(job, said)
+                if joins is None:
+                    report = execute.run_job(job, said)
+                else:
+                    report = stretching.join(job, joins, said)
             # It is in run.json, may be long, and nobody asks for it here.
             report.mapping = type(report.mapping)()
             return report
@@ -146,21 +169,35 @@ def carry_out(plan: Plan, reporter: Reporter, how: How) -> RunReport:
 
     part = how.part()
     mine = plan.jobs if part is None else part.of(plan.jobs)
-    plan = replace(plan, jobs=mine)
+    plan = stretches.with_cut(replace(plan, jobs=mine), how.cut())
+    if plan.jobs and plan.jobs[0].cut is not None:
+        return _begin(plan, reporter, how, part)
     if how.jobs is None and how.scheduler is None and how.client is None:
         return execute.execute(plan, reporter, part)
-    _check_inputs(mine)
+    return _begin(plan, reporter, how, part)
+
+
+def _begin(plan: Plan, reporter: Reporter, how: How, part: shards.Shard | None) -> RunReport:
+    from segment.cli import execute
+
+    _check_inputs(plan.jobs, how)
     execute.check(plan)
     for line in plan.advice:
         reporter.warn(line)
     return _carry_out(plan, reporter, how, part)
 
 
-def _check_inputs(jobs: Sequence[Job]) -> None:
+def _check_inputs(jobs: Sequence[Job], how: How) -> None:
     stores = [link.store for job in jobs[:1] for link in job.exports if link.store is not None]
     delivering.check_memory([*stores, *(job.input for job in jobs)])
     if any(job.input == "-" for job in jobs):
         raise ChainError("standard input goes to one process; leave out --jobs and --scheduler")
+    away = how.scheduler is not None or how.client is not None
+    if stores and away and jobs[0].cut is not None:
+        raise ChainError(
+            "--stretch and --scheduler need a folder that all workers see, and what goes into a "
+            "store is made on each machine; export into a folder, or leave one of them out"
+        )
 
 
 def _carry_out(plan: Plan, reporter: Reporter, how: How, part: shards.Shard | None) -> RunReport:
@@ -176,35 +213,53 @@ def _carry_out(plan: Plan, reporter: Reporter, how: How, part: shards.Shard | No
         for summary in summaries:
             opened.enter_context(summary)
         workers = opened.enter_context(_workers(plan, how, reporter))
+        cutter = opened.enter_context(stretches.Cutter(plan, reporter, workers.keeps))
         opened.enter_context(_draining(workers, reporter, tally))
         # Closed before anybody asks what went wrong: until then the workers would go on.
         results = opened.enter_context(
             contextlib.closing(
                 workers.run(
-                    _tasks(plan, workers), lambda: tally.look(workers.frames, workers.count)
+                    _tasks(cutter, workers),
+                    lambda: tally.look(workers.frames, workers.count, cutter.share),
                 )
             )
         )
         for task, result in results:
             done = _as_done(task, result)
-            tally.add(done)
-            whole[task.job.name] = done.report
             for kind, message in done.said:
                 (reporter.note if kind == "note" else reporter.warn)(message)
+            if done.fatal is not None and fatal is None:
+                fatal = done.fatal
+                workers.stop()
+            if not _is_through(task, done, cutter):
+                continue
+            tally.add(done)
+            whole[task.job.name] = done.report
             reporter.end(done.report)
             row = row_of(done.report, chain, done.seconds, done.host)
             for summary in summaries:
                 summary.add(row, already=done.report.already)
-            if done.fatal is not None and fatal is None:
-                fatal = done.fatal
-                workers.stop()
     if fatal is not None:
         raise fatal
     execute.tell_absurd(list(whole.values()), reporter)
+    stretches.tell(list(whole.values()), reporter)
     report = RunReport([whole[job.name] for job in plan.jobs if job.name in whole])
     report.left = len(plan.jobs) - len(whole)
     reporter.finish(report)
     return report
+
+
+def _is_through(task: Task, done: Done, cutter: stretches.Cutter) -> bool:
+    """Whether what came is all of a video, and not one of its stretches."""
+    if not cutter.is_cut(task.job):
+        return True
+    if task.piece is not None:
+        if done.void:
+            cutter.void(task.job)
+        return cutter.ended(task.job, done.report.error)
+    done.report.error = cutter.error(task.job) or done.report.error
+    done.seconds = cutter.joined(task.job, done.report)
+    return True
 
 
 def chain_of(plan: Plan) -> str:
@@ -234,12 +289,16 @@ def summaries_of(plan: Plan, part: shards.Shard | None = None) -> list[Summary]:
     return [Summary(out, plan.order, told) for out in outs]
 
 
-def _tasks(plan: Plan, workers: "Workers[Task, Done]") -> Iterator[Task]:
+def _tasks(cutter: stretches.Cutter, workers: "Workers[Task, Done]") -> Iterator[Task | None]:
     place = getattr(workers, "place", None)
-    for job in plan.jobs:
+    for work in cutter.work():
+        if work is None:
+            yield None
+            continue
+        job, piece, joins = work
         # Of other machines nobody knows here how many workers share one.
         sharing = workers.count if place is None else 1
-        yield Task(_for_worker(job), workers.threads, sharing, place)
+        yield Task(_for_worker(job), workers.threads, sharing, place, piece, joins)
 
 
 def _for_worker(job: Job) -> Job:
@@ -282,8 +341,10 @@ def _workers(plan: Plan, how: How, reporter: Reporter) -> "Iterator[Workers[Task
     if how.scheduler is not None or how.client is not None:
         yield from _cluster(how)
         return
-    count = how.jobs or machine.workers_for(len(plan.jobs))
-    count = max(1, min(count, len(plan.jobs)))
+    is_cut = any(job.cut is not None for job in plan.jobs)
+    most = machine.cores() if is_cut else len(plan.jobs)
+    count = how.jobs or machine.workers_for(most)
+    count = max(1, count if is_cut else min(count, most))
     threads = max(1, machine.cores() // count)
     first = None
     if count > 1 and not _kept_something():
@@ -309,7 +370,12 @@ def _key(task: Task) -> str:
     from segment.cli import record
 
     code = hashlib.sha256(repr(sorted(record.signature(task.job).items())).encode()).hexdigest()
-    return f"segment-{task.job.name}-{code[:16]}"
+    what = ""
+    if task.piece is not None:
+        what = f"-{task.piece.stretch.number}"
+    elif task.joins is not None:
+        what = "-joined"
+    return f"segment-{task.job.name}{what}-{code[:16]}"
 
 
 def _kept_something() -> bool:
@@ -337,9 +403,11 @@ class _Tally:
         self.failed += done.report.error is not None
         self._frames += 0 if done.report.already else done.report.frames
 
-    def look(self, frames: int, workers: int) -> None:
+    def look(self, frames: int, workers: int, share: float = 0.0) -> None:
+        """`share` : of films that are not through, how much of them is, in films."""
         spent = time.monotonic() - self._began
-        left = (self.total - self.done) * spent / self.done if self.done else None
+        done = self.done + share
+        left = (self.total - done) * spent / done if done else None
         rate = max(frames, self._frames) / max(spent, 1e-9)
         self._reporter.overall(Overall(self.done, self.total, self.failed, rate, left))
 

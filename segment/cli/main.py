@@ -14,6 +14,7 @@ from segment.cli import bench, mending, neural, stages, streams, tools, warming,
 from segment.cli.chain import Chain, Link, one_line, shorten, write_preset
 from segment.cli.exits import INTERRUPTED
 from segment.cli.how import Count, How
+from segment.cli.params import Span
 from segment.cli.signals import leaving_when_terminated
 from segment.errors import ChainError, SegmentError
 
@@ -158,6 +159,19 @@ def _of_the_world(error: OSError) -> str:
     help="Let the workers of a Dask cluster read the inputs; auto: the one that "
     "DASK_SCHEDULER_ADDRESS names. They see the same folders as this machine.",
 )
+@click.option(
+    "--stretch",
+    type=Span(),
+    metavar="TIME",
+    help="Cut long films into stretches of so long, as 10m, that are worked on at once; needs "
+    "--jobs or --scheduler to be told how many, else auto.",
+)
+@click.option(
+    "--warm-up",
+    type=Span(),
+    metavar="TIME",
+    help="Let each stretch learn from so much before it.  [default: 30s]",
+)
 @click.version_option(__version__, prog_name="segment", message="%(prog)s %(version)s")
 @click.pass_context
 def main(ctx: click.Context, /, **_: Any) -> None:
@@ -185,6 +199,8 @@ def _execute(
     jobs: int | None,
     shard: str | None,
     scheduler: str | None,
+    stretch: float | None,
+    warm_up: float | None,
 ) -> "RunReport | int | None":
     if not results:
         click.echo(ctx.get_help())
@@ -198,7 +214,7 @@ def _execute(
     embedded: Reporter | None = ctx.obj
     if jobs is not None and scheduler is not None:
         raise ChainError("--jobs is for this machine, --scheduler for a cluster; choose one")
-    how = How(jobs, shard, scheduler, getattr(embedded, "client", None))
+    how = How(jobs, shard, scheduler, getattr(embedded, "client", None), stretch, warm_up)
     if embedded is not None:
         return _run(links, embedded, how, dry_run, save_preset)
     reporter = progress.for_terminal(quiet=quiet, log=log)

@@ -34,12 +34,14 @@ class Job:
     name : of the sequence, distinct among the jobs; the folder below an export's OUT.
     input : as it was asked for.
     read, links : the first stage, and those after it.
+    cut : how long stretches are, and how long each is warmed up, seconds; None for one pass.
     """
 
     name: str
     input: str
     read: ReadLink
     links: tuple[Link, ...]
+    cut: tuple[float, float] | None = None
 
     @property
     def told(self) -> str:

@@ -3,7 +3,7 @@
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from segment.frame import Frame
     from segment.protocols import FrameSource
     from segment.video import Source
+    from segment.video.parts import Part, Survey
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +43,65 @@ class ReadLink(Link):
         if self.options["start"] is not None:
             source.skip_before(self.options["start"])
         return source
+
+    def open_part(self, given: str, name: str, part: "Part") -> "FrameSource":
+        """Open a part of a film, of which `survey` says that it can be read by itself."""
+        from segment.video import living, parts
+
+        return living.open_with(
+            lambda: parts.FilmPart(self._film(given), part, name, **self._how(given)),
+            given,
+            limits=limits_of(self.options),
+        )
+
+    def survey(self, given: str, name: str) -> "Survey":
+        """Look through a film, so that its parts can be read. Raises NotExact, UnreadableInput."""
+        from segment.video import VideoFile, limits, parts
+
+        with (
+            limits.use(limits_of(self.options)),
+            VideoFile(self._film(given), name, **self._how(given)) as film,
+        ):
+            return parts.survey(film, self._film(given))
+
+    def rest_of(self, frames: "Iterator[Frame]", first: tuple[int, float]) -> "Iterator[Frame]":
+        """Bring frames that were already chosen by time and number to what was asked for.
+
+        first : number and time of the first frame of all that were chosen.
+        """
+        options = {**self.options, "start": None, "stop": None, "every": 1}
+        options.pop("inputs")
+        return _selected(self._as_chosen(frames, first), **options)
+
+    def _as_chosen(self, frames: "Iterator[Frame]", first: tuple[int, float]) -> "Iterator[Frame]":
+        from segment.video import select
+
+        known = None
+        for frame in frames:
+            if known is None:
+                start, stop, step = (self.options[name] for name in ("start", "stop", "every"))
+                like = iter([replace(frame, index=first[0], time=first[1])])
+                if start is not None or stop is not None:
+                    like = select.between(like, start, stop)
+                known = next(select.every(like, step) if step > 1 else like).sequence
+            yield replace(frame, sequence=known)
+
+    def _film(self, given: str) -> Any:
+        from segment import samples, stores
+        from segment.video.opening import is_address
+
+        path = samples.resolved(given)
+        if stores.is_store(path):
+            return stores.open_stored(str(path))
+        return path if is_address(str(path)) else Path(path)
+
+    def _how(self, given: str) -> dict[str, Any]:
+        from segment import samples, video
+
+        if samples.resolved(given) != given:
+            return {}
+        levels = video.Levels(self.options["black"], self.options["white"])
+        return {"rate": self.options["rate"], "levels": levels, "track": self.options["track"]}
 
     def _source(self, given: str, name: str) -> "Source":
         from segment import samples, video

@@ -65,6 +65,7 @@ def finish(job: Job, report: SequenceReport) -> None:
                 "frames": report.frames,
                 **report.mapping.as_dict(),
                 **({"files": report.parts} if report.parts else {}),
+                **({"stretches": report.stretches} if report.stretches else {}),
                 "lost": damage.lost,
                 "flagged": damage.flagged,
                 "reasons": damage.reasons,
@@ -158,11 +159,21 @@ def _difference(content: dict[str, Any], wanted: dict[str, Any]) -> str | None:
                 if max(map(len, values)) > _READABLE:  # what a file holds says nothing to people
                     return f"with another {option}"
                 return f"with another {option}: it was {values[0]}, it is {values[1]}"
+    cuts = content.get("cut"), wanted.get("cut")
+    if cuts[0] != cuts[1]:
+        return f"with another --stretch: it was {_cut(cuts[0])}, it is {_cut(cuts[1])}"
     return None if _fits(content, wanted) else "by another chain"
 
 
+def _cut(cut: Any) -> str:
+    if not isinstance(cut, list) or len(cut) != 2:
+        return "none"
+    return f"{cut[0]} s, warmed up by {cut[1]} s"
+
+
 def _fits(content: dict[str, Any], wanted: dict[str, Any]) -> bool:
-    return all(content.get(key) == value for key, value in wanted.items())
+    asked = all(content.get(key) == value for key, value in wanted.items())
+    return asked and content.get("cut") == wanted.get("cut")
 
 
 def _stages(chain: Any) -> list[tuple[str, dict[str, Any]]]:
@@ -198,6 +209,7 @@ def signature(job: Job) -> dict[str, Any]:
         "input": job.told,
         "stamp": _stamps(job),
         "chain": [["read", selection], *chain],
+        **({} if job.cut is None else {"cut": list(job.cut)}),
     }
 
 

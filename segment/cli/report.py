@@ -29,6 +29,7 @@ class SequenceReport:
     absurd : what can hardly be meant, as kind (`segment.absurd.KINDS`) and one line.
     parts : of a camera's files, where each begins: (path, number of its first frame, seconds).
     objects, events : how many there were, None where none were looked for.
+    stretches : of a film that was cut, which stretches there were, and how they fit; else None.
     """
 
     name: str
@@ -46,6 +47,7 @@ class SequenceReport:
     parts: list[tuple[str, int, float]] = field(default_factory=list)
     objects: int | None = None
     events: int | None = None
+    stretches: dict[str, Any] | None = None
 
     def as_dict(self) -> dict[str, Any]:
         return {

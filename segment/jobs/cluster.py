@@ -68,6 +68,8 @@ class Cluster(Generic[T, R]):
     Otherwise see `local.Workers`.
     """
 
+    keeps = False
+
     def __init__(
         self, client: Any, work: Callable[[T], R], name: Callable[[T], str], threads: int = 1
     ) -> None:
@@ -91,7 +93,7 @@ class Cluster(Generic[T, R]):
         self._stopping.set()
 
     def run(
-        self, tasks: Iterable[T], look: Callable[[], object] = lambda: None
+        self, tasks: Iterable[T | None], look: Callable[[], object] = lambda: None
     ) -> Iterator[tuple[T, R | BaseException]]:
         """Do every piece, and give each with its result as it ends; an exception is a result, too.
 
@@ -105,8 +107,8 @@ class Cluster(Generic[T, R]):
             while True:
                 self._watch()
                 while len(busy) < AHEAD * self.count and not self._stopping.is_set():
-                    task = again.pop() if again else next(waiting, _END)
-                    if task is _END:
+                    task: Any = again.pop() if again else next(waiting, _END)
+                    if task is _END or task is None:
                         break
                     busy[self._submit(task)] = task
                 if self._stopping.is_set():

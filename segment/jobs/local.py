@@ -99,7 +99,10 @@ class Workers(Generic[T, R]):
     work : what is done with a piece; it, pieces and results travel between processes.
     first : done once, by one worker, before the others begin: compiling, say.
     frames : so many frames have the workers done, all together.
+    keeps : whoever has a piece keeps a worker until it is through, also when that is lost.
     """
+
+    keeps = True
 
     def __init__(
         self,
@@ -124,10 +127,11 @@ class Workers(Generic[T, R]):
         self._stopping.set()
 
     def run(
-        self, tasks: Iterable[T], look: Callable[[], object] = lambda: None
+        self, tasks: Iterable[T | None], look: Callable[[], object] = lambda: None
     ) -> Generator[tuple[T, R | BaseException], None, None]:
         """Do every piece, and give each with its result as it ends; an exception is a result, too.
 
+        `tasks` are asked for one when a worker is idle; None says that there is none yet.
         WorkerLost when the worker was lost `TRIES` times. `look` is called twice a second. At the
         end, and when the iterator is closed, the workers leave: what they are at is broken off.
         """
@@ -161,7 +165,7 @@ class Workers(Generic[T, R]):
     def _run(
         self,
         idle: "deque[_Worker]",
-        tasks: Iterator[T],
+        tasks: Iterator[T | None],
         busy: "dict[Future[R], tuple[_Worker, _Piece[T]]]",
         look: Callable[[], object],
     ) -> Iterator[tuple[T, R | BaseException]]:
@@ -182,7 +186,8 @@ class Workers(Generic[T, R]):
                     born = worker.was_born
                     worker.renew()
                     idle.append(worker)
-                    if piece.begun < TRIES:
+                    # Whoever stops begins nothing again, and somebody may wait for this.
+                    if piece.begun < TRIES and not self._stopping.is_set():
                         again.append(piece)
                         continue
                     error = WorkerLost(_why_lost(born))
@@ -190,13 +195,13 @@ class Workers(Generic[T, R]):
                     idle.append(worker)
                 yield piece.task, future.result() if error is None else error
 
-    def _next(self, again: "deque[_Piece[T]]", tasks: Iterator[T]) -> "_Piece[T] | None":
+    def _next(self, again: "deque[_Piece[T]]", tasks: Iterator[T | None]) -> "_Piece[T] | None":
         if self._stopping.is_set():
             return None
         if again:
             return again.popleft()
         for task in tasks:
-            return _Piece(task)
+            return None if task is None else _Piece(task)
         return None
 
     def _leave(self, workers: list[_Worker], broken_off: bool) -> None:

@@ -400,14 +400,7 @@ class VideoFile(Source):
     # -- decoded frames into ours -------------------------------------------------------------
 
     def _frames(self) -> Iterator[Frame]:
-        if self.tracks > 1:
-            tell = log.info if self._track else log.warning
-            tell(
-                "%s: holds %d video tracks, of which track %d is read; --track chooses another",
-                self.told,
-                self.tracks,
-                self._track,
-            )
+        self._tell_tracks()
         stream = self.stream
         places = Places(
             self.container.format.name,
@@ -432,6 +425,16 @@ class VideoFile(Source):
             picture = next(self._decoded, None)
         self._settle(ended=not self.live)
         self._look_at_structure()
+
+    def _tell_tracks(self) -> None:
+        if self.tracks > 1:
+            tell = log.info if self._track else log.warning
+            tell(
+                "%s: holds %d video tracks, of which track %d is read; --track chooses another",
+                self.told,
+                self.tracks,
+                self._track,
+            )
 
     def _look_at_structure(self) -> None:
         """Ask the file itself, where its film seemed sound to the end."""

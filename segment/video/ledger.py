@@ -208,6 +208,19 @@ class Ledger:
 
     # -- at the end ---------------------------------------------------------------------------
 
+    def pace(self, stamp: int) -> None:
+        """Take the time stamp of a frame that nobody decodes, in the order of showing."""
+        if self._pace is not None:
+            self._pace.show(stamp)
+
+    def gaps(self, clock: Clock) -> str | None:
+        """Say what packets alone tell to be missing from a film that was read through, or None."""
+        absent = self._absent(clock)
+        if absent > 0:
+            return f"is cut or unreadable after {self._packets} packets"
+        leaps = [] if self._pace is None else self._pace.leaps()
+        return f"frames after {self.told_time(leaps[0][0])} are missing" if leaps else None
+
     def settle(self, damage: Damage, clock: Clock, ended: bool) -> None:
         """Add what was lost to `damage`; what is declared counts when the file `ended`."""
         missing = self._missing(ended)
