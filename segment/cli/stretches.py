@@ -10,8 +10,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from segment.cli import record
 from segment.cli.chain import Link
 from segment.cli.exporting import ExportLink
@@ -345,37 +343,18 @@ def _seconds(job: Job, source: "FrameSource") -> float:
 
 def _of_survey(job: Job, folder: Path, survey: "Survey", more: float) -> list[Piece]:
     """Cut by the frames that `read` was asked for: all numbers and times are known."""
-    from segment.video.source import reaches
-
     assert job.cut is not None
-    options, info = job.read.options, survey.info
-    asked = np.ones(len(survey.numbers), bool)
-    every = zip(survey.numbers.tolist(), survey.times.tolist(), strict=True)
-    start, stop = options["start"], options["stop"]
-    for n, (number, moment) in enumerate(every if (start, stop) != (None, None) else ()):
-        asked[n] = (start is None or reaches(number, moment, start)) and not (
-            stop is not None and reaches(number, moment, stop)
-        )
-    if not asked.any():
+    options = job.read.options
+    chosen = survey.chosen(options["start"], options["stop"], options["every"])
+    if chosen is None:
         return []
-    first = int(np.flatnonzero(asked)[0])
-    asked &= (survey.numbers - survey.numbers[first]) // info.step % options["every"] == 0
-    chosen = np.flatnonzero(asked)
-    begin = (int(survey.numbers[first]), float(survey.times[first]))
-    times = survey.times[chosen] - begin[1]
-    cut = pieces.stretches(0.0, float(times[-1]), *job.cut, more)
     found = []
-    for stretch in cut:
-        low = (
-            0 if stretch.warm is None else int(np.searchsorted(times, stretch.warm - pieces.SLACK))
-        )
-        high = len(times)
-        if stretch.end is not None:
-            high = int(np.searchsorted(times, stretch.end + stretch.more - pieces.SLACK))
-        if low == high:
-            continue
-        part = survey.part(int(chosen[low]), int(chosen[high - 1]), asked)
-        found.append(_piece(job, folder, stretch, part=part, first=begin))
+    for stretch in pieces.stretches(0.0, chosen.seconds, *job.cut, more):
+        end = None if stretch.end is None else stretch.end + stretch.more - pieces.SLACK
+        begin = None if stretch.warm is None else stretch.warm - pieces.SLACK
+        part = chosen.part(begin, end)
+        if part is not None:
+            found.append(_piece(job, folder, stretch, part=part, first=chosen.first))
     return found
 
 

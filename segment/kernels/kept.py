@@ -8,6 +8,7 @@ nothing can be kept, or what is kept is damaged, the loops are compiled, and tha
 import contextlib
 import functools
 import hashlib
+import importlib
 import logging
 import os
 import pickle
@@ -116,6 +117,7 @@ class _Kept(_Cache):
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Return what is kept for a signature; None when it has to be compiled, by us alone."""
+        _load_arrays()
         target_context.refresh()
         folder = where() if self._enabled else None
         found = None
@@ -203,6 +205,23 @@ class _Kept(_Cache):
 
     def _path(self, folder: Path) -> Path:
         return folder / self._name
+
+
+@functools.cache
+def _load_arrays() -> None:
+    """Load what numba knows of arrays, without scipy.linalg.
+
+    numba loads that, a quarter of a second, only to see whether it is there; it always is, with
+    us. Loops that multiply matrices load it when they are compiled, or called.
+    """
+    from numba.np import linalg
+
+    look: Any = getattr(linalg, "ensure_blas", None)
+    linalg.ensure_blas = lambda: None
+    try:
+        importlib.import_module("numba.np.arraymath")
+    finally:
+        linalg.ensure_blas = look
 
 
 def _name(called: str, place: str, stamp: str) -> str:

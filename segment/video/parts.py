@@ -23,6 +23,7 @@ from segment.video.file import VideoFile
 from segment.video.ledger import Ledger
 from segment.video.opening import open_container, reason
 from segment.video.places import Places
+from segment.video.source import Position, reaches
 from segment.video.structure import find_break
 
 if TYPE_CHECKING:
@@ -83,6 +84,48 @@ class Survey:
             wanted=wanted[place].copy(),
             begins=first == 0,
         )
+
+    def chosen(self, start: Position, stop: Position, every: int) -> "Chosen | None":
+        """Return the frames that are chosen as by `select.between` and `select.every`, if any."""
+        asked = np.ones(len(self.numbers), bool)
+        pairs = zip(self.numbers.tolist(), self.times.tolist(), strict=True)
+        for n, (number, time) in enumerate(pairs if (start, stop) != (None, None) else ()):
+            asked[n] = (start is None or reaches(number, time, start)) and not (
+                stop is not None and reaches(number, time, stop)
+            )
+        if not asked.any():
+            return None
+        first = int(np.flatnonzero(asked)[0])
+        asked &= (self.numbers - self.numbers[first]) // self.info.step % every == 0
+        return Chosen(self, asked)
+
+
+class Chosen:
+    """Frames of a film that were asked for.
+
+    Attributes
+    ----------
+    first : number and time of the first of them.
+    seconds : from the first to the last of them.
+    """
+
+    def __init__(self, survey: Survey, asked: NDArray[np.bool_]) -> None:
+        self._survey = survey
+        self._asked = asked
+        self._places = np.flatnonzero(asked)
+        begin = self._places[0]
+        self.first = int(survey.numbers[begin]), float(survey.times[begin])
+        self._times = survey.times[self._places] - self.first[1]
+        self.seconds = float(self._times[-1])
+
+    def part(self, begin: float | None, end: float | None) -> "Part | None":
+        """Those from `begin` up to, and without, `end`, seconds since the first; None if none."""
+        low = 0 if begin is None else int(np.searchsorted(self._times, begin))
+        high = len(self._times) if end is None else int(np.searchsorted(self._times, end))
+        if low >= high:
+            return None
+        places = self._places[low], self._places[high - 1]
+        return self._survey.part(int(places[0]), int(places[1]), self._asked)
 
 
 @dataclass(frozen=True)

@@ -167,11 +167,14 @@ def test_a_killed_worker_costs_nothing(folder, alone):
 
 
 def test_an_interrupted_run_ends_whole_videos_and_is_resumed(folder, alone):
-    place = begin(folder, "interrupted")
-    run = command(place)
-    until(lambda: list((place / "out").glob("*/run.json")))
-    run.send_signal(signal.SIGINT)
-    _, said = run.communicate(timeout=120)
+    for attempt in range(4):  # on a busy machine all may be done before the signal is heard
+        place = begin(folder, f"interrupted{attempt}")
+        run = command(place)
+        until(lambda place=place: list((place / "out").glob("*/run.json")))
+        run.send_signal(signal.SIGINT)
+        _, said = run.communicate(timeout=120)
+        if run.returncode != 3:
+            break
     assert run.returncode == 130, said
     assert "left for --resume" in said
     done = [path.parent for path in (place / "out").glob("*/run.json")]
