@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterable
 from statistics import median
-from types import TracebackType
 from typing import Any, Self
 
 import cv2
@@ -74,12 +73,7 @@ class Comparison:
         cv2.setNumThreads(self.threads)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         cv2.setNumThreads(self._before)
 
     def prepare(self, images: Iterable[Image]) -> None:

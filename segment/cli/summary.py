@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Any, Self
 
 from segment.cli.chain import one_line
@@ -98,12 +97,7 @@ class Summary:
                 self._csv = self._files.enter_context(_appended(self.out / SUMMARY))
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._files.close()
         rows = self._rows([self._report])
         write_text(self._report, "".join(map(_as_json, rows)))
