@@ -1,6 +1,7 @@
 """The three arrays that travel through Segment, and the checks at its doors."""
 
 import numbers
+import operator
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,26 @@ def check_number(name: str, value: Any, wanted: str = "a number") -> None:
     )
     if not one or isinstance(value, np.complexfloating):
         raise TypeError(f"{name} is {_shown(value)}, wanted {wanted}")
+
+
+def whole_number(name: str, value: Any, wanted: str = "a whole number") -> int:
+    """Return `value` as an int; raise TypeError unless it is one whole number of any type."""
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} is {_shown(value)}, wanted {wanted}") from None
+
+
+def like_before(
+    name: str, shape: tuple[int, ...], before: tuple[int, ...] | None
+) -> tuple[int, ...]:
+    """Return `shape`; raise ValueError unless the frames `before` had it, None where none were."""
+    if before is not None and shape != before:
+        raise ValueError(
+            f"{name} is {shape}, but the frames before were {before}; begin a new sequence with a "
+            "new object"
+        )
+    return shape
 
 
 def _shown(value: Any) -> str:

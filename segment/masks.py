@@ -1,12 +1,11 @@
 """Functions on foreground masks; each returns a new array and leaves its input as it was."""
 
-import operator
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.arrays import Labels, Mask, check_mask
+from segment.arrays import Labels, Mask, check_mask, whole_number
 
 # The defaults of `clean` were chosen on the masks of OpenCV's MOG2 (history 200, threshold 16,
 # no shadows) over eight sequences of 144x144 to 384x256 pixels, 112 to 152 frames each. CDnet's
@@ -179,12 +178,7 @@ def _morphology(mask: Mask, step: str, diameter: int) -> Mask:
 
 
 def _whole(name: str, value: int) -> int:
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise TypeError(
-            f"{name} is {value!r}, wanted a whole number of pixels; 0 turns it off"
-        ) from None
+    number = whole_number(name, value, "a whole number of pixels; 0 turns it off")
     if number < 0:
         raise ValueError(f"{name} is {number} pixels, wanted 0 (off) or more")
     return number

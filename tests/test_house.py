@@ -11,7 +11,6 @@ LONGEST = 450
 
 LONGER = {
     "export/report/page.py": "issue on events",
-    "grouping/identity.py": "issue on objects",
     "video/file.py": "issue on reliability",
     "video/living.py": "issue on reliability",
 }

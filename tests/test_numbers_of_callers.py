@@ -20,7 +20,8 @@ def parameters():
             kind = getattr(room, name)
             if inspect.isclass(kind) and (hasattr(kind, "apply") or hasattr(kind, "group")):
                 for given in inspect.signature(kind).parameters.values():
-                    if type(given.default) in (int, float) or given.name == "threads":
+                    number = type(given.default) in (int, float)
+                    if number or given.name == "threads" or given.name.endswith("_variance"):
                         yield pytest.param(kind, given.name, id=f"{name}-{given.name}")
 
 

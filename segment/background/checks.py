@@ -59,12 +59,13 @@ def check_rate(rate: float) -> None:
         raise ValueError(f"learning_rate is {rate}, wanted a number in [0, 1] or None")
 
 
-def check_variances(low: float, first: float, high: float) -> None:
-    """Raise TypeError or ValueError unless 0 < low <= first <= high, all finite."""
-    for name, value in (("smallest", low), ("initial", first), ("largest", high)):
-        check_number(f"{name}_variance", value, "a number above 0")
-    if not 0 < low <= first <= high < math.inf:
-        raise ValueError(
-            f"smallest, initial and largest variance are {low}, {first} and {high}, "
-            "wanted them above 0 and in this order"
-        )
+def check_variances(low: float | None, first: float | None, high: float | None) -> None:
+    """Raise TypeError or ValueError unless 0 < low <= first <= high < inf; None is not asked."""
+    told = {"smallest_variance": low, "initial_variance": first, "largest_variance": high}
+    given = {name: value for name, value in told.items() if value is not None}
+    for name, value in given.items():
+        check_number(name, value, "a number above 0")
+    values = [*given.values()]
+    if not all(0 < value < math.inf for value in values) or values != sorted(values):
+        shown = " and ".join(f"{name} is {value}" for name, value in given.items())
+        raise ValueError(f"{shown}; wanted variances above 0, from smallest to largest")

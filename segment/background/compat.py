@@ -5,14 +5,13 @@ mask = subtractor.apply(image)  # (H, W) uint8: 0 background, 127 shadow, 255 fo
 """
 
 import math
-import operator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.arrays import Mask, check_number
+from segment.arrays import Mask, check_number, whole_number
 from segment.background import checks
 from segment.background.inputs import check_image
 from segment.background.posterior import PosteriorSubtractor
@@ -201,7 +200,7 @@ class CompatibleSubtractor:
 
     def setHistory(self, history: int) -> None:
         """Frames that are remembered, from 1."""
-        history = _whole("history", history)
+        history = whole_number("history", history)
         checks.check_history(history)
         self._history = history
 
@@ -210,7 +209,7 @@ class CompatibleSubtractor:
 
     def setNMixtures(self, nmixtures: int) -> None:
         """Most modes of a pixel, 1 to 255. Another number begins anew with the next frame."""
-        nmixtures = _whole("nmixtures", nmixtures)
+        nmixtures = whole_number("nmixtures", nmixtures)
         checks.check_components(nmixtures, "nmixtures")
         if nmixtures != self._modes:
             self._modes = nmixtures
@@ -279,7 +278,7 @@ class CompatibleSubtractor:
 
     def setShadowValue(self, value: int) -> None:
         """Label of shadows in the mask, 0 to 255."""
-        value = _whole("value", value)
+        value = whole_number("value", value)
         if not 0 <= value <= 255:
             raise ValueError(f"value is {value}, wanted 0 to 255")
         self._shadow_value = value
@@ -343,13 +342,6 @@ def _as_plane(known: NDArray[Any] | None) -> Mask | None:
         return None
     mask: Mask = np.asarray(_as_array(known)) != 0
     return mask[:, :, 0] if mask.ndim == 3 and mask.shape[2] == 1 else mask
-
-
-def _whole(name: str, value: Any) -> int:
-    try:
-        return operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name} is {value!r}, wanted a whole number") from None
 
 
 def _above_0(name: str, value: float) -> float:

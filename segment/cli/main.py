@@ -15,7 +15,7 @@ from segment.cli.chain import Chain, Link, one_line, shorten, write_preset
 from segment.cli.exits import INTERRUPTED
 from segment.cli.how import Count, How
 from segment.cli.params import Span
-from segment.cli.signals import leaving_when_terminated
+from segment.cli.signals import in_order
 from segment.errors import ChainError, SegmentError
 
 if TYPE_CHECKING:
@@ -218,15 +218,7 @@ def _execute(
     if embedded is not None:
         return _run(links, embedded, how, dry_run, save_preset)
     reporter = progress.for_terminal(quiet=quiet, log=log)
-    try:
-        with leaving_when_terminated(), reporter:
-            return _run(links, reporter, how, dry_run, save_preset)
-    except SegmentError as error:
-        reporter.fail(str(error))
-        return error.exit_code
-    except KeyboardInterrupt:
-        reporter.fail("interrupted; what is written is whole, add --resume to go on")
-        return INTERRUPTED
+    return in_order(reporter, lambda: _run(links, reporter, how, dry_run, save_preset))
 
 
 def _run(

@@ -12,9 +12,8 @@ import click
 
 from segment.cli import owned
 from segment.cli.chain import Link, Tool, one_line
-from segment.cli.exits import INTERRUPTED
 from segment.cli.lines import links_of, split
-from segment.cli.signals import leaving_when_terminated
+from segment.cli.signals import in_order
 from segment.errors import SegmentError
 
 if TYPE_CHECKING:
@@ -67,24 +66,20 @@ def mend(out: Path, corrections: Path, new: Path | None, overwrite: bool, resume
     asked = click.get_current_context().find_root().params
     reporter: Reporter = progress.for_terminal(quiet=asked["quiet"], log=asked["log"])
     how = ["--overwrite"] if overwrite else ["--resume"] if resume else []
-    try:
-        with leaving_when_terminated(), reporter:
-            plan = _plan(out, corrections, new, how)
-            if asked["dry_run"]:
-                execute.check(plan)
-                click.echo(plan.describe())
-                return 0
-            report = execute.execute(plan, reporter)
-            if len(plan.order) > 1:
-                with execute.library_messages(reporter):
-                    indexing.write_indexes(plan)
-            return report.exit_code
-    except SegmentError as error:
-        reporter.fail(str(error))
-        return error.exit_code
-    except KeyboardInterrupt:
-        reporter.fail("interrupted; what is written is whole, add --resume to go on")
-        return INTERRUPTED
+
+    def work() -> int:
+        plan = _plan(out, corrections, new, how)
+        if asked["dry_run"]:
+            execute.check(plan)
+            click.echo(plan.describe())
+            return 0
+        report = execute.execute(plan, reporter)
+        if len(plan.order) > 1:
+            with execute.library_messages(reporter):
+                indexing.write_indexes(plan)
+        return report.exit_code
+
+    return in_order(reporter, work)
 
 
 def _plan(out: Path, corrections: Path, new: Path | None, how: list[str]) -> "Plan":

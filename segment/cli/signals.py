@@ -7,14 +7,18 @@ other is broken off: what is half written goes, and what has been learned is kep
 import contextlib
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from segment.cli.exits import HUNG_UP, INTERRUPTED, TERMINATED
+from segment.errors import SegmentError
 
 if TYPE_CHECKING:
+    from segment.cli.progress import Reporter
     from segment.protocols import FrameSource
+
+Result = TypeVar("Result")
 
 _CODES = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED}
 if hasattr(signal, "SIGHUP"):  # not on Windows
@@ -43,6 +47,22 @@ def leaving_when_terminated() -> Iterator[None]:
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+def in_order(reporter: "Reporter", work: Callable[[], Result]) -> Result | int:
+    """Do the work of a command under signals; return what it returns, or the code of its error.
+
+    What ends it is told by `reporter`.
+    """
+    try:
+        with leaving_when_terminated(), reporter:
+            return work()
+    except SegmentError as error:
+        reporter.fail(str(error))
+        return error.exit_code
+    except KeyboardInterrupt:
+        reporter.fail("interrupted; what is written is whole, add --resume to go on")
+        return INTERRUPTED
 
 
 class Ending(contextlib.AbstractContextManager["Ending"]):

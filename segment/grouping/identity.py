@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from segment.arrays import Image, Labels, check_image, check_labels
+from segment.arrays import Image, Labels, check_image, check_labels, like_before
 from segment.grouping.assignment import assign
 from segment.grouping.regions import Floats, Integers, Regions, describe
 
@@ -134,13 +134,7 @@ class IdentityTracker:
         """
         check_image(image)
         check_labels(labels, image.shape[:2])
-        if self._shape is None:
-            self._shape = image.shape
-        elif image.shape != self._shape:
-            raise ValueError(
-                f"image is {image.shape}, but the frames before were {self._shape}; begin a new "
-                "sequence with a new object"
-            )
+        self._shape = like_before("image", image.shape, self._shape)
         if labels.size and labels.min() < 0:
             raise ValueError(f"labels go down to {labels.min()}, wanted 0 (background) or more")
         regions = describe(labels, image)

@@ -43,6 +43,8 @@ class MovingLayers:
             ByOutline(), smallest, patience=patience, command="group-layers"
         )
 
+    # Handed on to what does it, as NeuralGrouper does: who calls finds each class's own words.
+
     @property
     def layers(self) -> list[Layer]:
         """The objects that are known."""

@@ -1,11 +1,9 @@
 """Pictures into groups of what looks alike and lies together, by mixtures and merging."""
 
-import operator
-
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.arrays import Image, Labels, Mask, check_image, check_mask, check_number
+from segment.arrays import Image, Labels, Mask, check_image, check_mask, check_number, whole_number
 from segment.grouping.features import Mixtures, describe
 from segment.grouping.identity import IdentityTracker
 from segment.grouping.pictures import hierarchy, judges
@@ -52,10 +50,7 @@ class MixtureGrouper:
         judges: str = "learned",
     ) -> None:
         if components is not None:
-            try:
-                components = operator.index(components)
-            except TypeError:
-                raise TypeError(f"components is {components!r}, wanted a whole number") from None
+            components = whole_number("components", components)
             if components < 1:
                 raise ValueError(f"components is {components}, wanted 1 or more groups")
         check_number("scale", scale, "a number from 0 (finest) to 1 (coarsest)")

@@ -47,6 +47,8 @@ class NeuralGrouper:
         self.device = device
         self._objects = ObjectGrouper(ByNetwork(model, device), smallest, patience=patience)
 
+    # Handed on to what does it, as MovingLayers does: who calls finds each class's own words.
+
     @property
     def layers(self) -> list[Layer]:
         """The objects that are known."""

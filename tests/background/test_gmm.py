@@ -471,7 +471,7 @@ def test_a_copy_made_between_frames_goes_on_alike(keep):
         ({"match_threshold": -1}, "match_threshold is -1"),
         ({"background_weight": 1.5}, "background_weight is 1.5"),
         ({"complexity": 1}, "complexity is 1"),
-        ({"smallest_variance": 0}, "are 0, "),
+        ({"smallest_variance": 0}, "smallest_variance is 0 "),
         ({"initial_variance": 1e9}, "1000000000.0"),
         ({"darkest_shadow": 0}, "darkest_shadow is 0"),
         ({"threads": 0}, "threads is 0"),

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from segment import threads
 from segment.arrays import check_number
+from segment.background import checks
 from segment.background.statefile import Content
 
 __all__ = ["QUALITIES", "SUMMED", "Parameters", "Variances", "to_means_over_channels", "values_of"]
@@ -86,13 +87,10 @@ class Parameters:
             value = getattr(self, field.name)
             if field.type in _NUMBERS and not (value is None and field.type == float | None):
                 check_number(field.name, value)
-        if not 1 <= self.components <= 255:
-            raise ValueError(f"components is {self.components}, wanted 1 to 255 modes")
-        if not self.history >= 1:
-            raise ValueError(f"history is {self.history}, wanted at least 1 frame")
+        checks.check_components(self.components)
+        checks.check_history(self.history)
         for name in _ABOVE_0:
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} is {getattr(self, name)}, wanted more than 0")
+            checks.check_above_0(name, getattr(self, name))
         for name in _AT_LEAST_0:
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} is {getattr(self, name)}, wanted at least 0")
@@ -134,26 +132,15 @@ class Parameters:
                 raise ValueError(f"{name} is {seconds}, wanted at least 0 seconds, or None")
 
     def _check_modes(self) -> None:
-        if not 0 < self.background_weight <= 1:
-            raise ValueError(
-                f"background_weight is {self.background_weight}, wanted more than 0, at most 1"
-            )
-        if not 0 <= self.complexity < 1:
-            raise ValueError(f"complexity is {self.complexity}, wanted at least 0, less than 1")
-        names = [f"{name}_variance" for name in Variances._fields]
-        given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
-        values = [*given.values()]
-        if not all(0 < value < float("inf") for value in values) or values != sorted(values):
-            told = " and ".join(f"{name} is {value}" for name, value in given.items())
-            raise ValueError(f"{told}; wanted variances above 0, from smallest to largest")
+        checks.check_share("background_weight", self.background_weight)
+        checks.check_complexity("complexity", self.complexity)
+        checks.check_variances(self.smallest_variance, self.initial_variance, self.largest_variance)
 
     def _check_decision(self) -> None:
         if not 0 <= self.own_evidence <= 1:
             raise ValueError(f"own_evidence is {self.own_evidence}, wanted a number in [0, 1]")
-        if self.darkest_light is not None and not 0 < self.darkest_light <= 1:
-            raise ValueError(
-                f"darkest_light is {self.darkest_light}, wanted more than 0, at most 1, or None"
-            )
+        if self.darkest_light is not None:
+            checks.check_share("darkest_light", self.darkest_light)
         if not self.brightest_light >= 1:
             raise ValueError(f"brightest_light is {self.brightest_light}, wanted at least 1")
         for name, most in (("majority", 15), ("closing", 127)):

@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 import numpy as np
 
-from segment.arrays import Image, Labels, Mask, check_image, check_mask
+from segment.arrays import Image, Labels, Mask, check_image, check_mask, like_before
 from segment.errors import MissingForeground
 from segment.feedback import Places
 from segment.grouping.layer import Layer
@@ -61,13 +61,7 @@ class ObjectGrouper:
             )
         check_image(image)
         check_mask(foreground, image.shape[:2], "foreground")
-        if self._shape is None:
-            self._shape = image.shape
-        elif image.shape != self._shape:
-            raise ValueError(
-                f"image is {image.shape}, but the frames before were {self._shape}; begin a new "
-                "sequence with a new object"
-            )
+        self._shape = like_before("image", image.shape, self._shape)
         scene = self.scene
         frame = Pieces(np.ascontiguousarray(image), foreground, self.smallest)
         for layer in scene.layers:
