@@ -27,8 +27,9 @@ from benchmarks.composed import KINDS, FreeSources, SharedSources, compose
 from benchmarks.composed.clips import answers, decode
 from segment.background import PosteriorSubtractor
 from segment.background.network.records import BLOCK
+from segment.background.posterior import kernels
 from segment.background.posterior.decision import PooledEvidence
-from segment.background.posterior.learned import LearnedEvidence, planes_of
+from segment.background.posterior.learned import LearnedEvidence, age_of, network_of, planes_of
 
 # Sequences with truth, by the fold of the clip in benchmarks/composed/shared.py where it is there.
 REAL = {
@@ -129,9 +130,12 @@ def described(decision, statistics, asked, workspace) -> np.ndarray:
     """All planes, in quiet blocks too: what is looked at may change while it is learned."""
     height, width = statistics.frame.height, statistics.frame.width
     planes = planes_of(workspace, (height, width))
-    decision._survey(statistics, asked, planes, 1)
+    decision._survey(statistics, asked, network_of(workspace, (height, width)), planes, 1)
     everywhere = np.ones([-(-side // BLOCK) for side in planes.shape[1:]], np.uint8)
-    decision._read(statistics, everywhere, planes, 1)
+    kernels.survey(
+        everywhere, statistics.evidence.sums, statistics.change, statistics.ghosts.votes,
+        decision.course, age_of(statistics), planes, 0, planes.shape[1],
+    )  # fmt: skip
     decision._describe(statistics, everywhere, planes, 1)
     return planes
 

@@ -1,24 +1,14 @@
 # mypy: disable-error-code="no-untyped-def"
-"""The loops over blocks: what the glance reads, which are looked at, what is left behind."""
+"""The glance: what it reads of every block, and which it leaves in doubt."""
 
 import numpy as np
 
 from segment.background.compiling import entry, loop, part
+from segment.background.network.loops import ZERO, f, fill, u
+from segment.background.network.passes import convolve_strip, mix_strip
 from segment.background.network.records import BLOCK, FIRST_SIGNED, LAST_SIGNED
 
-__all__ = ["choose", "fill", "open_up", "pool", "run_of", "wipe"]
-
-f = np.float32
-u = np.uint8
-
-ZERO = f(0)
-
-
-@loop
-def fill(values, value):
-    """Make all of a row one value."""
-    for k in range(values.size):
-        values[k] = value
+__all__ = ["glance", "pool", "run_of"]
 
 
 @part
@@ -31,18 +21,6 @@ def run_of(blocks, row, begin):
     while end < blocks.shape[1] and blocks[row, end] != 0:
         end += 1
     return first, end
-
-
-@entry
-def wipe(maps, left, step):
-    """Set to 0 the blocks of a level that are `left`, (rows, columns) uint8."""
-    for row in range(left.shape[0]):
-        for block in range(left.shape[1]):
-            if left[row, block] != 0:
-                low = block * step + 1
-                for m in range(maps.shape[0]):
-                    for y in range(row * step + 1, (row + 1) * step + 1):
-                        fill(maps[m, y, low : low + step], ZERO)
 
 
 @loop
@@ -67,16 +45,18 @@ def pool(planes, chosen, restless, scale, most, total, out, start, stop):
     """Largest values and means over blocks; 0 where they are not restless.
 
     planes (P, h, w) uint8; chosen (Q,) uint8, those that are read; restless (rows, columns) uint8;
-    most (w,) uint8 and total (w,) uint16 to work in; out (2 Q, rows + 2, columns + 2 and more): the
-    largest of each plane, then the means, times `scale`.
+    most (w,) uint8 and total (w,) uint16 to work in; out (2 Q, 1, size): a strip of the whole
+    picture, of one pixel a block: the largest of each plane, then the means, times `scale`.
     """
     height, width = planes.shape[1:]
     count = chosen.size
+    stride = restless.shape[1] + 2
     for by in range(start, stop):
         low = BLOCK * by
         high = min(low + BLOCK, height)
+        begin = 1 + (by + 1) * stride
         for q in range(2 * count):
-            fill(out[q, by + 1], ZERO)
+            fill(out[q, 0, begin : begin + stride], ZERO)
         bx, end = run_of(restless, by, 0)
         while bx < end:
             left, right = BLOCK * bx, min(BLOCK * end, width)
@@ -95,34 +75,55 @@ def pool(planes, chosen, restless, scale, most, total, out, start, stop):
                         largest = max(largest, most[k])
                         together += int(total[k])
                     mean = f(together) / f((high - low) * (beyond - x))
-                    out[q, by + 1, b + 1] = (f(largest) - middle) * scale
-                    out[count + q, by + 1, b + 1] = (mean - middle) * scale
+                    out[q, 0, begin + b + 1] = (f(largest) - middle) * scale
+                    out[count + q, 0, begin + b + 1] = (mean - middle) * scale
             bx, end = run_of(restless, by, end)
 
 
 @entry
-def choose(logits, restless, active, left):
+def glance(blocks, layers, restless, seen, doubt, told, active, runs):
     """Find the blocks in doubt, restless ones with a positive logit; returns how many they are.
 
-    logits (rows + 2, columns + 2 and more) with a border; restless, active and left (rows,
-    columns) uint8; the last two are overwritten: what is active, and what was and no longer is.
+    blocks (2 Q, 1, size) : of `pool`; seen, doubt and told (maps, 1, size) : strips of the whole
+    picture, overwritten, the last with what is told of every block in doubt. active (rows, columns)
+    uint8 and runs are overwritten: what is active.
     """
     rows, columns = active.shape
+    stride = columns + 2
+    convolve_strip(blocks, 0, layers.g0, stride, rows, seen, 0)
+    for m in range(seen.shape[0]):
+        for by in range(rows):
+            low = 1 + (by + 1) * stride
+            seen[m, 0, low] = ZERO
+            seen[m, 0, low + columns + 1] = ZERO
+            for bx in range(columns):
+                if restless[by, bx] == 0:
+                    seen[m, 0, low + bx + 1] = ZERO
+        fill(seen[m, 0, 1 + (rows + 1) * stride : 1 + (rows + 2) * stride], ZERO)
+    mix_strip(seen, layers.doubt, stride, rows, doubt)
     found = 0
     for by in range(rows):
+        low = 1 + (by + 1) * stride
         for bx in range(columns):
-            doubt = (logits[by + 1, bx + 1] > ZERO) & (restless[by, bx] != 0)
-            left[by, bx] = u(1) if (active[by, bx] != 0) & (not doubt) else u(0)
-            active[by, bx] = u(1) if doubt else u(0)
-            found += 1 if doubt else 0
+            marked = (doubt[0, 0, low + bx + 1] > ZERO) & (restless[by, bx] != 0)
+            active[by, bx] = u(1) if marked else u(0)
+            found += 1 if marked else 0
+    _list_runs(active, runs)
+    if found > 0:
+        convolve_strip(seen, 0, layers.c1, stride, rows, told, 0)
     return found
 
 
-@entry
-def open_up(active, step, open_):
-    """Write 1 where a level's pixels are active, 0 elsewhere: open_ (rows, width) float32."""
+@part
+def _list_runs(active, runs):
     for row in range(active.shape[0]):
-        for b in range(active.shape[1]):
-            value = f(1) if active[row, b] != 0 else ZERO
-            for x in range(b * step, (b + 1) * step):
-                open_[row, x] = value
+        count, blocks = 0, 0
+        first, end = run_of(active, row, 0)
+        while first < end:
+            runs.first[row, count] = first
+            runs.end[row, count] = end
+            count += 1
+            blocks += end - first
+            first, end = run_of(active, row, end)
+        runs.count[row] = count
+        runs.blocks[row] = blocks

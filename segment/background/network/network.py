@@ -8,15 +8,13 @@ the coarser level and what was found on the way there. Its last maps are the log
 2 x 2 pixels, and one of shadow.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from segment import threads as rows
-from segment.background.network import blocks, kernels
-from segment.background.network.records import BLOCK, Bytes, Flow, Layer
+from segment.background.network import blocks, passes
+from segment.background.network.records import BLOCK, Bytes, Floats, Layers, Room, Runs
+from segment.background.network.strips import size_of
 
 __all__ = ["Network"]
 
@@ -26,15 +24,8 @@ _SCALE = np.float32(1 / 64)
 # Posteriors by logits from -8 to 8 in steps of 1/64.
 _TABLE = np.rint(255 / (1 + np.exp(-(np.arange(1024) - 511.5) / 64))).astype(np.uint8)
 
-# Pixels of a level below which a second thread is not worth waking.
-_WORTH = 4096
-
-# Pixels along a block of the three levels, and of the blocks themselves.
-_STEPS = (BLOCK, BLOCK // 2, BLOCK // 4, 1)
-_BLOCKS = 3
-
-# Maps of which what lies beside is read: it must go when a block is no longer looked at.
-_READ_BESIDE = ("e0", "f0", "p1", "a1", "b1", "p2", "a2", "s2", "s1", "s0")
+# Blocks in doubt that are worth a thread.
+_WORTH = 32
 
 
 class Network:
@@ -47,26 +38,23 @@ class Network:
     glanced : planes that the glance reads.
     """
 
-    def __init__(
-        self, layers: Mapping[str, Layer], size: tuple[int, int], glanced: tuple[int, ...]
-    ) -> None:
+    def __init__(self, layers: Layers, size: tuple[int, int], glanced: tuple[int, ...]) -> None:
         self._layers = layers
         self._glanced = np.array(glanced, np.uint8)
         self._rows, self._columns = (-(-side // BLOCK) for side in size)
-        shape = self._rows, self._columns
-        self._active, self._left = np.zeros((2, *shape), np.uint8)
-        self._open = [self._plane(step) for step in _STEPS]
-        self._restless = self._plane(1)
-        c0, c1, c2, glance = (layers[name].bias.size for name in ("e0", "a1", "a2", "g0"))
-        levels = {
-            "e0": (c0, 0), "f0": (c0, 0), "s0": (c0, 0), "u0": (c0, 0), "out": (8, 0),
-            "p1": (c0, 1), "a1": (c1, 1), "b1": (c1, 1), "s1": (c1, 1), "u1": (c1, 1),
-            "t0": (c0, 1), "p2": (c1, 2), "a2": (c2, 2), "b2": (c2, 2), "s2": (c2, 2),
-            "u2": (c2, 2), "t1": (c1, 2), "blocks": (2 * len(glanced), _BLOCKS),
-            "g0": (glance, _BLOCKS), "doubt": (4, _BLOCKS), "c1": (c2, _BLOCKS),
-        }  # fmt: skip
-        self._levels = {name: level for name, (_, level) in levels.items()}
-        self._maps = {name: self._make(*how) for name, how in levels.items()}
+        self._active = np.zeros((self._rows, self._columns), np.uint8)
+        most = (self._columns + 1) // 2
+        self._runs = Runs(
+            *np.zeros((2, self._rows, most), np.int64), *np.zeros((2, self._rows), np.int64)
+        )
+
+        def whole(count: int) -> Floats:
+            return np.zeros((count, 1, (self._rows + 3) * (self._columns + 2) + 32), np.float32)
+
+        self._blocks = whole(2 * len(glanced))
+        self._seen, self._told = whole(layers.g0.bias.size), whole(layers.c1.bias.size)
+        self._doubt = whole(layers.doubt.bias.size)
+        self._rooms: list[Room] = []
 
     @property
     def active(self) -> Bytes:
@@ -78,30 +66,24 @@ class Network:
         """Share of the blocks, in [0, 1], that the last frame left in doubt."""
         return float(np.count_nonzero(self._active)) / self._active.size
 
-    def glance(self, planes: Bytes, restless: Bytes, threads: int) -> bool:
-        """Find the blocks in which there may be anything but background; whether there are any.
+    def read(self, planes: Bytes, restless: Bytes, start: int, stop: int) -> None:
+        """Take in what the glance sees of the rows start to stop of blocks.
 
         planes (P, h, w) uint8, of which only those for the glance are read, and only in blocks
         that are restless, (rows, columns) uint8.
         """
-        maps, width = self._maps, planes.shape[2]
+        room = np.empty(planes.shape[2], np.uint8), np.empty(planes.shape[2], np.uint16)
+        blocks.pool(planes, self._glanced, restless, _SCALE, *room, self._blocks, start, stop)
 
-        def work(start: int, stop: int) -> None:
-            room = np.empty(width, np.uint8), np.empty(width, np.uint16)
-            blocks.pool(planes, self._glanced, restless, _SCALE, *room, maps["blocks"], start, stop)
+    def glance(self, restless: Bytes) -> bool:
+        """Find the blocks in which there may be anything but background; whether there are any.
 
-        rows.over_rows(work, self._rows, threads, 8)
-        blocks.open_up(restless, 1, self._restless)
-        spans = np.empty((2, self._columns), np.int64)
-        flow = Flow(restless, self._restless, 1, spans[0], spans[1])
-        kernels.convolve_all(maps["blocks"], self._layers["g0"], self._restless, maps["g0"])
-        kernels.mix(maps["g0"], self._layers["doubt"], flow, maps["doubt"], 0, self._rows)
-        found = blocks.choose(maps["doubt"][0], restless, self._active, self._left)
-        if self._left.any():
-            for name in _READ_BESIDE:
-                blocks.wipe(maps[name], self._left, _STEPS[self._levels[name]])
-        for step, plane in zip(_STEPS, self._open, strict=True):
-            blocks.open_up(self._active, step, plane)
+        restless (rows, columns) uint8, and all rows as they were read.
+        """
+        found = blocks.glance(
+            self._blocks, self._layers, restless, self._seen, self._doubt, self._told,
+            self._active, self._runs,
+        )  # fmt: skip
         return bool(found)
 
     def judge(self, planes: Bytes, foreground: Bytes, shadow: Bytes, threads: int) -> None:
@@ -109,79 +91,41 @@ class Network:
 
         planes (P, h, w) uint8, as they are where `glance` left doubt; elsewhere both are 0.
         """
-        maps = self._maps
         foreground[:], shadow[:] = 0, 0
+        edges = self._shared(threads)
+        while len(self._rooms) < len(edges) - 1:
+            self._rooms.append(self._make_room(planes.shape[0]))
 
-        def enter(flow: Flow, out: Any, start: int, stop: int) -> None:
-            desk = np.empty((planes.shape[0], self._open[0].shape[1]), np.float32)
-            kernels.enter(planes, _SCALE, self._layers["e0"], flow, desk, out, start, stop)
+        def work(first: int, last: int) -> None:
+            for band in range(first, last):
+                passes.judge(
+                    planes, _SCALE, self._layers, self._runs, self._rooms[band], self._told, _TABLE,
+                    foreground, shadow, edges[band], edges[band + 1],
+                )  # fmt: skip
 
-        def answer(flow: Flow, out: Any, start: int, stop: int) -> None:
-            found = np.empty((5, BLOCK), np.uint8)
-            kernels.answer(out, flow, _TABLE, found, foreground, shadow, start, stop)
+        rows.over_rows(work, len(edges) - 1, threads)
 
-        def convolve(source: str, name: str) -> None:
-            self._over(name, self._given(kernels.convolve, source, name), threads)
+    def _shared(self, threads: int) -> list[int]:
+        """Return the first rows of bands with about as many blocks in doubt each, and their end."""
+        upto: NDArray[np.int64] = np.cumsum(self._runs.blocks)
+        bands = max(1, min(threads, int(upto[-1]) // _WORTH, self._rows // (2 * passes.REACH)))
+        wanted = upto[-1] * np.arange(1, bands) / bands
+        edges = {0, self._rows, *(int(row) + 1 for row in np.searchsorted(upto, wanted))}
+        return sorted(edges)
 
-        def mix(source: str, name: str) -> None:
-            self._over(name, self._given(kernels.mix, source, name), threads)
+    def _make_room(self, planes: int) -> Room:
+        """Return maps for a band; of those only what is looked at is ever touched."""
+        c0, c1, c2 = (layer.bias.size for layer in (self._layers.e0, self._layers.a1,
+                                                    self._layers.a2))  # fmt: skip
+        sizes = [size_of(self._columns, BLOCK >> level) for level in range(3)]
 
-        def halve(source: str, name: str) -> None:
-            self._over(name, lambda flow, *rest: kernels.halve(maps[source], flow, *rest), threads)
+        def strips(count: int, level: int, all_: bool = True) -> Floats:
+            return np.zeros((count, self._rows if all_ else 1, sizes[level]), np.float32)
 
-        def add(coarse: str, fine: str, name: str) -> None:
-            def work(flow: Flow, *rest: Any) -> None:
-                kernels.add_finer(maps[coarse], maps[fine], flow, *rest)
-
-            self._over(name, work, threads)
-
-        kernels.convolve_all(maps["g0"], self._layers["c1"], self._open[_BLOCKS], maps["c1"])
-        self._over("e0", enter, threads)
-        convolve("e0", "f0")
-        halve("f0", "p1")
-        convolve("p1", "a1")
-        convolve("a1", "b1")
-        halve("b1", "p2")
-        convolve("p2", "a2")
-        convolve("a2", "b2")
-        add("c1", "b2", "s2")
-        convolve("s2", "u2")
-        mix("u2", "t1")
-        add("t1", "b1", "s1")
-        convolve("s1", "u1")
-        mix("u1", "t0")
-        add("t0", "f0", "s0")
-        convolve("s0", "u0")
-        mix("u0", "out")
-        self._over("out", answer, threads)
-
-    def _given(self, kernel: Any, source: str, name: str) -> Callable[..., None]:
-        maps, layer = self._maps, self._layers[name]
-
-        def work(flow: Flow, *rest: Any) -> None:
-            kernel(maps[source], layer, flow, *rest)
-
-        return work
-
-    def _over(self, name: str, work: Callable[..., None], threads: int) -> None:
-        """Make a map, its rows of blocks shared out among threads."""
-        level = self._levels[name]
-        step = _STEPS[level]
-
-        def band(start: int, stop: int) -> None:
-            spans = np.empty((2, self._columns), np.int64)
-            flow = Flow(self._active, self._open[level], step, spans[0], spans[1])
-            work(flow, self._maps[name], start, stop)
-
-        worth = max(1, _WORTH // (self._columns * step * step))
-        rows.over_rows(band, self._rows, threads, worth)
-
-    def _plane(self, step: int) -> NDArray[np.float32]:
-        """One row of a level for every row of blocks; spans may go beyond the last block."""
-        width = -(-self._columns * step // kernels.VECTOR) * kernels.VECTOR + kernels.VECTOR
-        return np.zeros((self._rows, width), np.float32)
-
-    def _make(self, count: int, level: int) -> NDArray[np.float32]:
-        step = _STEPS[level]
-        width = self._open[level].shape[1] + 2
-        return np.zeros((count, self._rows * step + 2, width), np.float32)
+        return Room(
+            e0=strips(c0, 0), f0=strips(c0, 0), u0=strips(c0, 0, False), out=strips(8, 0, False),
+            p1=strips(c0, 1), a1=strips(c1, 1), b1=strips(c1, 1), u1=strips(c1, 1, False),
+            t0=strips(c0, 1, False), p2=strips(c1, 2), a2=strips(c2, 2), b2=strips(c2, 2, False),
+            s2=strips(c2, 2), u2=strips(c2, 2, False), t1=strips(c1, 2, False),
+            desk=strips(planes, 0, False), found=np.zeros((5, sizes[0]), np.uint8),
+        )  # fmt: skip

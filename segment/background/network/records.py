@@ -1,11 +1,21 @@
 """What travels through the network's loops together."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BLOCK", "FIRST_SIGNED", "LAST_SIGNED", "Bytes", "Floats", "Flow", "Layer"]
+__all__ = [
+    "BLOCK",
+    "FIRST_SIGNED",
+    "LAST_SIGNED",
+    "Bytes",
+    "Floats",
+    "Layer",
+    "Layers",
+    "Room",
+    "Runs",
+]
 
 BLOCK = 8
 """Half-resolution pixels along a block that is judged, or not, as a whole."""
@@ -25,13 +35,61 @@ class Layer(NamedTuple):
     bias: Floats
 
 
-class Flow(NamedTuple):
-    """Where the network looks: active (rows, columns) uint8 blocks; open (rows, width) float32, 1
-    on active pixels of a level, 0 elsewhere; step: pixels along a block on that level; starts and
-    stops: room for the spans of a row."""
+class Layers(NamedTuple):
+    """The glance: g0, and its logit; c1, what it tells of a block. The U, by its three levels: on
+    the way down e0, f0; a1, b1; a2, b2; on the way up u2, t1; u1, t0; u0, and the logits."""
 
-    active: Bytes
-    open: Floats
-    step: int
-    starts: NDArray[np.int64]
-    stops: NDArray[np.int64]
+    g0: Layer
+    doubt: Layer
+    c1: Layer
+    e0: Layer
+    f0: Layer
+    a1: Layer
+    b1: Layer
+    a2: Layer
+    b2: Layer
+    u2: Layer
+    t1: Layer
+    u1: Layer
+    t0: Layer
+    u0: Layer
+    out: Layer
+
+
+class Runs(NamedTuple):
+    """Blocks that are looked at, as runs of neighbours in every row of blocks.
+
+    first, end (rows, most) int64 : the first block of a run, and one beyond its last.
+    count, blocks (rows,) int64 : runs in a row, and blocks in all of them.
+    """
+
+    first: Any
+    end: Any
+    count: Any
+    blocks: Any
+
+
+class Room(NamedTuple):
+    """Maps of a band, as strips; see `strips`. Those of (maps, rows, size) are kept for all rows,
+    of (maps, 1, size) while a row of blocks is worked on.
+
+    desk (planes, 1, size) float32; found (5, size) uint8 : scratch.
+    """
+
+    e0: Floats
+    f0: Floats
+    u0: Floats
+    out: Floats
+    p1: Floats
+    a1: Floats
+    b1: Floats
+    u1: Floats
+    t0: Floats
+    p2: Floats
+    a2: Floats
+    b2: Floats
+    s2: Floats
+    u2: Floats
+    t1: Floats
+    desk: Floats
+    found: Bytes

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.background.network.records import Layer
+from segment.background.network.records import Layer, Layers
 from segment.errors import SegmentError
 
 __all__ = ["FORMAT", "NAME", "checksum", "load", "pack"]
@@ -29,7 +29,7 @@ _MIXED = ("doubt", "e0", "t1", "t0", "out")
 
 
 @cache
-def load(planes: int, glanced: int) -> Mapping[str, Layer]:
+def load(planes: int, glanced: int) -> Layers:
     """Return the layers, packed for the kernels: of networks that read so many planes.
 
     Raises SegmentError when the file is missing, damaged, or not this network.
@@ -67,7 +67,7 @@ def checksum(metadata: Mapping[str, str], tensors: Mapping[str, NDArray[Any]]) -
     return digest.hexdigest()
 
 
-def pack(tensors: Mapping[str, NDArray[Any]]) -> dict[str, Layer]:
+def pack(tensors: Mapping[str, NDArray[Any]]) -> Layers:
     """Return the layers of tensors "name.weight" (out, in, k, k) and "name.bias" (out,)."""
     layers = {}
     for name in (*_CONVOLVED, *_MIXED):
@@ -86,4 +86,4 @@ def pack(tensors: Mapping[str, NDArray[Any]]) -> dict[str, Layer]:
         layers[name] = Layer(
             np.ascontiguousarray(packed, np.float32), np.ascontiguousarray(bias, np.float32)
         )
-    return layers
+    return Layers(**layers)

@@ -11,13 +11,13 @@ from segment.background.network import Network, weights
 from segment.background.network.records import BLOCK
 from segment.background.posterior import kernels
 from segment.background.posterior.decision import Decision, PooledEvidence, Soft
-from segment.background.posterior.kernels.planes import GLANCED, PLANES
+from segment.background.posterior.kernels.planes import GLANCED, PLANES, Desk
 from segment.background.posterior.kernels.records import Bytes, Course, Evidence, Floats
 from segment.background.posterior.parameters import QUALITIES, Parameters
 from segment.background.posterior.sharing import Workspace
 from segment.background.posterior.statistics import Statistics
 
-__all__ = ["LearnedEvidence", "decision_of", "network_of", "planes_of"]
+__all__ = ["LearnedEvidence", "age_of", "decision_of", "network_of", "planes_of"]
 
 # The threshold of evidence that is a posterior of one half, and what a logit counts in evidence: as
 # `soften` of pooled evidence has it.
@@ -28,7 +28,10 @@ _STILL, _NOISE = 4.0, 2.0
 
 _HALF = np.uint8(128)
 
-_ROWS = 16  # rows of half resolution that are worth a thread
+# Pixels apart at which it is looked how long the scene has been learned.
+_APART = 61
+
+_ROWS = 4  # rows of blocks that are worth a thread
 
 
 @dataclass
@@ -87,10 +90,9 @@ class LearnedEvidence:
         count = rows.count_threads(asked.threads)
         planes = planes_of(workspace, size)
         network = network_of(workspace, size)
-        restless = self._survey(statistics, asked, planes, count)
-        self._read(statistics, restless, planes, count)
+        restless = self._survey(statistics, asked, network, planes, count)
         foreground, shade = self.foreground.reshape(size), self.shade.reshape(size)
-        if network.glance(planes, restless, count):
+        if network.glance(restless):
             self._describe(statistics, network.active, planes, count)
             network.judge(planes, foreground, shade, count)
         else:
@@ -114,7 +116,7 @@ class LearnedEvidence:
             kernels.keep(foreground, soft, course, start, stop)
             kernels.follow_course(course, planes, learned, start, stop)
 
-        rows.over_rows(work, planes.shape[1], rows.count_threads(threads), _ROWS)
+        rows.over_rows(work, planes.shape[1], rows.count_threads(threads), _ROWS * BLOCK)
 
     def count_changed(self, foreground: Bytes, evidence: Evidence, asked: Parameters) -> int:
         """Return the pixels whose own evidence passes the threshold, whatever the network says.
@@ -136,58 +138,64 @@ class LearnedEvidence:
         return Soft(probability, self.shade.reshape(size) >= _HALF)
 
     def _survey(
-        self, statistics: Statistics, asked: Parameters, planes: Bytes, threads: int
+        self, statistics: Statistics, asked: Parameters, network: Network, planes: Bytes, count: int
     ) -> Bytes:
-        """Write the light and the evidence; return the blocks that are restless."""
+        """Write what the glance reads; return the blocks (rows, columns) uint8 that are restless.
+
+        In these alone all of it is written, and read into the network.
+        """
         frame, evidence, course = statistics.frame, statistics.evidence, self.course
         assert course is not None
         half, wide = planes.shape[1:]
         restless = np.empty((-(-half // BLOCK), -(-wide // BLOCK)), np.uint8)
         largest, gain = np.float32(asked.largest_evidence), statistics.numbers.light.gain
+        age, before = age_of(statistics), statistics.pictures.before
+        shown = before[:, :0] if statistics.frozen else before
 
         def work(start: int, stop: int) -> None:
-            desk = np.empty((4, frame.width + 1), np.float32)
+            desk, room = np.empty((2, frame.width + 1), np.float32), np.empty(wide, np.uint8)
             first, last = start * BLOCK, min(stop * BLOCK, half)
-            kernels.draw_light(frame, statistics.pictures, gain, desk, planes, first, last)
-            room = np.empty(wide, np.uint8)
+            kernels.draw_light(frame, shown, gain, desk, planes, first, last)
             kernels.sift(
                 evidence.sums[3], course.last, largest, room, planes, restless, start, stop
             )
+            kernels.survey(
+                restless, evidence.sums, statistics.change, statistics.ghosts.votes, course, age,
+                planes, first, last,
+            )  # fmt: skip
+            network.read(planes, restless, start, stop)
 
-        rows.over_rows(work, restless.shape[0], threads, _ROWS // BLOCK)
+        rows.over_rows(work, restless.shape[0], count, _ROWS)
         return restless
 
-    def _read(self, statistics: Statistics, restless: Bytes, planes: Bytes, threads: int) -> None:
-        """Write what the glance reads where it is restless."""
-        course = self.course
-        assert course is not None
-        learned = float(statistics.modes.seen.max())
-        age = np.uint8(min(255, 28 * np.log2(1 + learned)))
-
-        def work(start: int, stop: int) -> None:
-            kernels.survey(
-                restless, statistics.evidence.sums, statistics.change, statistics.ghosts.votes,
-                course, age, planes, start, stop,
-            )  # fmt: skip
-
-        rows.over_rows(work, planes.shape[1], threads, _ROWS)
-
-    def _describe(self, statistics: Statistics, active: Bytes, planes: Bytes, threads: int) -> None:
+    def _describe(self, statistics: Statistics, active: Bytes, planes: Bytes, count: int) -> None:
         """Write the other planes where it is active, (rows, columns) uint8 of blocks."""
-        frame, course = statistics.frame, self.course
+        course = self.course
         assert course is not None
         noise = float(np.sqrt(max(float(statistics.numbers.slack.noise), 0.0) / 6))
         scale = np.float32(_STILL + _NOISE * noise)
         level = np.uint8(min(255, 40 * np.log2(1 + noise)))
+        wide = planes.shape[2]
 
         def work(start: int, stop: int) -> None:
-            desk = np.empty((2, planes.shape[2] + 2), np.uint8)
+            desk = Desk(
+                np.empty((BLOCK + 2, wide + 2), np.uint8),
+                np.empty(wide, np.uint8),
+                np.empty((2, 2 * wide + 2), np.float32),
+            )
             kernels.describe(
-                (frame.height, frame.width), active, statistics.evidence, statistics.modes,
-                statistics.change, course, level, scale, desk, planes, start, stop,
+                statistics.frame, active, statistics.evidence, statistics.modes,
+                statistics.pictures.ground, statistics.change, course, level, scale, desk, planes,
+                start, stop,
             )  # fmt: skip
 
-        rows.over_rows(work, planes.shape[1], threads, _ROWS)
+        rows.over_rows(work, active.shape[0], count, _ROWS)
+
+
+def age_of(statistics: Statistics) -> np.uint8:
+    """Return how long the scene has been learned, as the planes have it."""
+    learned = float(statistics.modes.seen[::_APART].max())
+    return np.uint8(min(255, 28 * np.log2(1 + learned)))
 
 
 def planes_of(workspace: Workspace, size: tuple[int, ...]) -> Bytes:

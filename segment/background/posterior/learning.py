@@ -219,11 +219,11 @@ def _sheltered(foreground: Bytes, told: Bytes, state: State, asked: Parameters) 
     own = state.evidence.own.reshape(foreground.shape)
     least = np.uint8(min(255, np.ceil(255 * asked.threshold / asked.largest_evidence)))
     near = np.asarray(cv2.dilate(foreground, _RIM), np.uint8)
-    near[own < least] = 0
+    near &= (own >= least).view(np.uint8)
     if told.size:
         near[told.reshape(foreground.shape) != 0] = 0
-    sheltered: Bytes = near | foreground
-    return sheltered
+    near |= foreground
+    return near
 
 
 def _absorb(

@@ -38,6 +38,7 @@ class Statistics(NamedTuple):
     change : `temporal` of this frame; motion and unrest as of the last.
     ghosts : what the borders of foreground said until the last frame.
     numbers : of this frame, among them the light and the noise.
+    frozen : nothing was learned of it.
     """
 
     frame: Frame
@@ -47,6 +48,7 @@ class Statistics(NamedTuple):
     change: Change
     ghosts: Ghosts
     numbers: Numbers
+    frozen: bool
 
 
 def collect(
@@ -84,7 +86,7 @@ def collect(
 
     sharing.over(work)
     return Statistics(
-        frame, state.evidence, state.modes, pictures, state.change, state.ghosts, numbers
+        frame, state.evidence, state.modes, pictures, state.change, state.ghosts, numbers, frozen
     )
 
 

@@ -20,6 +20,8 @@ and `describe` the others where that leaves doubt.
 26, 27    evidence and posterior, averaged over a second or two
 """
 
+from typing import Any, NamedTuple
+
 import numpy as np
 
 from segment.background.compiling import entry, loop, part
@@ -28,7 +30,7 @@ from segment.background.network.records import BLOCK
 from segment.background.posterior.kernels.constants import ONE, QUARTER, TWO, ZERO, f, u
 from segment.background.posterior.kernels.records import Row
 
-__all__ = ["GLANCED", "GONE", "PLANES", "QUIET", "describe", "draw_light", "sift", "survey"]
+__all__ = ["GLANCED", "GONE", "PLANES", "QUIET", "Desk", "describe", "draw_light", "sift", "survey"]
 
 u8 = np.uint8
 
@@ -36,6 +38,16 @@ PLANES = 28
 
 # Those that the glance reads; the others are only where it leaves doubt.
 GLANCED = 4, 6, 7, 8, 9, 14, 15, 16, 22, 23, 26, 27
+
+
+class Desk(NamedTuple):
+    """Scratch of `describe`, of a picture of half width w: around (BLOCK + 2, w + 2) uint8, least
+    (w,) uint8, pixels (2, 2 w + 2) float32."""
+
+    around: Any
+    least: Any
+    pixels: Any
+
 
 TOP, HALF = f(255), f(0.5)
 _MIDDLE = f(128.5)
@@ -66,13 +78,15 @@ def _brightness(row, image, gain, out):
 
 
 @loop
-def _ground_brightness(row, ground, out):
-    share = ONE / f(len(row.which))
+def _mean(row, planes, gain, out):
+    """The same of a picture in planes (C, H * W)."""
+    share = gain / f(len(row.which))
     for k in range(out.size):
         s = ZERO
         for c in range(len(row.which)):
-            s += f(ground[u(c), row.p + u(k)])
-        out[k] = s * share
+            s += f(planes[u(c), row.p + u(k)])
+        v = s * share
+        out[k] = v if v < TOP else TOP
 
 
 @loop
@@ -83,22 +97,37 @@ def _halve(one, two, out):
 
 
 @entry
-def draw_light(frame, pictures, gain, desk, planes, start, stop):
-    """Write planes 10 and 11 of half-resolution rows `start` to `stop`.
+def draw_light(frame, shown, gain, desk, planes, start, stop):
+    """Write plane 10 of half-resolution rows. desk (2, W + 1) float32: scratch.
 
-    desk (4, W + 1) float32: scratch.
+    shown (C, H * W) uint8 : the frame in planes, which takes less time to read, or nothing.
     """
     width = frame.width
     for r in range(start, stop):
         for half in range(2):
             y = min(2 * r + half, frame.height - 1)
             row = Row(frame.which, u(y) * u(width), u(width))
-            _brightness(row, frame.image, gain, desk[half, :width])
-            _ground_brightness(row, pictures.ground, desk[2 + half, :width])
-        for k in range(4):
-            desk[k, width] = desk[k, width - 1]
+            if shown.size > 0:
+                _mean(row, shown, gain, desk[half, :width])
+            else:
+                _brightness(row, frame.image, gain, desk[half, :width])
+            desk[half, width] = desk[half, width - 1]
         _halve(desk[0], desk[1], planes[10, r])
-        _halve(desk[2], desk[3], planes[11, r])
+
+
+@part
+def _draw_ground(frame, ground, r, low, desk, out):
+    """Plane 11 of half-resolution row r from place `low` on. desk (2, 2 w + 2) float32: scratch."""
+    width = frame.width
+    left = 2 * low
+    there = min(2 * out.size, width - left)
+    for half in range(2):
+        y = min(2 * r + half, frame.height - 1)
+        row = Row(frame.which, u(y) * u(width) + u(left), u(there))
+        _mean(row, ground, ONE, desk[half, :there])
+        if there < 2 * out.size:
+            desk[half, there] = desk[half, there - 1]
+    _halve(desk[0, : 2 * out.size], desk[1, : 2 * out.size], out)
 
 
 @loop
@@ -221,16 +250,6 @@ def _tell_slope(above, here, below, out):
         out[k] = u8(TOP * v / (v + _SLOPE) + HALF)
 
 
-@part
-def _lengthen(values, low, out):
-    """A piece of a row from place low - 1 on; beyond its ends it is repeated."""
-    last = values.size - 1
-    for k in range(out.size):
-        j = low - 1 + k
-        j = j if j > 0 else 0
-        out[k] = values[j if j < last else last]
-
-
 @loop
 def _lower(now, then, first, out):
     """Smallest difference so far from a row of the background, up to one place beside."""
@@ -318,44 +337,68 @@ def survey(restless, sums, change, votes, course, age, planes, start, stop):
 
 @entry
 def describe(
-    size, active, evidence, modes, change, course, noise, scale, desk, planes, start, stop
+    frame, active, evidence, modes, ground, change, course, noise, scale, desk, planes, start, stop
 ):
-    """Write the other planes of half-resolution rows `start` to `stop`, where it is `active`.
+    """Write the other planes in rows `start` to `stop` of blocks, where they are `active`.
 
-    size : (H, W). active (rows, columns) uint8 : blocks of BLOCK. scale : of differences of
-    brightness. noise : what plane 21 holds. desk (2, w + 2) uint8: scratch.
+    active (rows, columns) uint8 : blocks of BLOCK. ground (C, H * W) uint8 : the background.
+    scale : of differences of brightness. noise : what plane 21 holds. desk : see `Desk`.
     """
-    height, width = size
     half, wide = planes.shape[1:]
-    for r in range(start, stop):
-        above, below = max(r - 1, 0), min(r + 1, half - 1)
-        b, end = run_of(active, r // BLOCK, 0)
+    for row in range(start, stop):
+        top, bottom = row * BLOCK, min(row * BLOCK + BLOCK, half)
+        b, end = run_of(active, row, 0)
         while b < end:
-            low = b * BLOCK
-            high = min(end * BLOCK, wide)
-            for m in range(4):
-                q = min(2 * r + m // 2, height - 1) * width
-                _every_other_of(evidence.own, q, width, m % 2, low, planes[m, r, low:high])
-            p = 2 * r * width + 2 * low
-            stop_at = p + 2 * (high - low) - 1
-            light = planes[10, r, low:high]
-            _tell_ratio(light, planes[11, r, low:high], planes[5, r, low:high])
-            _tell_change(light, course.light[r, low:high], scale, planes[12, r, low:high])
-            _spread_soft(change.motion[r // 4], low, _SQUARES, planes[13, r, low:high])
-            _soften_some(modes.seen[p:stop_at], _FRAMES, planes[17, r, low:high])
-            _share_of(modes.weight[0, p:stop_at], planes[18, r, low:high])
-            _soften_some(modes.first.variance[p:stop_at], _SQUARES, planes[19, r, low:high])
-            _count(modes.alive[p:stop_at], planes[20, r, low:high])
-            _fill(planes[21, r, low:high], noise)
-            least, then = desk[0, : high - low], desk[1, : high - low + 2]
-            _lengthen(planes[11, r], low, then)
-            _tell_slope(
-                planes[11, above, low:high], then, planes[11, below, low:high],
-                planes[24, r, low:high],
+            low, high = b * BLOCK, min(end * BLOCK, wide)
+            _describe_run(
+                frame, evidence, modes, ground, change, course, noise, scale, desk, planes,
+                top, bottom, low, high,
             )  # fmt: skip
-            for down in range(3):
-                other = above if down == 0 else (r if down == 1 else below)
-                _lengthen(planes[11, other], low, then)
-                _lower(light, then, down == 0, least)
-            _soften_bytes(least, scale, planes[25, r, low:high])
-            b, end = run_of(active, r // BLOCK, end)
+            b, end = run_of(active, row, end)
+
+
+@part
+def _describe_run(
+    frame, evidence, modes, ground, change, course, noise, scale, desk, planes,
+    top, bottom, low, high,
+):  # fmt: skip
+    """The same of a run of blocks: half-resolution rows top to bottom, places low to high."""
+    height, width = frame.height, frame.width
+    half, wide = planes.shape[1:]
+    # The background's brightness, one place further to all sides.
+    first, last = max(low - 1, 0), min(high + 1, wide)
+    around = desk.around
+    for k in range(bottom - top + 2):
+        r = min(max(top - 1 + k, 0), half - 1)
+        line = around[k]
+        _draw_ground(frame, ground, r, first, desk.pixels, line[first - low + 1 : last - low + 1])
+        if first == low:
+            line[0] = line[1]
+        if last == high:
+            line[high - low + 1] = line[high - low]
+    n = high - low
+    for r in range(top, bottom):
+        for m in range(4):
+            q = min(2 * r + m // 2, height - 1) * width
+            _every_other_of(evidence.own, q, width, m % 2, low, planes[m, r, low:high])
+        p = 2 * r * width + 2 * low
+        stop_at = p + 2 * n - 1
+        light = planes[10, r, low:high]
+        k = r - top + 1
+        _copy(around[k, 1 : n + 1], planes[11, r, low:high])
+        _tell_ratio(light, planes[11, r, low:high], planes[5, r, low:high])
+        _tell_change(light, course.light[r, low:high], scale, planes[12, r, low:high])
+        _spread_soft(change.motion[r // 4], low, _SQUARES, planes[13, r, low:high])
+        _soften_some(modes.seen[p:stop_at], _FRAMES, planes[17, r, low:high])
+        _share_of(modes.weight[0, p:stop_at], planes[18, r, low:high])
+        _soften_some(modes.first.variance[p:stop_at], _SQUARES, planes[19, r, low:high])
+        _count(modes.alive[p:stop_at], planes[20, r, low:high])
+        _fill(planes[21, r, low:high], noise)
+        _tell_slope(
+            around[k - 1, 1 : n + 1], around[k, : n + 2], around[k + 1, 1 : n + 1],
+            planes[24, r, low:high],
+        )  # fmt: skip
+        least = desk.least[:n]
+        for down in range(3):
+            _lower(light, around[k - 1 + down, : n + 2], down == 0, least)
+        _soften_bytes(least, scale, planes[25, r, low:high])
