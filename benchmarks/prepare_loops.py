@@ -20,7 +20,7 @@ def main() -> None:
         kept.recorder = prepared.Recorder()
         with kept.recorder.recording():
             for grey in (False, True):
-                for name in sys.argv[1:] or ("group", "subtract-mixture"):
+                for name in sys.argv[1:] or ("group", "fast", "subtract-mixture"):
                     warming.warm_stage(name, grey)
                     count = kept.recorder.write()
     size = prepared.FILE.stat().st_size

@@ -83,7 +83,7 @@ def test_a_record_cannot_be_changed():
 
 def test_faint_things_are_found_where_objects_are_expected_and_nowhere_else():
     def marked(sensitivity):
-        subtractor = PosteriorSubtractor()
+        subtractor = PosteriorSubtractor(quality="fast")
         count = 0
         for frame in film(40, lambda n: 30 if n > 34 else None, contrast=7):
             count = heed(subtractor, subtractor.apply, frame.image, places(sensitivity)).sum()
@@ -110,7 +110,8 @@ def stop_at(n):
 
 def joined(length=700, **how):
     frames = film(length, stop_at)
-    return pipeline.joint(frames, PosteriorSubtractor(), MovingLayers(), TrackNamer(25.0), **how)
+    subtractor = PosteriorSubtractor(quality="fast")  # which lets go of what stands by itself
+    return pipeline.joint(frames, subtractor, MovingLayers(), TrackNamer(25.0), **how)
 
 
 def test_who_stands_does_not_become_background():
@@ -118,7 +119,9 @@ def test_who_stands_does_not_become_background():
         last = list(frames)[-1]
         return last.foreground[20:44, 40:54].mean()
 
-    frames = pipeline.clean(pipeline.subtract(film(700, stop_at), PosteriorSubtractor()))
+    frames = pipeline.clean(
+        pipeline.subtract(film(700, stop_at), PosteriorSubtractor(quality="fast"))
+    )
     alone = share(frames)
     together = share(joined())
     assert together > 0.9
@@ -128,7 +131,8 @@ def test_who_stands_does_not_become_background():
 def test_what_never_moves_is_still_learned():
     """A box that appears and stays has never moved: it is no object, and becomes background."""
     frames = film(1200, lambda n: 30 if n > 30 else None)
-    joint = pipeline.joint(frames, PosteriorSubtractor(), MovingLayers(), TrackNamer(25.0))
+    subtractor = PosteriorSubtractor(quality="fast")
+    joint = pipeline.joint(frames, subtractor, MovingLayers(), TrackNamer(25.0))
     assert list(joint)[-1].foreground.mean() < 0.02
 
 
@@ -136,7 +140,7 @@ def test_threads_change_nothing():
     plain = [(frame.foreground, frame.labels) for frame in joined(160, delay=5)]
     told = Told()
     frames = pipeline.subtract(
-        pipeline.read_ahead(film(160, stop_at)), PosteriorSubtractor(), told=told
+        pipeline.read_ahead(film(160, stop_at)), PosteriorSubtractor(quality="fast"), told=told
     )
     frames = pipeline.read_ahead(pipeline.clean(pipeline.read_ahead(frames, 2)), 3)
     grouper = MovingLayers()

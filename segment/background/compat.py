@@ -75,12 +75,14 @@ class CompatibleSubtractor:
     - `save` keeps what was learned, not only the parameters, and `read` takes it back.
     - Parameters have the engine's defaults, not MOG2's: they mean the same for one mode, but the
       evidence is pooled, and was tuned with these.
+    - It decides with quality "fast", to which these parameters belong and which tells shadows:
+      `PosteriorSubtractor` itself has a network that decides.
     """
 
     def __init__(
         self, history: int = 500, varThreshold: float = 16, detectShadows: bool = True
     ) -> None:
-        engine = PosteriorSubtractor()  # for its defaults
+        engine = PosteriorSubtractor(quality="fast")  # for its defaults
         self._modes = engine.components
         self._background_ratio = float(engine.background_weight)
         self._match = float(engine.match_threshold)
@@ -128,7 +130,7 @@ class CompatibleSubtractor:
         if pixels.shape != self._form or image.dtype != self._type or learningRate >= 1:
             self._engine = None
         first = self._engine is None
-        engine = self._engine or PosteriorSubtractor(components=self._modes, invalid="unknown")
+        engine = self._engine or self._make()
         self._set_up(engine, pixels.shape[2])
         rate = None if not learningRate >= 0 else min(float(learningRate), 1.0)
         foreground = engine.apply(pixels, rate, known=_as_plane(knownForegroundMask))
@@ -175,7 +177,7 @@ class CompatibleSubtractor:
 
         Raises OutputError when the disk refuses.
         """
-        engine = self._engine or PosteriorSubtractor(components=self._modes, invalid="unknown")
+        engine = self._engine or self._make()
         self._set_up(engine, _COLOUR if self._form is None else self._form[2])
         engine.save(filename)
 
@@ -316,6 +318,9 @@ class CompatibleSubtractor:
         # Like MOG2, without a word about what is beyond white. NaN and infinity stay.
         pixels: NDArray[Any] = np.where(np.isinf(scaled), scaled, np.clip(scaled, 0, 1))
         return pixels
+
+    def _make(self) -> PosteriorSubtractor:
+        return PosteriorSubtractor(components=self._modes, invalid="unknown", quality="fast")
 
     def _set_up(self, engine: PosteriorSubtractor, channels: int) -> None:
         low, first, high = self._variances

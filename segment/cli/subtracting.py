@@ -119,10 +119,10 @@ def _follows_the_camera(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option(
     "--quality",
     type=click.Choice(["fast", "best"]),
-    default="fast",
+    default="best",
     show_default=True,
-    help="best lets a network decide: people who stand stay, ghosts and bands of light go, in "
-    "twice the time.",
+    help="best lets a network decide: people who stand stay, trees, ghosts and bands of light go. "
+    "fast takes about half the time.",
 )
 @click.option(
     "--absorb",

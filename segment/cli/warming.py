@@ -23,9 +23,8 @@ FRAMES = 40
 CHAINS = {
     "subtract": ["subtract", "clean"],
     "group": ["subtract", "clean", "group"],
-    "best": ["subtract --quality best"],
+    "fast": ["subtract --quality fast"],
     "subtract-mixture": ["subtract-mixture --shadows"],
-    "subtract-learned": ["subtract-learned"],
     "group-mixture": ["group-mixture"],
 }
 """What is run for each name; the first two are what most people use."""

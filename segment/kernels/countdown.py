@@ -45,8 +45,7 @@ COSTS: dict[str, float] = {
 times as long. Those of other loops were not measured, and are not counted."""
 
 _ENTRIES = {
-    "subtract": ("background.posterior.", "background.registration."),
-    "subtract-learned": ("background.learned.", "background.registration."),
+    "subtract": ("background.posterior.", "background.registration.", "background.network."),
     "subtract-mixture": ("background.kernels.",),
     "group": ("grouping.kernels.",),
     "group-layers": ("grouping.kernels.",),

@@ -211,7 +211,7 @@ def test_a_copy_would_be_nice_but_only_ours_can(make):
 def test_masks_are_those_of_the_engine():
     images, _ = colour()
     ours = segment.create_background_subtractor(300, threshold=20)
-    engine = PosteriorSubtractor(300, 20.0)
+    engine = PosteriorSubtractor(300, 20.0, quality="fast")
     for t, image in enumerate(images):
         mask = ours.apply(image)
         np.testing.assert_array_equal(mask == 255, engine.apply(image))
@@ -371,7 +371,10 @@ def test_variances_are_sums_over_the_channels_as_those_of_mog2(channels, tmp_pat
     assert (ours.getVarMin(), ours.getVarInit(), ours.getVarMax()) == (6, 7, 50)
     ours.setVarMin(12.0)
     engine = PosteriorSubtractor(
-        smallest_variance=12 / channels, initial_variance=12 / channels, invalid="unknown"
+        quality="fast",
+        smallest_variance=12 / channels,
+        initial_variance=12 / channels,
+        invalid="unknown",
     )
     for image in images:
         np.testing.assert_array_equal(ours.apply(image) > 0, engine.apply(image))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from segment.background.network import Network, weights
-from segment.background.network.records import BLOCK
+from segment.background.network.records import BLOCK, EVIDENCE
 from segment.background.posterior.kernels.planes import GLANCED, PLANES
 
 
@@ -50,14 +50,15 @@ def blocks(maps):
     return np.concatenate([parts.max(axis=(2, 4)), parts.mean(axis=(2, 4))])
 
 
-def expected(planes, restless, layers):
+def expected(planes, restless, layers, wary):
     """Active blocks, and posteriors of 2 x 2 pixels and of shadow, (5, h, w)."""
     x = planes.astype(np.float64)
     x[4:8] -= 128
     x /= 64
     c0, c1, c2, seen = 8, 12, 16, 16
     around = convolved(blocks(x[list(GLANCED)]) * restless, layers.g0, seen) * restless
-    active = (mixed(around, layers.doubt, 1)[0] > 0) & (restless > 0)
+    much = wary & (blocks(x[[EVIDENCE]])[1] > 2)  # more than half of the most there is
+    active = ((mixed(around, layers.doubt, 1)[0] > 0) | much) & (restless > 0)
     m0, m1, m2 = (larger(active[None].astype(float), BLOCK >> level) for level in range(3))
     e0 = np.maximum(mixed(x, layers.e0, c0), 0) * m0
     f0 = convolved(e0, layers.f0, c0) * m0
@@ -88,12 +89,12 @@ def test_the_network_does_what_the_equations_say(size, threads, layers):
     network = Network(layers, (height, width), GLANCED)
     ours = np.full((2, 2 * height, 2 * width), 7, np.uint8)
     looked = set()
-    for _ in range(4):  # what one frame leaves must not be seen in the next
+    for wary in (False, True, False, True):  # what one frame leaves must not be seen in the next
         planes, restless = drawn(rng, height, width)
         for row in range(0, size[0], 2):
             network.read(planes, restless, row, min(row + 2, size[0]))
-        found = network.glance(restless)
-        active, posteriors = expected(planes, restless, layers)
+        found = network.glance(restless, wary)
+        active, posteriors = expected(planes, restless, layers, wary)
         np.testing.assert_array_equal(network.active, active)
         assert found == active.any()
         assert network.looked == active.mean()
@@ -116,7 +117,7 @@ def test_beyond_the_last_whole_block_the_picture_goes_on_as_it_ends(layers):
     for given, out in ((planes, ours), (wide, theirs)):
         network = Network(layers._replace(g0=blind, doubt=doubt), given.shape[1:], GLANCED)
         network.read(given, np.ones((3, 5), np.uint8), 0, 3)
-        network.glance(np.ones((3, 5), np.uint8))
+        network.glance(np.ones((3, 5), np.uint8), False)
         network.judge(given, out[0], out[1], 1)
     np.testing.assert_array_equal(ours, theirs[:, :41, :69])
 
@@ -125,7 +126,7 @@ def test_what_is_plainly_background_is_not_looked_at(layers):
     network = Network(layers, (24, 40), GLANCED)
     quiet = np.zeros((3, 5), np.uint8)
     network.read(np.zeros((PLANES, 24, 40), np.uint8), quiet, 0, 3)
-    assert not network.glance(quiet)
+    assert not network.glance(quiet, True)
     assert network.looked == 0
 
 
@@ -136,7 +137,7 @@ def test_bands_find_the_same_to_the_bit(layers):
     for threads in (1, 2, 5):
         network = Network(layers, planes.shape[1:], GLANCED)
         network.read(planes, np.ones((40, 7), np.uint8), 0, 40)
-        assert network.glance(np.ones((40, 7), np.uint8))
+        assert network.glance(np.ones((40, 7), np.uint8), False)
         out = np.zeros((2, 80 * BLOCK, 14 * BLOCK), np.uint8)
         network.judge(planes, out[0], out[1], threads)
         found.append(out)

@@ -74,7 +74,7 @@ def test_the_posterior_of_the_frame_that_begins_anew_is_that_of_its_mask():
 
 def test_who_wants_no_new_scene_gets_none(caplog):
     one, other = scene(3), scene(4)
-    subtractor = PosteriorSubtractor(relearn=False)
+    subtractor = PosteriorSubtractor(quality="fast", relearn=False)
     for _ in range(30):
         subtractor.apply(one)
     with caplog.at_level(logging.INFO, "segment.background"):

@@ -136,22 +136,34 @@ def test_a_real_encoder_returns_every_frame_in_order():
 
 
 GOLDEN = {
-    "baseline": 0.84,
-    "water": 0.94,
-    "left": 0.88,
-    "shadows": 0.73,  # black ones below things, since shadows were drawn as dark as on real roads
-    "lights": 0.96,
-    "first": 0.82,
-    "thermal": 0.85,
+    "fast": {
+        "baseline": 0.84,
+        "water": 0.94,
+        "left": 0.88,
+        "shadows": 0.73,  # black ones below things, since they were drawn as dark as on real roads
+        "lights": 0.96,
+        "first": 0.82,
+        "thermal": 0.85,
+    },
+    "best": {
+        "baseline": 0.93,
+        "water": 0.91,
+        "left": 0.94,
+        "shadows": 0.8,
+        "lights": 0.95,
+        "first": 0.91,
+        "thermal": 0.88,
+    },
 }
 """F of `subtract` on recipes of 160 x 120, 150 frames, seed 11: a floor, .03 below the measured."""
 
 
-@pytest.mark.parametrize("kind", GOLDEN)
-def test_subtract_is_not_worse_than_it_was(kind):
-    subtractor, score = PosteriorSubtractor(), ChangeScore()
+@pytest.mark.parametrize("kind", GOLDEN["fast"])
+@pytest.mark.parametrize("quality", GOLDEN)
+def test_subtract_is_not_worse_than_it_was(quality, kind):
+    subtractor, score = PosteriorSubtractor(quality=quality), ChangeScore()
     for number, (image, truth) in enumerate(compose(kind, 11, FREE, (120, 160), 150)):
         mask = subtractor.apply(image)
         if number:
             score.count(mask, truth)
-    assert score.f >= GOLDEN[kind]
+    assert score.f >= GOLDEN[quality][kind]

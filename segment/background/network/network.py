@@ -13,13 +13,16 @@ from numpy.typing import NDArray
 
 from segment import threads as rows
 from segment.background.network import blocks, passes
-from segment.background.network.records import BLOCK, Bytes, Floats, Layers, Room, Runs
+from segment.background.network.records import BLOCK, EVIDENCE, Bytes, Floats, Layers, Room, Runs
 from segment.background.network.strips import size_of
 
 __all__ = ["Network"]
 
 # Statistics are divided by this: they were in training.
 _SCALE = np.float32(1 / 64)
+
+# Mean evidence of a block that is half of the most, as the glance reads it, and more than all.
+_MUCH, _NEVER = np.float32(128) * _SCALE, np.float32(np.inf)
 
 # Posteriors by logits from -8 to 8 in steps of 1/64.
 _TABLE = np.rint(255 / (1 + np.exp(-(np.arange(1024) - 511.5) / 64))).astype(np.uint8)
@@ -41,6 +44,7 @@ class Network:
     def __init__(self, layers: Layers, size: tuple[int, int], glanced: tuple[int, ...]) -> None:
         self._layers = layers
         self._glanced = np.array(glanced, np.uint8)
+        self._evident = len(glanced) + glanced.index(EVIDENCE)
         self._rows, self._columns = (-(-side // BLOCK) for side in size)
         self._active = np.zeros((self._rows, self._columns), np.uint8)
         most = (self._columns + 1) // 2
@@ -75,14 +79,16 @@ class Network:
         room = np.empty(planes.shape[2], np.uint8), np.empty(planes.shape[2], np.uint16)
         blocks.pool(planes, self._glanced, restless, _SCALE, *room, self._blocks, start, stop)
 
-    def glance(self, restless: Bytes) -> bool:
+    def glance(self, restless: Bytes, wary: bool) -> bool:
         """Find the blocks in which there may be anything but background; whether there are any.
 
-        restless (rows, columns) uint8, and all rows as they were read.
+        restless (rows, columns) uint8, and all rows as they were read. wary : look at all blocks
+        with half the most evidence there is.
         """
         found = blocks.glance(
-            self._blocks, self._layers, restless, self._seen, self._doubt, self._told,
-            self._active, self._runs,
+            self._blocks, self._layers, restless, self._evident,
+            _MUCH if wary else _NEVER, self._seen, self._doubt, self._told, self._active,
+            self._runs,
         )  # fmt: skip
         return bool(found)
 

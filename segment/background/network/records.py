@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 __all__ = [
     "BLOCK",
+    "EVIDENCE",
     "FIRST_SIGNED",
     "LAST_SIGNED",
     "Bytes",
@@ -22,6 +23,9 @@ BLOCK = 8
 
 FIRST_SIGNED, LAST_SIGNED = 4, 7
 """Planes from and to which 128 is none; of the others it is 0."""
+
+EVIDENCE = 9
+"""The plane of evidence."""
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]

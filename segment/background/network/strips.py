@@ -14,7 +14,7 @@ from segment.background.network.loops import VECTOR, ZERO, fill
 __all__ = ["close", "length", "meet", "size_of", "stride_of"]
 
 
-def size_of(columns, step):
+def size_of(columns: int, step: int) -> int:
     """Places that a strip of so many blocks takes at most."""
     return (step + 2) * (columns * step + 2 * ((columns + 1) // 2)) + 2 + VECTOR
 

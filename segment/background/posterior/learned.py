@@ -28,6 +28,9 @@ _STILL, _NOISE = 4.0, 2.0
 
 _HALF = np.uint8(128)
 
+# Variance of the noise, summed over the channels, from which on the glance is not left alone.
+_LOUD = 12.0
+
 # Pixels apart at which it is looked how long the scene has been learned.
 _APART = 61
 
@@ -92,16 +95,24 @@ class LearnedEvidence:
         network = network_of(workspace, size)
         restless = self._survey(statistics, asked, network, planes, count)
         foreground, shade = self.foreground.reshape(size), self.shade.reshape(size)
-        if network.glance(restless):
+        # It learned little of cameras that are so noisy, and would miss what is plain to see.
+        if network.glance(restless, float(statistics.numbers.slack.noise) > _LOUD):
             self._describe(statistics, network.active, planes, count)
             network.judge(planes, foreground, shade, count)
         else:
             foreground[:], shade[:] = 0, 0
         self.decided = True
-        passed = asked.threshold if sensitivity is None else asked.threshold / sensitivity
+        passed = np.asarray(
+            asked.threshold if sensitivity is None else asked.threshold / sensitivity
+        )
         least = 255 / (1 + np.exp((_EVEN - passed) / _STEP))
         bar = np.ceil(np.maximum(least, 1)).astype(np.uint8)  # posteriors are whole numbers
-        return (foreground >= bar).view(np.uint8)
+        found = foreground >= bar
+        # No evidence passes more than there can be.
+        if (passed > asked.largest_evidence).any():
+            found &= passed <= asked.largest_evidence
+        decided: Bytes = found.view(np.uint8)
+        return decided
 
     def learn(
         self, foreground: Bytes, learned: int, threads: int | None, workspace: Workspace

@@ -25,6 +25,9 @@ from segment.background.posterior.kernels.records import (
 __all__ = ["State", "begin"]
 
 
+_NONE = np.empty(0, np.int64)
+
+
 @dataclass
 class State:
     """The records of arrays, see `kernels.records`, and a few numbers.
@@ -64,6 +67,11 @@ class State:
     def last_mask(self) -> Bytes:
         """The mask of the last frame, (H * W,)."""
         return self.shown if self.frozen else self.pictures.mask
+
+    def find_unseen(self) -> NDArray[np.int64]:
+        """Return the places (N,) of pixels of which nothing was ever shown."""
+        seen = self.modes.seen[: self.pictures.mask.size]
+        return np.flatnonzero(seen == 0) if seen.min() == 0 else _NONE
 
     def picture(self, dtype: Any) -> NDArray[Any]:
         """Return the background as an image of the type that was given."""

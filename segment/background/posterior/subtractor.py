@@ -102,8 +102,7 @@ class PosteriorSubtractor(Guided, Saved):
         reads what the mixtures say (`kernels.planes`) and was trained on footage with truth
         (models/mixture-e-step): it tells ghosts, shadows and light itself, so that `own_evidence`,
         `light_price`, the bounds of light, `still_rate`, `ghost_rate`, `majority` and `closing`
-        have no say; its log odds count 4 in evidence, so that `threshold` 16 is one half. They
-        reach from -6 to 6: thresholds beyond -6 and 40 make no more difference. It is chosen once.
+        have no say; its log odds count 4 in evidence: `threshold` 16 is one half. Chosen once.
     follow_light : measure the gain of the whole picture.
     follow_noise : measure the noise of the camera, and raise the variances to it.
     stabilize : look for shifts of a moving camera, and move the background with it.
@@ -162,7 +161,7 @@ class PosteriorSubtractor(Guided, Saved):
         still: float = 3.0,
         majority: int = 7,
         closing: int = 9,
-        quality: str = "fast",
+        quality: str = "best",
         follow_light: bool = True,
         follow_noise: bool = True,
         stabilize: bool = True,
@@ -250,7 +249,7 @@ class PosteriorSubtractor(Guided, Saved):
             return self._look_first(image, request)
         state = self._state
         frame, light = self._look(image, state, request, asked)
-        told, frozen = request.told, request.frozen
+        told, frozen, unseen = request.told, request.frozen, state.find_unseen()
         given = rates_by_pixel(request.rate, told, told.size or state.pictures.mask.size)
         rate = None if isinstance(request.rate, np.ndarray) else request.rate
         numbers = choose_numbers(asked, state, light, rate, given)
@@ -261,6 +260,7 @@ class PosteriorSubtractor(Guided, Saved):
         statistics = collect(state, frame, numbers, given, frozen, asked.threads, self._workspace)
         # 2. What is foreground.
         foreground = self._decision.decide(statistics, asked, self._sensitivity, self._workspace)
+        foreground.reshape(-1)[unseen] = 0
         if told.size:
             kernels.obey(told, foreground.reshape(-1))
         # 3. What the next frame is to learn by.
