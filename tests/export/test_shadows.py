@@ -40,7 +40,7 @@ def test_a_shadow_has_a_label_beside_its_object(make):
     frames = list(pipeline.subtract(as_frames(yard()), make(), shadows=True))
     assert not frames[0].shadow.any()
     assert not any((frame.shadow & frame.foreground).any() for frame in frames)
-    shadow, foreground = frames[31].shadow, frames[31].foreground
+    shadow, foreground = frames[30].shadow, frames[30].foreground
     assert foreground[24:48, 20:32].mean() > 0.9
     assert shadow[24:48, 42:58].mean() > 0.7
     assert shadow[24:48, 20:32].mean() < 0.1

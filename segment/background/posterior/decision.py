@@ -29,7 +29,7 @@ from segment.background.posterior.parameters import Parameters
 from segment.background.posterior.sharing import Workspace
 from segment.background.posterior.statistics import Statistics
 
-__all__ = ["Decision", "PooledEvidence", "Soft"]
+__all__ = ["Decision", "PooledEvidence", "Soft", "judged_by"]
 
 _NO_NUMBERS = np.empty(0, np.float32)
 
@@ -134,17 +134,7 @@ class PooledEvidence:
         """Return what is foreground, (H, W) uint8; see `Decision`."""
         frame, evidence = statistics.frame, statistics.evidence
         height, width = frame.height, frame.width
-        low = asked.darkest_light
-        if low is None:
-            low = 0.8 if len(frame.which) == 1 else 0.4
-        self.judged = (
-            asked.own_evidence,
-            asked.largest_evidence,
-            asked.threshold,
-            low,
-            asked.brightest_light,
-            asked.light_price,
-        )
+        self.judged = judged_by(asked, len(frame.which))
         lowest = 1.0 if sensitivity is None else 1 / float(sensitivity.max())
         judging = workspace.desk(_judging, 0, lowest, *self.judged)
         tidy = workspace.desk(_tidying, 0, asked.majority // 2, asked.closing // 2)
@@ -189,6 +179,21 @@ class PooledEvidence:
         darker = cv2.resize(dot, (2 * wide, 2 * half))[:height, :width] < 0
         shaded = (bare > passed) & (level <= passed) & darker
         return Soft(np.float32(1) / (np.float32(1) + odds), shaded)
+
+
+def judged_by(asked: Parameters, channels: int) -> tuple[float, ...]:
+    """Return what `PooledEvidence` judges frames of so many channels by."""
+    low = asked.darkest_light
+    if low is None:
+        low = 0.8 if channels == 1 else 0.4
+    return (
+        asked.own_evidence,
+        asked.largest_evidence,
+        asked.threshold,
+        low,
+        asked.brightest_light,
+        asked.light_price,
+    )
 
 
 def _judging(lowest: float, own: float, largest: float, threshold: float, *gains: float) -> Judging:

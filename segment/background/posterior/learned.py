@@ -10,7 +10,7 @@ from segment import threads as rows
 from segment.background.network import Network, weights
 from segment.background.network.records import BLOCK
 from segment.background.posterior import kernels
-from segment.background.posterior.decision import Decision, PooledEvidence, Soft
+from segment.background.posterior.decision import Decision, PooledEvidence, Soft, judged_by
 from segment.background.posterior.kernels.planes import GLANCED, PLANES, Desk
 from segment.background.posterior.kernels.records import Bytes, Course, Evidence, Floats
 from segment.background.posterior.parameters import QUALITIES, Parameters
@@ -44,7 +44,7 @@ class LearnedEvidence:
     Attributes
     ----------
     course : what places have gone through. foreground, shade (H * W,) uint8: the last posteriors.
-    decided : whether there was a frame.
+    decided : whether there was a frame. judged : see `PooledEvidence`, by which shadows are told.
     """
 
     quality: ClassVar[str] = "best"
@@ -53,6 +53,7 @@ class LearnedEvidence:
     foreground: Bytes | None = None
     shade: Bytes | None = None
     decided: bool = False
+    judged: tuple[float, ...] | None = None
 
     def begin(self, size: tuple[int, int]) -> None:
         """Begin with a scene of (H, W); what was said of the last frame of another stays."""
@@ -102,6 +103,7 @@ class LearnedEvidence:
         else:
             foreground[:], shade[:] = 0, 0
         self.decided = True
+        self.judged = judged_by(asked, len(statistics.frame.which))
         passed = np.asarray(
             asked.threshold if sensitivity is None else asked.threshold / sensitivity
         )
@@ -140,13 +142,20 @@ class LearnedEvidence:
     def soften(
         self, evidence: Evidence, size: tuple[int, int], sensitivity: Floats | None
     ) -> Soft | None:
-        """Return the last posteriors; see `Decision`."""
+        """Return the last posteriors; see `Decision`.
+
+        Shadow is what the network calls so, and what a gain explains: it names few of them.
+        """
         if not self.decided:
             return None
         assert self.foreground is not None
         assert self.shade is not None
         probability = self.foreground.reshape(size).astype(np.float32) / np.float32(255)
-        return Soft(probability, self.shade.reshape(size) >= _HALF)
+        shaded = self.shade.reshape(size) >= _HALF
+        pooled = PooledEvidence(self.judged).soften(evidence, size, sensitivity)
+        if pooled is not None:
+            shaded |= pooled.shaded
+        return Soft(probability, shaded)
 
     def _survey(
         self, statistics: Statistics, asked: Parameters, network: Network, planes: Bytes, count: int

@@ -290,8 +290,8 @@ class PosteriorSubtractor(Guided, Saved):
         """Return where the last frame has a shadow on the background, (H, W) bool.
 
         There the evidence passes the threshold, a gain below 1 explains it, and the mask says
-        background; with quality "best", where the network says shadow rather than not. Nothing on
-        the first frame. Raises ValueError before it.
+        background; with quality "best", also where the network says shadow. Nothing on the
+        first frame. Raises ValueError before it.
         """
         state = self._known("shadow")
         soft = self._decision.soften(state.evidence, state.size, self._sensitivity)
