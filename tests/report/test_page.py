@@ -5,6 +5,8 @@ import re
 import tracemalloc
 from datetime import datetime
 from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -13,8 +15,11 @@ import pytest
 from segment import pipeline
 from segment.events import Event, Ground, Line, Scene, Watcher, Zone
 from segment.export import Origin, ReportPage
+from segment.export.report import charts
 from segment.export.report.boxes import Boxes
+from segment.export.report.charts import strip
 from segment.export.report.page import Digest, Findings, render
+from segment.export.report.words import Words
 from segment.frame import Frame, SequenceInfo
 from segment.protocols import Damage
 from tests.report.browser import complaints, opened, until
@@ -243,6 +248,29 @@ def test_it_stands_with_scripts_off_and_on_a_phone(page, tmp_path):
         assert len(chrome.find_elements("css selector", ".row")) > 5
         assert not chrome.find_element("id", "play").is_displayed()  # no script has shown it
         assert complaints(chrome) == []
+
+
+@pytest.mark.parametrize("end", [7.0, 3.4, 3600.0, 86400.0])
+def test_moments_below_the_strip_do_not_touch_on_a_narrow_screen(tmp_path, end):
+    clock = datetime(2026, 11, 27, 6) if end in (7.0, 3600.0) else None
+    words = Words(Scene(clock=clock), 0.0, end)
+    drawing = strip([1, 2], end / 2, 0.0, end, words)
+    style = Path(charts.__file__).with_name("page.css").read_text(encoding="utf-8")
+    html = tmp_path / "strip.html"
+    html.write_text(
+        f"<!doctype html><meta name=viewport content='width=device-width'><style>{style}</style>"
+        f"<body><div class=page><div class=card><div class=strip>{drawing}</div></div></div>"
+    )
+    boxes = """return [...document.querySelectorAll('.labels text')].map(
+        text => text.getBoundingClientRect()).filter(box => box.width > 0).map(
+        box => [box.left, box.right])"""
+    with opened(html) as chrome:
+        for width in (360, 400, 640, 760, 1280):
+            screen = {"width": width, "height": 600, "deviceScaleFactor": 1, "mobile": width < 600}
+            chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+            ends = chrome.execute_script(boxes)
+            assert len(ends) >= 2
+            assert all(one[1] + 4 < other[0] for one, other in pairwise(ends)), (width, ends)
 
 
 def test_a_name_that_is_a_script_runs_nothing_and_a_video_beside_plays(tmp_path, monkeypatch):

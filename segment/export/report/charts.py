@@ -9,6 +9,8 @@ from segment.export.report.words import Words, escape, short
 
 # What takes no colour from the page's style sheet gets it here; all else has a class.
 _MOST_PATHS = 100
+_LETTER, _BETWEEN = 6.2, 14.0  # pixels: a letter of a moment below the strip, and what parts two
+_NARROW = (("phone", 320.0), ("tablet", 580.0))  # pixels of the strip, by the classes of page.css
 _STEPS = (0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200)
 
 
@@ -48,27 +50,7 @@ def strip(most: Sequence[int], width: float, start: float, end: float, words: Wo
 def _ticks(start: float, end: float) -> list[tuple[float, float]]:
     """Positions out of 1000 and times of round moments between start and end."""
     span = max(end - start, 1e-9)
-    steps = (
-        0.5,
-        1,
-        2,
-        5,
-        10,
-        15,
-        30,
-        60,
-        120,
-        300,
-        600,
-        900,
-        1800,
-        3600,
-        7200,
-        14400,
-        21600,
-        43200,
-    )
-    step = next((s for s in steps if span / s <= 7), 86400 * math.ceil(span / 86400 / 7))
+    step = next((s for s in _STEPS if span / s <= 7), 86400 * math.ceil(span / 86400 / 7))
     first = math.ceil(start / step - 1e-9)
     found = []
     while first * step <= end + 1e-9:
@@ -78,14 +60,19 @@ def _ticks(start: float, end: float) -> list[tuple[float, float]]:
 
 
 def _labels(start: float, end: float, words: Words) -> str:
-    """Moments as text in an SVG of its own, which is not stretched with the bars."""
+    """Moments as text in an SVG of its own, which is not stretched with the bars.
+
+    Where they would touch on a tablet or a phone, some have a class that is hidden there.
+    """
     parts = []
-    for x, time in _ticks(start, end):
+    told = [(x, escape(words.moment(time).removesuffix(".0"))) for x, time in _ticks(start, end)]
+    longest = max((len(text) for _, text in told), default=0) * _LETTER + _BETWEEN
+    every = {name: max(1, -(-len(told) // int(width / longest))) for name, width in _NARROW}
+    for n, (x, text) in enumerate(told):
         anchor = "start" if x < 30 else "end" if x > 970 else "middle"
-        parts.append(
-            f'<text x="{x / 10:.2f}%" y="13" text-anchor="{anchor}">'
-            f"{escape(words.moment(time).removesuffix('.0'))}</text>"
-        )
+        hidden = " ".join(name for name, step in every.items() if n % step)
+        kind = f' class="{hidden}"' if hidden else ""
+        parts.append(f'<text{kind} x="{x / 10:.2f}%" y="13" text-anchor="{anchor}">{text}</text>')
     return f'<svg class="labels" height="18" width="100%">{"".join(parts)}</svg>'
 
 
