@@ -141,7 +141,7 @@ class Motion:
         numbers = np.asarray(labels, np.int32)
         assert self._comings is not None
         enough = max(_SOON, _OFTEN * (1 - math.exp((self._began - time) / _FLUTTER)))
-        often = np.bincount(numbers.ravel(), (self._comings > enough).ravel(), count)
+        often = np.bincount(numbers[self._comings > enough], minlength=count)
         found: list[tuple[int, Blob]] = []
         for n in range(1, count):
             left, top, width, height, area = (int(v) for v in stats[n])

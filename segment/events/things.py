@@ -26,7 +26,7 @@ class Things:
     def look(self, image: Image, taken: Mask, time: float) -> None:
         """Follow the picture where nothing is in front of it; `taken` (H, W) bool is in front."""
         if self._plain is None:
-            self._plain, self._looked = _grey(image), time
+            self._plain, self._looked = _green(image).astype(np.float32), time
             return
         if time - self._looked < _EVERY:
             return
@@ -34,7 +34,7 @@ class Things:
 
         self._looked = time
         free = (~taken).view(np.uint8)
-        cv2.accumulateWeighted(_grey(image), self._plain, _FOLLOW, free)
+        cv2.accumulateWeighted(_green(image), self._plain, _FOLLOW, free)
 
     def judge(self, image: Image, thing: Object) -> str | None:
         """Whether a still object was `left` or `taken`; None when its outline does not tell."""
@@ -51,7 +51,7 @@ class Things:
         ] = thing.mask
         disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * _RIM + 1,) * 2)
         rim = cv2.dilate(inside, disc) - cv2.erode(inside, disc)
-        now = _edges(_grey(image[y0:y1, x0:x1]))[rim > 0]
+        now = _edges(_green(image[y0:y1, x0:x1]).astype(np.float32))[rim > 0]
         then = _edges(self._plain[y0:y1, x0:x1])[rim > 0]
         if not now.size:
             return None
@@ -61,8 +61,11 @@ class Things:
         return "taken" if old > _CLEAR * new else None
 
 
-def _grey(image: Image) -> NDArray[np.float32]:
-    return np.asarray(image[:, :, image.shape[2] // 2], np.float32)  # green says most of it
+def _green(image: Image) -> NDArray[np.uint8]:
+    """Green says most of it; of a grey picture, its only channel."""
+    import cv2
+
+    return np.asarray(cv2.extractChannel(image, image.shape[2] // 2), np.uint8)
 
 
 def _edges(grey: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -96,7 +96,7 @@ class Backdrop:
     def __init__(self, widest: int) -> None:
         self._widest = widest
         self._mean: NDArray[np.float32] | None = None
-        self._known: Mask | None = None
+        self._hidden: Mask | None = None  # where nobody has seen it yet
         self._looked = -math.inf
         self._looks = 0
 
@@ -106,17 +106,20 @@ class Backdrop:
             return
         self._looked = time
         step = max(1, image.shape[1] // self._widest)
-        small = np.ascontiguousarray(image[::step, ::step]).astype(np.float32)
-        if self._mean is None or self._known is None:
-            self._mean = small
-            self._known = np.zeros(small.shape[:2], bool)
+        small = np.ascontiguousarray(image[::step, ::step])
+        if self._mean is None:
+            self._mean = small.astype(np.float32)
+            self._hidden = np.ones(small.shape[:2], bool)
         free = np.ones(small.shape[:2], bool) if foreground is None else ~foreground[::step, ::step]
         self._looks += 1
         share = max(0.04, 1 / self._looks)
-        # Where the first picture showed an object, the first free look replaces it.
-        fresh = free & ~self._known
-        self._mean[fresh] = small[fresh]
-        self._known |= free
+        if self._hidden is not None:
+            # Where the first picture showed an object, the first free look replaces it.
+            fresh = free & self._hidden
+            self._mean[fresh] = small[fresh]
+            self._hidden &= ~free
+            if not self._hidden.any():
+                self._hidden = None
         cv2.accumulateWeighted(small, self._mean, share, free.view(np.uint8))
 
     def picture(self) -> Image | None:
