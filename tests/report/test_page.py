@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
+import av
 import numpy as np
 import pytest
 
@@ -18,6 +19,7 @@ from segment.export import Origin, ReportPage
 from segment.export.report import charts
 from segment.export.report.boxes import Boxes
 from segment.export.report.charts import strip
+from segment.export.report.film import Film
 from segment.export.report.page import Digest, Findings, render
 from segment.export.report.words import Words
 from segment.frame import Frame, SequenceInfo
@@ -167,6 +169,22 @@ def test_a_large_video_stands_beside_the_page(tmp_path, monkeypatch):
     monkeypatch.undo()
     write(tmp_path, frames(20, 1), mode="overwrite")
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_a_film_without_end_has_fewer_and_fewer_pictures_a_second(tmp_path, monkeypatch):
+    monkeypatch.setattr("segment.export.report.film._MANY", 50)
+    image = np.zeros((16, 32, 3), np.uint8)
+    film = Film(tmp_path / "film.mp4", image, Fraction(10), 5.0)
+    for t in range(1000):
+        film.add(image, 5 + t / 10, busy=True)
+    film.close()
+    with av.open(str(tmp_path / "film.mp4")) as video:
+        times = np.array([frame.time for frame in video.decode(video=0)])
+    gaps = np.diff(times)
+    np.testing.assert_allclose(gaps[:49], 0.1, atol=1e-3)
+    np.testing.assert_allclose(gaps[50:99], 0.2, atol=1e-3)
+    assert len(times) < 50 * 5
+    assert 96 < times[-1] < 100  # to the end, all the same
 
 
 def test_memory_of_a_report_stays_flat(tmp_path):

@@ -9,6 +9,8 @@ from segment.export.h264 import CLOCK, Ticks, as_picture, dress, open_mp4
 
 _WIDEST = 768  # pixels; wider, nobody sees more on a page and the chain waits for the encoder
 _OFTEN = 12.5  # pictures a second that are shown at most: half of a camera's 25, and smooth enough
+_MANY = 200_000  # pictures, four hours without a pause, after which half as many a second are
+# shown, and so on: until its end an MP4's index waits in memory, 74 bytes a picture
 _QUIET = 2.0  # seconds without objects after which one picture a second is enough
 
 
@@ -42,15 +44,19 @@ class Film:
         self._start = start
         self._busy = start
         self._until = -float("inf")
+        self._shown, self._slower = 0, 1.0
 
     def add(self, image: Image, time: float, busy: bool) -> None:
         """Write a frame, unless one was written just now, or nothing has happened for a while."""
         if busy:
             self._busy = time
         apart = 1.0 if time - self._busy > _QUIET else self._apart
-        if time - self._until < apart:
+        if time - self._until < apart * self._slower:
             return
         self._until = time
+        self._shown += 1
+        if self._shown % _MANY == 0:
+            self._slower *= 2
         picture = as_picture(image, self.size, quick=True)
         picture.pts, picture.time_base = self._ticks.at(time - self._start), CLOCK
         self._container.mux(self._stream.encode(picture))
