@@ -169,7 +169,7 @@ def carry_out(plan: Plan, reporter: Reporter, how: How) -> RunReport:
 
     part = how.part()
     mine = plan.jobs if part is None else part.of(plan.jobs)
-    plan = stretches.with_cut(replace(plan, jobs=mine), how.cut())
+    plan = replace(plan, jobs=mine)
     if plan.jobs and plan.jobs[0].cut is not None:
         return _begin(plan, reporter, how, part)
     if how.jobs is None and how.scheduler is None and how.client is None:
@@ -207,7 +207,7 @@ def _carry_out(plan: Plan, reporter: Reporter, how: How, part: shards.Shard | No
     fatal: SegmentError | None = None
     chain = chain_of(plan)
     with contextlib.ExitStack() as opened:
-        tally = _Tally(len(plan.jobs), reporter)
+        tally = _Tally(len(plan.jobs), reporter, is_cut=any(job.cut for job in plan.jobs))
         summaries = summaries_of(plan, part)
         opened.enter_context(delivered(plan))
         for summary in summaries:
@@ -392,8 +392,9 @@ def _kept_something() -> bool:
 class _Tally:
     """Counts what has ended, and tells how far the run is."""
 
-    def __init__(self, total: int, reporter: Reporter) -> None:
+    def __init__(self, total: int, reporter: Reporter, is_cut: bool = False) -> None:
         self.total, self.done, self.failed = total, 0, 0
+        self.is_cut = is_cut
         self._reporter = reporter
         self._began = time.monotonic()
         self._frames = 0
@@ -422,11 +423,11 @@ def _draining(workers: "Workers[Task, Done]", reporter: Reporter, tally: _Tally)
         signal.signal(signal.SIGINT, before)
         at_work = min(workers.count, tally.total - tally.done)
         left = tally.total - tally.done - at_work
+        what = f"{at_work} at work are brought to their end, {left} are left for --resume"
+        if tally.is_cut:
+            what = "stretches at work are brought to their end, the rest is left for --resume"
         sys.stderr.flush()
-        reporter.note(
-            f"interrupted: {at_work} at work are brought to their end, {left} are left for "
-            "--resume; again ends at once"
-        )
+        reporter.note(f"interrupted: {what}; again ends at once")
 
     try:
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:

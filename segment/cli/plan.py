@@ -102,6 +102,10 @@ class Plan:
             with job.open() as source:
                 lines.append(f"{'read':<18}{job.told}{_describe_source(source)}")
                 _check_masks(job, source)
+            if job.cut is not None:
+                lines.append(
+                    f"{'':<18}in stretches of {job.cut[0]:g} s, each warmed up by {job.cut[1]:g} s"
+                )
             for link in (job.read, *job.links):
                 name = "" if link is job.read else link.command
                 lines.append(f"{name:<18}{_describe_options(link)}")

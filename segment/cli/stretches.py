@@ -16,7 +16,7 @@ from segment.cli.exporting import ExportLink
 from segment.cli.plan import Job, Plan
 from segment.cli.progress import Reporter
 from segment.cli.report import SequenceReport
-from segment.errors import ChainError, InputError, SegmentError, UnreadableInput
+from segment.errors import ChainError, InputError, SegmentError, without_password
 from segment.files import make_folder, write_text
 from segment.jobs import pieces
 from segment.locks import Lock
@@ -96,8 +96,24 @@ def check(links: Sequence[Link], inputs: Sequence[str], cut: tuple[float, float]
                     "first frame to the last, and every stretch learns its own; leave out one "
                     "of them and --stretch"
                 )
-    if any(given == "-" for given in inputs):
-        raise ChainError("--stretch cuts files, and standard input comes once; leave it out")
+    for given in inputs:
+        if given == "-":
+            raise ChainError("--stretch cuts files, and standard input comes once; leave it out")
+        if _is_live(given):
+            raise ChainError(_no_end(given))
+
+
+def _is_live(given: str) -> bool:
+    """Whether an input is a camera or a stream by its name."""
+    scheme, sign, _ = given.partition("://")
+    if sign:
+        return scheme.lower() in ("rtsp", "rtsps", "rtmp", "rtmps", "udp", "tcp", "srt", "rtp")
+    return given.startswith("/dev/video") or (given.isdecimal() and not Path(given).exists())
+
+
+def _no_end(given: str) -> str:
+    told = without_password(given)
+    return f"--stretch cuts what has an end, and {told} has none, or comes once; leave it out"
 
 
 @dataclass
@@ -110,6 +126,7 @@ class _Film:
     lock: Lock
     at_work: int = 0
     void: bool = False
+    through: bool = False
     failed: Any = None
     began: float = field(default_factory=time.monotonic)
     warned: list[tuple[str, str]] = field(default_factory=list)
@@ -206,6 +223,7 @@ class Cutter:
         """A film is through; return how many seconds it took from its first stretch on."""
         film = self._by_name[job.name]
         film.failed = film.failed or report.error
+        film.through = True
         film.lock.release()
         if report.error is None:
             _clear(film.folder)
@@ -222,7 +240,7 @@ class Cutter:
     @property
     def share(self) -> float:
         """How much of the films that are cut, and not joined yet, is done: in films."""
-        return sum(film.share for film in self._films)
+        return sum(film.share for film in self._by_name.values() if not film.through)
 
     # -- where to cut ---------------------------------------------------------------------------
 
@@ -296,9 +314,12 @@ def _pieces(job: Job, folder: Path, reporter: Reporter) -> list[Piece]:
     more = _AHEAD + sum(float(link.options.get("delay") or 0) for link in early)
     with job.open() as source:
         if source.live:
-            raise UnreadableInput(f"{job.told}: has no end, and cannot be cut")
+            raise ChainError(_no_end(job.input))
         film = _is_film(source)
         seconds = _seconds(job, source)
+    if seconds is None:
+        reporter.note(f"{job.told}: does not say how long it is, so it is read in one pass")
+        return []
     try:
         if not film:
             raise NotExact(f"{job.told}: is no film of one file")
@@ -323,13 +344,13 @@ def _zero(job: Job) -> tuple[int, float] | None:
     return (0, 0.0) if options["start"] is None and options["every"] == 1 else None
 
 
-def _seconds(job: Job, source: "FrameSource") -> float:
-    """About how long what is read lasts. Raises InputError where nobody knows."""
+def _seconds(job: Job, source: "FrameSource") -> float | None:
+    """About how long what is read lasts, None where nobody knows."""
     from fractions import Fraction
 
     length, rate = source.info.length, source.info.rate
     if length is None:
-        raise UnreadableInput(f"{job.told}: does not say how long it is, and cannot be cut")
+        return None
     start, stop = job.read.options["start"], job.read.options["stop"]
 
     def moment(asked: Any, default: float) -> float:

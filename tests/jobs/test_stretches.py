@@ -158,6 +158,8 @@ def test_a_run_of_two_that_is_killed_goes_on_with_the_stretches_that_are_there(
         ("--stretch 10 --warm-up 20 read film.mp4 subtract export out", "longer than --stretch"),
         ("--warm-up 20 read film.mp4 subtract export out", "add --stretch"),
         ("--stretch 10 read - subtract export out", "comes once"),
+        ("--stretch 10 read 0 subtract export out", "0 has none"),
+        ("--stretch 10 read rtsp://me:secret@cam/1 subtract export out", "rtsp://cam/1 has none"),
         ("--stretch 10 read film.mp4 export out --as overlay", "nothing to share out"),
         ("--stretch 10 read film.mp4 subtract", "nothing to join"),
         ("--stretch 10 read film.mp4 subtract export a clean export b", "export stands before"),
@@ -174,6 +176,14 @@ def test_odd_words_are_refused_in_a_line(folder, tmp_path, words, told):
         with pytest.raises(ChainError, match=told):
             segment.run(words)
         assert not Path("out").exists()
+
+
+def test_a_dry_run_says_how_it_would_be_cut(folder, tmp_path):
+    words = line(folder, "film.mp4", tmp_path / "out", "--dry-run --stretch 10m")
+    result = CliRunner().invoke(main, words.split())
+    assert result.exit_code == 0
+    assert "in stretches of 600 s, each warmed up by 30 s" in result.output
+    assert not (tmp_path / "out").exists()
 
 
 # -- the parts ----------------------------------------------------------------------------------
