@@ -228,12 +228,12 @@ def _run(
     dry_run: bool,
     save_preset: str | None,
 ) -> "RunReport | None":
-    from segment.cli import execute, indexing, jobs
+    from segment.cli import execute, indexing, jobs, stretches
     from segment.cli.plan import make_plan
     from segment.kernels import space
 
     space.check_limit()
-    plan = make_plan(links)
+    plan = stretches.with_cut(make_plan(links), how.cut())
     if dry_run:
         execute.check(plan)
         click.echo(plan.describe())
