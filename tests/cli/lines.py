@@ -1,0 +1,46 @@
+"""Lines as they are typed, in this process or in one of their own that is interrupted."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from segment.cli import main
+
+
+def call(*words, **settings):
+    """Run one line in this process; words are split unless they are paths."""
+    line = [
+        part for word in words for part in ([str(word)] if isinstance(word, Path) else word.split())
+    ]
+    return CliRunner().invoke(main, line, **settings)
+
+
+def files(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def masks_in(folder):
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("*/masks/*.png"))}
+
+
+def interrupted(line, folder, number, at):
+    """Start the command, send it a signal when `at` masks are there, and return how it ended."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "segment", *map(str, line)],
+        stderr=subprocess.PIPE,
+        text=True,
+        # A suite that runs in the background ignores interrupts, and so would its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        if folder.is_dir() and len(list(folder.glob("*.png"))) >= at:
+            process.send_signal(number)
+            break
+        time.sleep(0.002)
+    _, stderr = process.communicate(timeout=60)
+    return process.returncode, stderr
