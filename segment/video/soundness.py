@@ -76,7 +76,7 @@ def _has_empty_table(data: bytes) -> bool:
     """Say whether a quantisation table has a 0. Source: ITU-T T.81, section B.2.4.1."""
     at = 2
     while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] != 0xDA:
-        end = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+        end = min(len(data), at + 2 + int.from_bytes(data[at + 2 : at + 4], "big"))
         table = at + 4
         while data[at + 1] == 0xDB and table < end:
             wide = data[table] >> 4 != 0  # numbers of two bytes

@@ -142,3 +142,9 @@ def changed(name, at, new):
 )
 def test_a_number_that_cannot_be_is_told(data, told):
     assert told in find_flaw(data)
+
+
+def test_a_jpeg_that_ends_anywhere_in_its_tables_is_told():
+    data = SOUND["a.jpg"]
+    for length in range(2, 200):
+        assert find_flaw(data[:length]) is not None
