@@ -66,4 +66,4 @@ def test_candidates_are_not_counted(tmp_path):
     ]
     result = CliRunner().invoke(main, [*line, "export", str(tmp_path / "out")])
     assert result.exit_code == 2
-    assert "leave out --number and --arena" in result.output
+    assert "leave out --number, --largest and --arena" in result.output

@@ -35,6 +35,12 @@ def _patience(what: str = "an object", more: str = "") -> Decorator:
 
 @click.command("group", cls=Stage)
 @_smallest
+@click.option(
+    "--largest",
+    type=click.IntRange(1),
+    metavar="PIXELS",
+    help="What has more pixels is no object: a change of light, a door.  [default: no limit]",
+)
 @_patience(more="; ten times that when hidden")
 @click.option(
     "--model",
@@ -95,8 +101,10 @@ def group(
 
     if feedback and candidates:
         raise click.UsageError("--feedback tells of objects, and --candidates are none yet")
-    if candidates and (options["number"] or arena):
-        raise click.UsageError("--candidates are no objects yet: leave out --number and --arena")
+    if candidates and (options["number"] or options["largest"] or arena):
+        raise click.UsageError(
+            "--candidates are no objects yet: leave out --number, --largest and --arena"
+        )
     first, frames = pipeline.peek(frames)
     if first is None:
         return frames

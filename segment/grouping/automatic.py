@@ -10,6 +10,7 @@ from segment.feedback import Told
 from segment.frame import Frame
 from segment.grouping.mixture import MixtureGrouper
 from segment.grouping.neural import NeuralGrouper
+from segment.grouping.tracks.decider import Evidence
 from segment.grouping.tracks.naming import TrackNamer
 
 __all__ = ["group"]
@@ -22,6 +23,7 @@ def group(
     *,
     delay: float = 0.8,
     number: int | None = None,
+    largest: int | None = None,
     arenas: Labels | None = None,
     candidates: bool = False,
     told: Told | None = None,
@@ -39,17 +41,18 @@ def group(
     delay : seconds that a frame waits, so that an object has its id from where it began; 0 for
         live use.
     number : how many objects there are, in every arena; None where nobody knows.
+    largest : pixels; what has more of them is no object, as a change of light. None: no limit.
     arenas : (H, W) int32, which arena a pixel is in, from 1; 0 is outside of all.
     candidates : give an id to all that is followed: flutter, scraps and parts of objects, too.
     told : what brings back to a subtractor what objects say of places, see `pipeline.joint`.
     options : of `NeuralGrouper`: smallest, patience, model, device. Of these pictures without
         masks take the patience; what else is asked for plays no part there.
 
-    Raises ValueError for candidates with a number or arenas, which are of objects; and what the
-    groupers raise.
+    Raises ValueError for candidates with a number, a largest size or arenas, which are of objects;
+    and what the groupers raise.
     """
-    if candidates and (number is not None or arenas is not None):
-        raise ValueError("candidates are no objects yet: leave out number and arenas")
+    if candidates and not number is largest is arenas is None:
+        raise ValueError("candidates are no objects yet: leave out number, largest and arenas")
     first, frames = pipeline.peek(frames)
     if first is None:
         return frames
@@ -74,5 +77,6 @@ def group(
     if candidates:
         return grouped
     rate = float(first.sequence.rate)
-    namer = TrackNamer(rate, number=number, arenas=arenas)
+    evidence = None if largest is None else Evidence(largest=largest)
+    namer = TrackNamer(rate, number=number, arenas=arenas, evidence=evidence)
     return pipeline.decide(grouped, namer, delay=round(delay * rate), told=told, grouper=grouper)

@@ -216,6 +216,14 @@ def test_what_is_wrong_is_named():
         namer.take(np.zeros((4, 5, 3), np.uint8), np.zeros((4, 5), np.int32))
 
 
+def test_what_is_too_large_is_no_object():
+    boxes = [{**small, 9: (2, 4 * t, 50, 40 + 4 * t)} for t, small in enumerate(walker(12))]
+    free = decided([{9: one[9]} for one in boxes], delay=8)
+    assert any(labels.any() for labels in free)
+    found = decided(boxes, delay=8, evidence=Evidence(largest=500))
+    assert all((labels > 0).sum() <= 72 for labels in found)
+
+
 def test_evidence_can_be_asked_for():
     strict = decided(walker(30), evidence=Evidence(moved=1e9))
     assert not any(labels.any() for labels in strict)

@@ -1,5 +1,6 @@
 """Which tracks are objects: evidence over time decides, and candidates wait without an id."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -36,6 +37,7 @@ class Evidence:
     known: float = 2.0  # and if it is an object by itself
     near: float = 0.15  # of the usual size: how far parts of one are from each other
     forget: float = 10.0  # seconds after which who is not seen is forgotten
+    largest: float = math.inf  # pixels: what is larger is no object, as a change of light
 
 
 class Decider:
@@ -87,7 +89,8 @@ class Decider:
             track.see(one, self.frame, self._life, self._rate)
         self._relate(seen)
         for one in sorted(seen, key=lambda one: (-one.area, one.id)):
-            self._weigh(self.tracks[one.id], one)
+            if one.area <= self.evidence.largest:
+                self._weigh(self.tracks[one.id], one)
         self.roster.learn([self.tracks[one.id] for one in seen], self.frame)
         if self.frame % 10 == 9:
             self.usual.fit()
@@ -231,6 +234,8 @@ class Decider:
                 members.setdefault(root(track), []).append(one)
         found = dict.fromkeys((one.id for one in seen), 0)
         for whole, parts in members.items():
+            if sum(one.area for one in parts) > self.evidence.largest:
+                continue
             boxes = np.array([one.box for one in parts])
             around = np.append(boxes[:, :2].min(0), boxes[:, 2:].max(0))
             if not self.usual.is_scrap(_box(around)) or self._is_somebody(whole):
