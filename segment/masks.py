@@ -1,6 +1,6 @@
 """Functions on foreground masks; each returns a new array and leaves its input as it was."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +17,6 @@ from segment.arrays import Labels, Mask, check_mask, whole_number
 # less than 0.002; what it does is keep specks from becoming objects.
 HOLES_SHARE = 1 / 200
 SMALLEST_SHARE = 1 / 5000
-# A speck has a size of its own, not one of the picture's: noise is pixels, and what compression
-# adds is blocks of 8x8. So in pictures of more than half a million pixels what is ten by ten
-# stays, too: a spider of 238 pixels at 1920x1080. But leaves in wind are such pieces by the dozen (69 a frame of 1080p above
-# 100 pixels, 22 above 1/5000), and cost whoever follows them: only the largest few stay.
-SPECK = 100
-FEW = 8
 
 
 def clean(
@@ -49,8 +43,7 @@ def clean(
     holes : holes of at most this area are filled, pixels; 0 is off, None is 1/200 of the
         picture. A hole is 4-connected background that does not touch the border.
     smallest : 8-connected components of less than this area are removed, pixels; 0 or 1 is
-        off, None is 1/5000 of the picture (15 pixels at 320x240). Where that is more than 100, the
-        eight largest of those from 100 on stay, too.
+        off, None is 1/5000 of the picture (15 pixels at 320x240, 414 at 1920x1080).
 
     A mask that is not (H, W) bool, a size that is no whole number from 0 up and an even
     `median` are refused with TypeError or ValueError.
@@ -63,7 +56,7 @@ def clean(
         )
     opening, closing = _whole("opening", opening), _whole("closing", closing)
     holes = int(mask.size * HOLES_SHARE) if holes is None else _whole("holes", holes)
-    smallest = None if smallest is None else _whole("smallest", smallest)
+    smallest = int(mask.size * SMALLEST_SHARE) if smallest is None else _whole("smallest", smallest)
     result = mask.copy()
     if not result.any():
         return result
@@ -75,9 +68,7 @@ def clean(
         result = _morphology(result, "close", closing)
     if holes:
         result = fill_holes(result, holes)
-    if smallest is None:
-        result = _remove_specks(result, int(mask.size * SMALLEST_SHARE))
-    elif smallest > 1:
+    if smallest > 1:
         result = remove_small(result, smallest)
     return result
 
@@ -109,29 +100,12 @@ def fill_holes(mask: Mask, largest: int) -> Mask:
 
 def remove_small(mask: Mask, smallest: int) -> Mask:
     """Return `mask` (H, W) bool without its 8-connected pieces of less than `smallest` pixels."""
-    return _pieces_kept(mask, lambda areas: areas >= smallest)
-
-
-def _remove_specks(mask: Mask, smallest: int) -> Mask:
-    """Remove 8-connected pieces below `smallest` pixels, but for the largest that are no specks."""
-
-    def kept(areas: NDArray[np.intp]) -> NDArray[np.bool_]:
-        keep: NDArray[np.bool_] = areas >= smallest
-        others = np.flatnonzero(~keep & (areas >= SPECK))
-        keep[others[np.argsort(-areas[others], kind="stable")[:FEW]]] = True
-        return keep
-
-    return mask.copy() if smallest < 2 else _pieces_kept(mask, kept)
-
-
-def _pieces_kept(mask: Mask, which: Callable[[NDArray[np.intp]], NDArray[np.bool_]]) -> Mask:
-    """Return `mask` with the 8-connected pieces that are chosen by all their areas, pixels."""
     import cv2
 
     count, labels = cv2.connectedComponents(mask.view(np.uint8), connectivity=8)
     # Only the foreground is looked up: most pixels are background.
     members = labels[mask]
-    keep = which(np.bincount(members, minlength=count))
+    keep = np.bincount(members, minlength=count) >= smallest
     result = np.zeros_like(mask)
     result[mask] = keep[members]
     return result

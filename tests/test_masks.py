@@ -81,23 +81,6 @@ def test_small_components_go_and_the_others_stay(mask, smallest):
     np.testing.assert_array_equal(one_step(mask, smallest=smallest), expected)
 
 
-def test_specks_have_a_size_of_their_own_and_not_one_of_the_picture():
-    mask = np.zeros((1080, 1920), bool)
-    for n in range(20):  # leaves in wind
-        mask[20:30, 20 + 60 * n : 30 + 61 * n] = True
-    mask[500:508, 500:507] = True  # 56 pixels: a speck at any size of the picture
-    spider = np.zeros_like(mask)
-    spider[600:614, 900:917] = True  # 238 pixels, a ninth of a thousandth of the picture
-    assert one_step(spider, smallest=None).sum() == 238
-    found = one_step(mask, smallest=None)
-    areas = [found[:, 20 + 60 * n : 60 + 60 * n].sum() for n in range(20)]
-    assert areas == [0] * 12 + [10 * (10 + n) for n in range(12, 20)]
-    assert not found[500:508, 500:507].any()
-    small = np.zeros((240, 320), bool)
-    small[5:8, 5:9] = small[50:54, 50:54] = True  # 12 and 16 pixels, of which 15 are kept
-    assert one_step(small, smallest=None).sum() == 16
-
-
 @given(mask=MASKS, largest=st.integers(1, 12))
 @settings(deadline=None, max_examples=60)
 def test_holes_up_to_the_area_are_filled(mask, largest):

@@ -60,8 +60,7 @@ _WIDEST = 999
 @click.option(
     "--smallest",
     type=click.IntRange(0),
-    help="Remove blobs below this area, in pixels.  [default: 1/5000 of the picture; the eight "
-    "largest from 100 on stay]",
+    help="Remove blobs below this area, in pixels.  [default: 1/5000 of the picture]",
 )
 @stage(needs=("foreground",), gives=("foreground",))
 def clean(frames: "Iterator[Frame]", **options: Any) -> "Iterator[Frame]":

@@ -156,25 +156,3 @@ def test_a_run_that_goes_on_ends_as_one_that_was_not_stopped(tmp_path, how):
         if path.is_file() and path.name != "run.json":
             twin = tmp_path / "out/clip" / path.relative_to(whole)
             assert path.read_bytes() == twin.read_bytes(), path
-
-
-def test_a_spider_that_walks_is_found_in_a_large_picture():
-    """238 pixels of 1920x1080, which is less than a 5000th of it."""
-    rng = np.random.default_rng(7)
-    ground = rng.integers(80, 120, (1080, 1920, 1)).astype(np.uint8)
-    info = SequenceInfo("spider", (1080, 1920), Fraction(10))
-
-    def film():
-        for t in range(26):
-            picture = ground + rng.integers(0, 5, (1080, 1, 1)).astype(np.uint8)
-            if t >= 6:
-                x = 900 + 9 * (t - 6)
-                picture[600:614, x : x + 17] = 20
-            yield Frame(picture, t, t / 10, info)
-
-    masks = pipeline.clean(pipeline.subtract(film(), PosteriorSubtractor()))
-    objects = pipeline.group(masks, MovingLayers())
-    found = list(pipeline.decide(objects, TrackNamer(10.0), delay=8))
-    assert ids_of(found) == {1}
-    seen = [frame for frame in found[8:] if (frame.labels[600:614] == 1).any()]
-    assert len(seen) >= 16
