@@ -51,7 +51,7 @@ def group(
     Raises ValueError for candidates with a number, a largest size or arenas, which are of objects;
     and what the groupers raise.
     """
-    if candidates and not number is largest is arenas is None:
+    if candidates and not (number is None and largest is None and arenas is None):
         raise ValueError("candidates are no objects yet: leave out number, largest and arenas")
     first, frames = pipeline.peek(frames)
     if first is None:
