@@ -81,10 +81,11 @@ def pool(planes, chosen, restless, scale, most, total, out, start, stop):
 
 
 @entry
-def glance(blocks, layers, restless, evident, much, seen, doubt, told, active, runs):
+def glance(blocks, layers, restless, wary, evident, much, seen, doubt, told, active, runs):
     """Find the blocks in doubt, restless ones with a positive logit; returns how many they are.
 
-    In doubt are those, too, whose value `evident` of `pool` is above `much`, whatever the logit.
+    In doubt are those, too, that are `wary`, (rows, columns) uint8, if their value `evident` of
+    `pool` is above `much`, whatever the logit.
     blocks (2 Q, 1, size) : of `pool`; seen, doubt and told (maps, 1, size) : strips of the whole
     picture, overwritten, the last with what is told of every block in doubt. active (rows, columns)
     uint8 and runs are overwritten: what is active.
@@ -107,7 +108,8 @@ def glance(blocks, layers, restless, evident, much, seen, doubt, told, active, r
         low = 1 + (by + 1) * stride
         for bx in range(columns):
             place = low + bx + 1
-            marked = (doubt[0, 0, place] > ZERO) | (blocks[evident, 0, place] > much)
+            marked = (wary[by, bx] != 0) & (blocks[evident, 0, place] > much)
+            marked |= doubt[0, 0, place] > ZERO
             marked &= restless[by, bx] != 0
             active[by, bx] = u(1) if marked else u(0)
             found += 1 if marked else 0

@@ -21,8 +21,8 @@ __all__ = ["Network"]
 # Statistics are divided by this: they were in training.
 _SCALE = np.float32(1 / 64)
 
-# Mean evidence of a block that is half of the most, as the glance reads it, and more than all.
-_MUCH, _NEVER = np.float32(128) * _SCALE, np.float32(np.inf)
+# Mean of what a gain leaves of a block, as the glance reads it: ten variances in every pixel.
+_MUCH = np.float32(96) * _SCALE
 
 # Posteriors by logits from -8 to 8 in steps of 1/64.
 _TABLE = np.rint(255 / (1 + np.exp(-(np.arange(1024) - 511.5) / 64))).astype(np.uint8)
@@ -79,15 +79,15 @@ class Network:
         room = np.empty(planes.shape[2], np.uint8), np.empty(planes.shape[2], np.uint16)
         blocks.pool(planes, self._glanced, restless, _SCALE, *room, self._blocks, start, stop)
 
-    def glance(self, restless: Bytes, wary: bool) -> bool:
+    def glance(self, restless: Bytes, wary: Bytes) -> bool:
         """Find the blocks in which there may be anything but background; whether there are any.
 
-        restless (rows, columns) uint8, and all rows as they were read. wary : look at all blocks
-        with half the most evidence there is.
+        restless (rows, columns) uint8, and all rows as they were read. wary (rows, columns) uint8:
+        where to look in any case, if there is much that no gain explains.
         """
         found = blocks.glance(
-            self._blocks, self._layers, restless, self._evident,
-            _MUCH if wary else _NEVER, self._seen, self._doubt, self._told, self._active,
+            self._blocks, self._layers, restless, wary, self._evident, _MUCH,
+            self._seen, self._doubt, self._told, self._active,
             self._runs,
         )  # fmt: skip
         return bool(found)

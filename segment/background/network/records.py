@@ -24,8 +24,8 @@ BLOCK = 8
 FIRST_SIGNED, LAST_SIGNED = 4, 7
 """Planes from and to which 128 is none; of the others it is 0."""
 
-EVIDENCE = 9
-"""The plane of evidence."""
+EVIDENCE = 8
+"""The plane of what a gain leaves of the evidence."""
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]

@@ -31,6 +31,9 @@ _HALF = np.uint8(128)
 # Variance of the noise, summed over the channels, from which on the glance is not left alone.
 _LOUD = 12.0
 
+# Mean squared change in time of a square, beyond the noise, from which on it moves.
+_MOVES = 3.0
+
 # Pixels apart at which it is looked how long the scene has been learned.
 _APART = 61
 
@@ -96,8 +99,7 @@ class LearnedEvidence:
         network = network_of(workspace, size)
         restless = self._survey(statistics, asked, network, planes, count)
         foreground, shade = self.foreground.reshape(size), self.shade.reshape(size)
-        # It learned little of cameras that are so noisy, and would miss what is plain to see.
-        if network.glance(restless, float(statistics.numbers.slack.noise) > _LOUD):
+        if network.glance(restless, _wary(statistics, restless)):
             self._describe(statistics, network.active, planes, count)
             network.judge(planes, foreground, shade, count)
         else:
@@ -210,6 +212,23 @@ class LearnedEvidence:
             )  # fmt: skip
 
         rows.over_rows(work, active.shape[0], count, _ROWS)
+
+
+def _wary(statistics: Statistics, restless: Bytes) -> Bytes:
+    """Return the blocks (rows, columns) uint8 in which much evidence is not left to the glance.
+
+    Where the picture moves, and everywhere in loud noise, of which it learned little: it would miss
+    what is plain to see. What stands with much evidence may be a ghost, which it knows.
+    """
+    noise = float(statistics.numbers.slack.noise)
+    wary = np.ones_like(restless)
+    if noise <= _LOUD:
+        motion = statistics.change.motion  # of squares of half a block
+        (rows_, columns), (tall, wide) = restless.shape, motion.shape
+        cells = np.zeros((2 * rows_, 2 * columns), np.bool_)
+        cells[:tall, :wide] = motion > _MOVES + noise / 4
+        wary[:] = cells.reshape(rows_, 2, columns, 2).any(axis=(1, 3))
+    return wary
 
 
 def age_of(statistics: Statistics) -> np.uint8:
