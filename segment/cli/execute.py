@@ -108,7 +108,7 @@ def run_job(job: Job, reporter: Reporter, joined: "Joined | None" = None) -> Seq
         with told_of_input(report.warnings), opened as source:
             for folder in job.folders():
                 owned.sweep_away(folder)
-            record.begin(job)
+            signed = record.begin(job)
             ending = Ending(source)
             try:
                 with ending:
@@ -121,7 +121,10 @@ def run_job(job: Job, reporter: Reporter, joined: "Joined | None" = None) -> Seq
                 report.scaled = getattr(source, "size_changes", 0)
                 report.parts = list(getattr(source, "parts", ()))
             report.interrupted = ending.code
-        record.finish(job, report)
+        if record.is_changed(job, signed):
+            report.warnings.append(f"{job.told} was changed or replaced while it was read")
+            reporter.warn(report.warnings[-1])
+        record.finish(job, report, signed)
     except InputError as error:
         report.error = error
     report.outputs = [*_outputs(job, that_are_here=True)]

@@ -38,9 +38,13 @@ def check(job: Job) -> None:
             _compare(folder, job)
 
 
-def begin(job: Job) -> None:
-    """Say that a run has started, and which outputs will be its own. Raises OutputError."""
+def begin(job: Job) -> dict[str, Any]:
+    """Say that a run has started, and which outputs will be its own. Raises OutputError.
+
+    Returns what it says of the run, whose input is as it is now.
+    """
     check(job)
+    signed = _told(job)
     for folder in job.folders():
         links = [link for link in job.exports if link.folder(job.name) == folder]
         # Also what may come to stand beside an output: a run that is killed may have made it.
@@ -48,18 +52,23 @@ def begin(job: Job) -> None:
         made = {**dict.fromkeys(names), **_still_there(folder)}
         # What bears no mark is ours by its name here, also when this run comes to no end.
         made |= {name: None for name in names if isinstance(made[name], dict)}
-        _write(folder, {**_told(job), "complete": False, "made": made})
+        _write(folder, {**signed, "complete": False, "made": made})
+    return signed
 
 
-def finish(job: Job, report: SequenceReport) -> None:
-    """Say that the run has come to its end, what it made, which frames it saw and what is odd."""
+def finish(job: Job, report: SequenceReport, signed: dict[str, Any]) -> None:
+    """Say that the run has come to its end, what it made, which frames it saw and what is odd.
+
+    signed : what `begin` returned. An input that was changed or replaced since is not what the
+    outputs were made of, so that `--resume` makes them again.
+    """
     damage = report.damage
     for folder in job.folders():
         made = {**_still_there(folder), **owned.account(folder, _names(job, folder))}
         _write(
             folder,
             {
-                **_told(job),
+                **signed,
                 "complete": True,
                 "made": made,
                 "frames": report.frames,
@@ -75,6 +84,14 @@ def finish(job: Job, report: SequenceReport) -> None:
                 "absurd": report.absurd,
             },
         )
+
+
+def is_changed(job: Job, signed: dict[str, Any]) -> bool:
+    """Whether the input is another file than at the beginning, or was written to.
+
+    A pipe's time says nothing, and outputs may lie in a folder of pictures.
+    """
+    return Path(job.input).is_file() and bool(_stamps(job) != signed["stamp"])
 
 
 def finished(job: Job) -> bool:
