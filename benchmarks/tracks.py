@@ -1,7 +1,7 @@
 """Objects in real video, from subtraction to ids, against boxes and ids that are known.
 
     python benchmarks/tracks.py TRACKS VIDEO [--only NAME ...] [--candidates] [--keep FOLDER]
-                                [--settings 3] [--quality best] [--feedback]
+                                [--settings 3] [--quality fast] [--feedback]
 
 TRACKS holds vtest.gt.txt, and tud_campus, sleap_flies, tracktor_mouse with `input.*` and truth;
 VIDEO holds vtest.avi; street.mp4 is the repository's. A line a sequence: IDF1, MOTA, HOTA at half
@@ -52,7 +52,7 @@ def main() -> None:
     parser.add_argument("--number", action="store_true", help="tell the number of animals")
     parser.add_argument("--delay", type=float, default=DELAY)
     parser.add_argument("--keep", type=Path, help="folder for masks")
-    parser.add_argument("--quality", choices=("fast", "best"), default="fast")
+    parser.add_argument("--quality", choices=("fast", "best"), default="best")
     parser.add_argument("--feedback", action="store_true", help="objects tell subtract of places")
     parser.add_argument("--settings", type=int, choices=(1, 2, 3), default=1, help="of chance")
     options = parser.parse_args()
