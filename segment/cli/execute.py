@@ -104,8 +104,11 @@ def run_job(job: Job, reporter: Reporter, joined: "Joined | None" = None) -> Seq
         report.objects, report.events = count(job)
         return report
     try:
-        opened = job.open() if joined is None else joined.open()
-        with told_of_input(report.warnings), opened as source:
+        # Opened inside: a thread that reads ahead is told of the run that it belongs to.
+        with (
+            told_of_input(report.warnings),
+            job.open() if joined is None else joined.open() as source,
+        ):
             for folder in job.folders():
                 owned.sweep_away(folder)
             signed = record.begin(job)
