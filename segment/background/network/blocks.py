@@ -102,7 +102,7 @@ def glance(blocks, layers, restless, wary, evident, much, seen, doubt, told, act
                 if restless[by, bx] == 0:
                     seen[m, 0, low + bx + 1] = ZERO
         fill(seen[m, 0, 1 + (rows + 1) * stride : 1 + (rows + 2) * stride], ZERO)
-    mix_strip(seen, layers.doubt, stride, rows, doubt)
+    mix_strip(seen, layers.doubt, stride, rows, doubt, 0)
     found = 0
     for by in range(rows):
         low = 1 + (by + 1) * stride

@@ -57,13 +57,13 @@ def convolve_strip(maps, row, layer, stride, step, out, at):
 
 
 @part
-def mix_strip(maps, layer, stride, step, out):
-    """Convolution with 1 x 1, not rectified, of one strip."""
+def mix_strip(maps, layer, stride, step, out, at):
+    """Convolution with 1 x 1, not rectified, of one strip into `at` of out."""
     n = length(stride, step)
     low = 1 + stride
     for c in range(layer.weight.shape[0]):
-        one, two = out[4 * c, 0, low : low + n], out[4 * c + 1, 0, low : low + n]
-        three, last = out[4 * c + 2, 0, low : low + n], out[4 * c + 3, 0, low : low + n]
+        one, two = out[4 * c, at, low : low + n], out[4 * c + 1, at, low : low + n]
+        three, last = out[4 * c + 2, at, low : low + n], out[4 * c + 3, at, low : low + n]
         fill(one, layer.bias[4 * c])
         fill(two, layer.bias[4 * c + 1])
         fill(three, layer.bias[4 * c + 2])
@@ -100,26 +100,10 @@ def _read(planes, scale, runs, row, desk):
 def _enter(desk, layer, runs, row, out):
     """Convolution with 1 x 1 of what was read, and rectification."""
     stride = stride_of(runs, row, _FINE)
-    n = length(stride, _FINE)
-    low = 1 + stride
-    for c in range(layer.weight.shape[0]):
-        one, two = out[4 * c, row, low : low + n], out[4 * c + 1, row, low : low + n]
-        three, last = out[4 * c + 2, row, low : low + n], out[4 * c + 3, row, low : low + n]
-        fill(one, layer.bias[4 * c])
-        fill(two, layer.bias[4 * c + 1])
-        fill(three, layer.bias[4 * c + 2])
-        fill(last, layer.bias[4 * c + 3])
-        for m in range(desk.shape[0] // 4):
-            four(
-                one, two, three, last,
-                desk[4 * m, 0, low : low + n], desk[4 * m + 1, 0, low : low + n],
-                desk[4 * m + 2, 0, low : low + n], desk[4 * m + 3, 0, low : low + n],
-                layer.weight[c, m],
-            )  # fmt: skip
-        rectify(one)
-        rectify(two)
-        rectify(three)
-        rectify(last)
+    mix_strip(desk, layer, stride, _FINE, out, row)
+    low, n = 1 + stride, length(stride, _FINE)
+    for m in range(out.shape[0]):
+        rectify(out[m, row, low : low + n])
     close(out, row, runs, row, _FINE)
 
 
@@ -265,15 +249,15 @@ def judge(planes, scale, layers, runs, room, told, table, foreground, shadow, st
     for row in range(low, high):  # sums of the way up take the place of a1, then of e0
         if runs.count[row] > 0:
             _convolve(room.s2, layers.u2, runs, row, _COARSE, bounds, room.u2, 0)
-            mix_strip(room.u2, layers.t1, stride_of(runs, row, _COARSE), _COARSE, room.t1)
+            mix_strip(room.u2, layers.t1, stride_of(runs, row, _COARSE), _COARSE, room.t1, 0)
             _add_finer(room.t1, room.b1, runs, row, _MIDDLE, room.a1)
     for row in range(low, high):
         if runs.count[row] > 0:
             _convolve(room.a1, layers.u1, runs, row, _MIDDLE, bounds, room.u1, 0)
-            mix_strip(room.u1, layers.t0, stride_of(runs, row, _MIDDLE), _MIDDLE, room.t0)
+            mix_strip(room.u1, layers.t0, stride_of(runs, row, _MIDDLE), _MIDDLE, room.t0, 0)
             _add_finer(room.t0, room.f0, runs, row, _FINE, room.e0)
     for row in range(start, stop):
         if runs.count[row] > 0:
             _convolve(room.e0, layers.u0, runs, row, _FINE, bounds, room.u0, 0)
-            mix_strip(room.u0, layers.out, stride_of(runs, row, _FINE), _FINE, room.out)
+            mix_strip(room.u0, layers.out, stride_of(runs, row, _FINE), _FINE, room.out, 0)
             _answer(room.out, runs, row, table, room.found, foreground, shadow)
