@@ -9,13 +9,6 @@ from tests.test_rooms import PACKAGE, files, imports
 LONGEST = 450
 """Lines of a file: what is read in one sitting."""
 
-LONGER = {
-    "export/report/page.py": "issue on events",
-    "video/file.py": "issue on reliability",
-    "video/living.py": "issue on reliability",
-}
-"""Who is still too long, and who cuts it."""
-
 MOST = 8
 """Arguments of a function, but for constructors, commands and compiled loops."""
 
@@ -34,7 +27,7 @@ def name_of(path):
 @pytest.mark.parametrize("path", files(), ids=name_of)
 def test_a_file_is_read_in_one_sitting(path):
     lines = len(path.read_text(encoding="utf-8").splitlines())
-    assert lines <= LONGEST or name_of(path) in LONGER
+    assert lines <= LONGEST
 
 
 def is_compiled(path):

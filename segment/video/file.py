@@ -18,6 +18,7 @@ from segment.arrays import Image
 from segment.errors import UnreadableInput
 from segment.frame import Frame, SequenceInfo
 from segment.video import limits
+from segment.video.again import rescue, samples
 from segment.video.clock import Clock, stamp_of
 from segment.video.decode import rescale
 from segment.video.hearing import FILMS, begins, is_heard, listening
@@ -51,8 +52,6 @@ _KEPT = {"h264": 16, "hevc": 16, "vvc": 16, "vp9": 8, "av1": 8, "libdav1d": 8, "
 
 _KEPT_BY_OTHERS = 3  # MPEG-1 to 4 and VP8; most keep none
 _MOST_THREADS = 16  # that FFmpeg takes by itself; each holds a frame
-
-_SAMPLES = 5  # parts of a film, at whose ends frames are looked at for their levels
 
 _ATTACHED_PICTURE = 0x400  # AV_DISPOSITION_ATTACHED_PIC: an album cover, not a film
 
@@ -341,55 +340,19 @@ class VideoFile(Source):
         for frame in frames:
             self._ledger.receive(frame)
             yield frame
-        if self._ledger.owes() and not self._gave_up:
-            yield from self._rescue()
+        again = self._again()
+        if again is not None and self._ledger.owes() and not self._gave_up:
+            yield from rescue(again, self.told, self.stream.index, self._ledger, self.damage)
 
-    def _rescue(self) -> Iterator[av.VideoFrame]:
-        """Yield the frames behind a damaged last packet.
-
-        A decoder that meets an error while it is being emptied cannot be asked on through
-        PyAV, so the frames it still holds are decoded once more, by a fresh one.
-        """
-        if not isinstance(self._path, (str, Path)) or self.live:
-            return
-        after = self._ledger.last
-        assert after is not None
-        try:
-            with open_container(self._path, self.told) as again:
-                stream = again.streams[self.stream.index]
-                assert isinstance(stream, av.VideoStream)
-                stream.thread_type = "NONE"
-                again.seek(after, stream=stream)
-                for packet in again.demux(stream):
-                    try:
-                        frames = packet.decode()
-                    except av.FFmpegError as error:
-                        if packet.pts is not None and packet.pts > after:
-                            self._ledger.fail(packet, reason(error), self.damage)
-                        continue
-                    for frame in frames:
-                        if frame.pts is not None and frame.pts > after:
-                            after = frame.pts
-                            self._ledger.receive(frame)
-                            yield frame
-        except (av.FFmpegError, IndexError, UnreadableInput):
-            return
+    def _again(self) -> str | Path | None:
+        """The input, if it can be opened beside the reading of it."""
+        return self._path if isinstance(self._path, (str, Path)) and not self.live else None
 
     def _others(self) -> Iterator[av.VideoFrame]:
-        """Yield some frames from all over a file, decoded beside the reading of it."""
-        seconds = self.duration
-        if not isinstance(self._path, (str, Path)) or self.live or not seconds:
-            return
-        try:
-            with open_container(self._path, self.told) as again:
-                stream = again.streams[self.stream.index]
-                for n in range(1, _SAMPLES):
-                    again.seek(int(1e6 * (seconds * n / _SAMPLES)) + (again.start_time or 0))
-                    picture = next(again.decode(stream), None)
-                    if isinstance(picture, av.VideoFrame):
-                        yield picture
-        except (av.FFmpegError, IndexError, UnreadableInput):
-            return
+        """Yield some frames from all over a file."""
+        again = self._again()
+        if again is not None and self.duration:
+            yield from samples(again, self.told, self.stream.index, self.duration)
 
     def _give_up(self, failures: int) -> None:
         self._gave_up = True
@@ -438,8 +401,9 @@ class VideoFile(Source):
 
     def _look_at_structure(self) -> None:
         """Ask the file itself, where its film seemed sound to the end."""
-        if isinstance(self._path, (str, Path)) and not self.live and not self.damage:
-            wrong = find_break(Path(self._path), set(self.container.format.name.split(",")))
+        again = self._again()
+        if again is not None and not self.damage:
+            wrong = find_break(Path(again), set(self.container.format.name.split(",")))
             if wrong is not None:
                 self.damage.note(f"{self.told}: does not fit together, {wrong}")
 

@@ -4,17 +4,13 @@ Whoever waits for its frames can be told to stop waiting, notices when nothing c
 and goes on with the stream when it comes back.
 """
 
-import contextlib
 import logging
 import math
 import os
-import queue
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextvars import copy_context
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -22,8 +18,9 @@ from segment.errors import UnreadableInput
 from segment.frame import Frame
 from segment.protocols import Damage
 from segment.video import open_frames
+from segment.video.connection import LOOK, Begin, Connection, Kind, left_behind
 from segment.video.decode import fitted
-from segment.video.limits import Limits, check_size, use
+from segment.video.limits import Limits, check_size
 from segment.video.opening import is_address, is_pipe, told
 from segment.video.pipes import Pipe, open_pipe, pipe_of
 from segment.video.raw import RawFrames
@@ -36,33 +33,8 @@ log = logging.getLogger("segment.video")
 GIVE_UP = 300.0
 """Seconds for which a lost stream is looked for."""
 
-_WAITS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)  # seconds between two tries, the last for ever
-_AHEAD = 2  # frames that are read before they are asked for
-_LOOK = 0.1  # seconds after which whoever waits looks whether it is to stop
-_GRACE = 0.5  # seconds that closing waits for a thread before it is left to itself
-_SLACK = 4
-"""Times the time limit without a frame: data that come are life, but not for ever."""
-
-_left: list[threading.Thread] = []
-
-
-def left_behind() -> bool:
-    """Say whether a thread still waits in a library for an input that does not answer."""
-    return any(thread.is_alive() for thread in _left)
-
-
-@dataclass(frozen=True)
-class _Kind:
-    """How an input behaves.
-
-    Attributes
-    ----------
-    comes_back : whether it is looked for when it was lost.
-    slack : times the time limit that it may take to a frame.
-    """
-
-    comes_back: bool = False
-    slack: float = _SLACK
+WAITS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+"""Seconds between two tries to find a lost stream, the last for ever."""
 
 
 def open_living(
@@ -87,7 +59,8 @@ def open_living(
         isinstance(path, str)
         and (path.startswith("/dev/video") or (path.isdecimal() and not Path(path).exists()))
     )
-    kind = _Kind(address if reconnect is None else reconnect, 1.0 if camera else _SLACK)
+    comes_back = address if reconnect is None else reconnect
+    kind = Kind(comes_back, slack=1.0) if camera else Kind(comes_back)
     name = f"camera {path}" if camera else told(path)  # type: ignore[arg-type]
 
     def begin() -> tuple[Callable[[], Source], Pipe | None]:
@@ -116,12 +89,12 @@ def open_raw(
 
         return read, pipe
 
-    return Living(begin, "standard input", limits, _Kind(), 0.0)
+    return Living(begin, "standard input", limits, Kind(), 0.0)
 
 
 def open_with(read: Callable[[], Source], told: str, *, limits: Limits | None = None) -> "Living":
     """Open what `read` opens, which messages call `told`, so that it cannot hang."""
-    return Living(lambda: (read, None), told, limits or Limits(), _Kind(), 0.0)
+    return Living(lambda: (read, None), told, limits or Limits(), Kind(), 0.0)
 
 
 def _pipe(path: Any) -> Pipe | None:
@@ -142,124 +115,6 @@ def _pipe(path: Any) -> Pipe | None:
     )
 
 
-class _Connection:
-    """One source in one thread, from its opening to its closing."""
-
-    def __init__(self, begin: Any, limits: Limits, kind: _Kind) -> None:
-        self.source: Source | None = None
-        self.began = time.monotonic()
-        self.endless = False
-        self._kind = kind
-        self._limits = limits
-        self._open, self.pipe = begin()
-        self._ready: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._room = threading.Semaphore(_AHEAD)
-        self._go = threading.Event()
-        self._closing: bool = False  # set by another thread
-        with use(limits):
-            context = copy_context()
-        self._thread = threading.Thread(
-            target=context.run, args=(self._work,), name="segment-read", daemon=True
-        )
-        self._thread.start()
-
-    def _work(self) -> None:
-        ending: Any = None
-        try:
-            source = self._open()
-        except BaseException as error:
-            self._close_pipe()
-            self._ready.put(("failed", error))
-            return
-        try:
-            if not self._is_closing():
-                self.endless = _is_endless(source)
-                self._ready.put(("open", source))
-                self._go.wait()
-            for frame in () if self._is_closing() else source:
-                self._room.acquire()
-                if self._is_closing():
-                    break
-                self._ready.put(("frame", frame))
-        except BaseException as error:
-            ending = error
-        finally:
-            with contextlib.suppress(Exception):
-                source.close()
-            del source
-            self._close_pipe()
-            self._ready.put(("end", ending))
-
-    def _is_closing(self) -> bool:
-        return self._closing
-
-    def _close_pipe(self) -> None:
-        if self.pipe is not None:
-            self.pipe.close()
-
-    def take(self, stopped: Callable[[], bool]) -> tuple[str, Any]:
-        """Return what comes next: open, failed, frame or end; silent and stopped are others."""
-        begin = time.monotonic()
-        while True:
-            try:
-                what, content = self._ready.get(timeout=_LOOK)
-            except queue.Empty:
-                if stopped():
-                    return "stopped", None
-                if self._is_silent(begin):
-                    return "silent", None
-                continue
-            if what == "open":
-                self.source = content
-            elif what == "frame":
-                self._room.release()
-            return what, content
-
-    def _is_silent(self, begin: float) -> bool:
-        limit = self._limits.timeout
-        if limit is None:
-            return False
-        now = time.monotonic()
-        waits_since = None if self.pipe is None else self.pipe.waits_since
-        if waits_since is not None and now - waits_since > limit:
-            return True
-        return now - begin > limit * self._kind.slack
-
-    def go(self) -> None:
-        """Let frames be read."""
-        self._go.set()
-
-    def end_input(self) -> bool:
-        """Let a pipe seem to have ended, so that what was read so far is delivered."""
-        if self.pipe is None:
-            return False
-        self.pipe.end()
-        return True
-
-    def close(self) -> None:
-        """End the thread, or leave it to itself where it waits inside a library."""
-        if self._thread in _left:
-            return
-        self._closing = True
-        self._go.set()
-        self._room.release()
-        if self.source is not None:
-            self.source.stop()
-        if self.pipe is not None:
-            self.pipe.end()
-        self._thread.join(_GRACE)
-        if self._thread.is_alive():
-            _left.append(self._thread)
-
-
-def _is_endless(source: Source) -> bool:
-    """Whether an end of the stream is none that it said it would have."""
-    if not source.live or getattr(source, "duration", None) is not None:
-        return False
-    container = getattr(source, "container", None)
-    return container is None or not container.size > 0
-
-
 class Living(Source):
     """Frames of another source, which cannot hang; see `open_living`.
 
@@ -267,7 +122,7 @@ class Living(Source):
     clock. What was lost, and for how long, stands in `damage`, and is logged at once.
     """
 
-    def __init__(self, begin: Any, name: str, limits: Limits, kind: _Kind, give_up: float) -> None:
+    def __init__(self, begin: Begin, name: str, limits: Limits, kind: Kind, give_up: float) -> None:
         super().__init__()
         self._begin = begin
         self._name = name
@@ -276,7 +131,7 @@ class Living(Source):
         self._give_up = give_up
         self._broken_off = self._endless = False
         self._channels = 0  # of the first frame
-        self._now = _Connection(begin, limits, kind)
+        self._now = Connection(begin, limits, kind)
         try:
             self.inner = self._opened(self._now)
         except BaseException:
@@ -324,7 +179,7 @@ class Living(Source):
     def _waits_no_more(self) -> bool:
         return self._stopped or self._broken_off
 
-    def _opened(self, connection: _Connection) -> Source:
+    def _opened(self, connection: Connection) -> Source:
         what, content = connection.take(self._waits_no_more)
         silent = what == "silent" and connection.end_input()
         if silent:  # what came before may be enough
@@ -419,14 +274,14 @@ class Living(Source):
         begin = time.monotonic()
         tries = 0
         while time.monotonic() - begin < self._give_up:
-            until = time.monotonic() + _WAITS[min(tries, len(_WAITS) - 1)]
+            until = time.monotonic() + WAITS[min(tries, len(WAITS) - 1)]
             tries += 1
             while time.monotonic() < until:
                 if self._waits_no_more():
                     return False
-                time.sleep(_LOOK)
+                time.sleep(LOOK)
             try:
-                self._now = _Connection(self._begin, self._limits, self._kind)
+                self._now = Connection(self._begin, self._limits, self._kind)
                 again = self._opened(self._now)
             except UnreadableInput as error:
                 self._now.close()

@@ -20,7 +20,8 @@ from segment.export.report import charts
 from segment.export.report.boxes import Boxes
 from segment.export.report.charts import strip
 from segment.export.report.film import Film
-from segment.export.report.page import Digest, Findings, render
+from segment.export.report.findings import Digest, Findings
+from segment.export.report.page import render
 from segment.export.report.words import Words
 from segment.frame import Frame, SequenceInfo
 from segment.protocols import Damage

@@ -82,7 +82,7 @@ def threads():
 
 
 def test_a_stream_that_dies_and_comes_back_goes_on(stream, monkeypatch, caplog):
-    monkeypatch.setattr(living, "_WAITS", (0.1, 0.2))
+    monkeypatch.setattr(living, "WAITS", (0.1, 0.2))
     away = [None] * 5
     with (
         serving((stream, False), None, (stream, False), *away) as server,
@@ -107,7 +107,7 @@ def test_a_stream_that_dies_and_comes_back_goes_on(stream, monkeypatch, caplog):
 
 
 def test_a_gap_is_written_down_and_what_was_learned_is_kept(stream, monkeypatch, tmp_path):
-    monkeypatch.setattr(living, "_WAITS", (0.1, 0.2))
+    monkeypatch.setattr(living, "WAITS", (0.1, 0.2))
     state, out = tmp_path / "state", tmp_path / "out"
     with serving((stream, False), None, (stream, False), *[None] * 5) as server:
         line = ["read", server.address, "--timeout", "0.6", "--reconnect-for", "0.5", "subtract"]
@@ -132,7 +132,7 @@ def test_without_reconnecting_the_end_is_the_end(stream):
 
 
 def test_a_stream_that_stalls_is_looked_for(stream, monkeypatch):
-    monkeypatch.setattr(living, "_WAITS", (0.1,))
+    monkeypatch.setattr(living, "WAITS", (0.1,))
     with (
         serving((stream, True), (stream, False)) as server,
         open_living(server.address, limits=QUICK, give_up=0.3) as source,

@@ -14,8 +14,9 @@ from segment.export.need import events_of, scene_of
 from segment.export.origin import Origin
 from segment.export.report.boxes import Boxes
 from segment.export.report.film import Film
+from segment.export.report.findings import MOST_THINGS, Digest, Findings, foremost
 from segment.export.report.gather import Backdrop, Heat, Stills, Strip, as_jpeg, shrunk
-from segment.export.report.page import MOST_THINGS, Digest, Findings, foremost, render
+from segment.export.report.page import render
 from segment.export.spill import Spill
 from segment.files import partial, settle
 from segment.frame import Frame
