@@ -151,13 +151,13 @@ def test_lost_frames_are_named_by_their_time(tmp_path):
     np.testing.assert_array_equal(frames[11].image, whole[12].image)
 
 
-def test_frames_behind_a_damaged_last_packet_are_delivered(tmp_path):
+def test_frames_behind_a_damaged_last_packet_are_delivered(tmp_path, monkeypatch):
     """A decoder with threads holds some back when an error ends it."""
     path = cut(write(tmp_path / "clip.mp4", scenes(80), mux=FAST), 0.6)
-    source = VideoFile(path)
     before = []
-    source._rescue = lambda: before.append(1) or iter(())
-    with_out = len(list(source))
+    with monkeypatch.context() as without, VideoFile(path) as source:
+        without.setattr("segment.video.file.rescue", lambda *a: before.append(1) or iter(()))
+        with_out = len(list(source))
 
     with VideoFile(path) as again:
         frames = list(again)
