@@ -139,11 +139,27 @@ def test_variances_of_earlier_states_were_sums_over_the_channels(channels, tmp_p
     taught(PosteriorSubtractor, images[:5], largest_variance=60 / channels).save(path)
     with state_of(path) as (told, _):
         parameters = json.loads(told["parameters"])
+        numbers = json.loads(told["numbers"])
     parameters |= {"smallest_variance": 6.0, "initial_variance": 7.0, "largest_variance": 60.0}
-    rewritten(path, metadata={"parameters": json.dumps(parameters), "revision": "7"})
+    del numbers["_state.camera.lit"]
+    changed = {"parameters": json.dumps(parameters), "numbers": json.dumps(numbers)}
+    rewritten(path, metadata=changed | {"revision": "7"})
     old, new = PosteriorSubtractor.load(path), PosteriorSubtractor(largest_variance=60 / channels)
     assert (old.smallest_variance, old.initial_variance) == (None, None)
     assert old.largest_variance == 60 / channels
+    masks = [new.apply(image) for image in images]
+    for image, mask in zip(images[5:], masks[5:], strict=True):
+        np.testing.assert_array_equal(old.apply(image), mask)
+
+
+def test_earlier_states_did_not_count_how_often_the_light_was_switched(tmp_path):
+    path, images = tmp_path / "state", film()
+    taught(PosteriorSubtractor, images[:5]).save(path)
+    with state_of(path) as (told, _):
+        numbers = json.loads(told["numbers"])
+    assert numbers.pop("_state.camera.lit") == 0
+    rewritten(path, metadata={"numbers": json.dumps(numbers), "revision": "8"})
+    old, new = PosteriorSubtractor.load(path), PosteriorSubtractor()
     masks = [new.apply(image) for image in images]
     for image, mask in zip(images[5:], masks[5:], strict=True):
         np.testing.assert_array_equal(old.apply(image), mask)

@@ -28,6 +28,10 @@ _EPISODE = 100
 # Number of a frame long before the first.
 _NEVER = -1_000_000
 
+# Frames for which a switch of the light counts, and switches that are believed within these.
+_SWITCHED = 12
+_SWITCHES = 4
+
 # Variance of the noise from which on frames are softened, and below which they no longer are.
 _NOISY = 20.0
 _QUIET = 7.0
@@ -53,6 +57,7 @@ class Camera:
     shake : how often it moves, in [0, 1], averaged.
     soft : whether frames are softened.
     calm : frames since it moved.
+    lit : frames until it is forgotten that the light was switched; many for each time.
     """
 
     contours: NDArray[np.int64]
@@ -63,6 +68,7 @@ class Camera:
     shake: float = 0.0
     soft: bool = False
     calm: int = _EPISODE
+    lit: int = 0
 
     @classmethod
     def begin(cls, height: int, width: int) -> Self:
@@ -77,6 +83,21 @@ class Camera:
         inside = np.array(size)[:, None]
         if np.any((self.contours < 0) | (self.contours >= inside)):
             raise ValueError("its contours are outside the picture")
+
+    def expect_switch(self) -> bool:
+        """Whether a switch of the light in the next frame is to be believed.
+
+        A lamp takes a few frames to go on; what flickers all the time would take with it all that
+        moves.
+        """
+        self.lit = max(self.lit - 1, 0)
+        return self.lit < _SWITCHES * _SWITCHED
+
+    def switch_light(self) -> None:
+        """Begin anew to measure the light."""
+        self.gain = 1.0
+        self.contours_from = _NEVER
+        self.lit += _SWITCHED
 
     def choose_softness(self, pictures: Pictures, size: tuple[int, int], learned: int) -> None:
         """Begin to soften frames when the camera is noisy, and end when it no longer is."""

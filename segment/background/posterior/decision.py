@@ -62,6 +62,10 @@ class Decision(Protocol):
         """Follow the camera, whose pictures lie `shift` pixels to the right and down."""
         ...
 
+    def relight(self, before: Bytes) -> None:
+        """Take in how the last frame, (C, H, W) uint8, would look in the light of the next."""
+        ...
+
     def decide(
         self,
         statistics: Statistics,
@@ -123,6 +127,9 @@ class PooledEvidence:
     def count_changed(self, foreground: Bytes, evidence: Evidence, asked: Parameters) -> int:
         """Return the pixels of the foreground, (H, W)."""
         return int(np.count_nonzero(foreground.view(np.bool_)))
+
+    def relight(self, before: Bytes) -> None:
+        """Remember nothing of the light."""
 
     def decide(
         self,

@@ -82,6 +82,15 @@ class LearnedEvidence:
             for plane in self.course:
                 plane[:] = _moved(plane, half)
 
+    def relight(self, before: Bytes) -> None:
+        """Take in the last frame (C, H, W) in another light."""
+        assert self.course is not None
+        grey = before.astype(np.float32).mean(0)
+        height, width = grey.shape
+        grey = np.pad(grey, ((0, height % 2), (0, width % 2)), mode="edge")
+        halves = grey.reshape(-(-height // 2), 2, -(-width // 2), 2).mean((1, 3))
+        self.course.light[:] = np.rint(halves)
+
     def decide(
         self,
         statistics: Statistics,

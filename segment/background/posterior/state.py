@@ -21,11 +21,15 @@ from segment.background.posterior.kernels.records import (
     Modes,
     Pictures,
 )
+from segment.background.posterior.relight import Relit
 
 __all__ = ["State", "begin"]
 
 
 _NONE = np.empty(0, np.int64)
+
+# Frames for which a pixel counts as seen when the light is switched: it learns as a young one.
+_YOUNG = np.float32(10)
 
 
 @dataclass
@@ -93,6 +97,22 @@ class State:
         if low < 1 or high > components:
             raise ValueError(f"its pixels have {low} to {high} modes, wanted 1 to {components}")
         self.camera.check(self.size)
+
+    def relight(self, relit: Relit, variance: float) -> None:
+        """Go over to another light. variance : of the background's modes, until it is learned.
+
+        What pixels were in the light before is forgotten, and they learn as fast as young ones.
+        """
+        modes, pictures, size = self.modes, self.pictures, self.pictures.mask.size
+        modes.weight[:, :size] = 0
+        modes.weight[0, :size] = 1
+        modes.first.variance[:size] = variance
+        modes.first.mean[:, :size] = relit.means
+        modes.alive[:] = 1
+        np.minimum(modes.seen, _YOUNG, out=modes.seen)
+        pictures.before[:] = relit.before
+        pictures.ground[:] = np.rint(relit.means)
+        self.camera.switch_light()
 
     def move(self, image: Bytes, shift: tuple[int, int], variance: float, threads: int) -> None:
         """Move all that is known by (dx, dy); what comes into view is begun with this frame.

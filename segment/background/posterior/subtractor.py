@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from segment import threads as rows
 from segment.arrays import Image, Mask
 from segment.background.guard import look
 from segment.background.inputs import (
@@ -17,11 +16,9 @@ from segment.background.inputs import (
     check_image,
     check_like_before,
     find_invalid,
-    to_eight_bits,
 )
 from segment.background.posterior import kernels
 from segment.background.posterior.decision import Decision, Soft
-from segment.background.posterior.kernels.records import Frame
 from segment.background.posterior.learned import decision_of
 from segment.background.posterior.learning import (
     BACKGROUND,
@@ -30,8 +27,14 @@ from segment.background.posterior.learning import (
     rates_by_pixel,
     remember,
 )
-from segment.background.posterior.parameters import Parameters, to_means_over_channels, values_of
-from segment.background.posterior.request import NOTHING, Request, tell
+from segment.background.posterior.looking import look_at
+from segment.background.posterior.parameters import (
+    Parameters,
+    to_means_over_channels,
+    to_switched_light,
+    values_of,
+)
+from segment.background.posterior.request import Request, tell
 from segment.background.posterior.sharing import Workspace
 from segment.background.posterior.state import State, begin
 from segment.background.posterior.statistics import collect
@@ -106,7 +109,8 @@ class PosteriorSubtractor(Guided, Saved):
     follow_light : measure the gain of the whole picture.
     follow_noise : measure the noise of the camera, and raise the variances to it.
     stabilize : look for shifts of a moving camera, and move the background with it.
-    relearn : begin anew when the whole scene has changed at once, as when a light is switched.
+    relearn : go over to another light when one is switched, keeping who is there; and begin anew
+        when the whole scene has become another at once, as when the camera is turned.
     threads : most threads; None is one for every processor. The masks do not depend on it.
     region : (H, W) bool, where to look; None is everywhere. Outside nothing is foreground,
         learned, or counted for the light, the noise and the movement of the camera.
@@ -128,8 +132,8 @@ class PosteriorSubtractor(Guided, Saved):
     shift: phase correlation (Kuglin & Hines 1975).
     """
 
-    STATE_REVISION: ClassVar[int] = 8
-    _EARLIER = {7: to_means_over_channels}  # noqa: RUF012  # nobody changes it
+    STATE_REVISION: ClassVar[int] = 9
+    _EARLIER = {7: to_means_over_channels, 8: to_switched_light}  # noqa: RUF012  # nobody changes it
     _SCRATCH: ClassVar[frozenset[str]] = frozenset({"_workspace", "_agreed"})
 
     def __init__(
@@ -248,7 +252,7 @@ class PosteriorSubtractor(Guided, Saved):
         if self._state is None:
             return self._look_first(image, request)
         state = self._state
-        frame, light = self._look(image, state, request, asked)
+        frame, light = look_at(image, state, self._decision, request, asked)
         told, frozen, unseen = request.told, request.frozen, state.find_unseen()
         given = rates_by_pixel(request.rate, told, told.size or state.pictures.mask.size)
         rate = None if isinstance(request.rate, np.ndarray) else request.rate
@@ -359,45 +363,6 @@ class PosteriorSubtractor(Guided, Saved):
             unseen = foreground if unseen is None else foreground | unseen
         self._begin(image, unseen)
         return foreground
-
-    def _look(
-        self, image: NDArray[Any], state: State, request: Request, asked: Parameters
-    ) -> tuple[Frame, tuple[float, float]]:
-        """Return the frame in 256 grey levels, and its gain and noise; follow the camera."""
-        camera, learned = state.camera, state.learned
-        height, width, channels = state.shape
-        pixels = np.ascontiguousarray(to_eight_bits(image, request.unknown))
-        outside = NOTHING
-        if request.where is not None:
-            # There is nothing to see: the background itself.
-            unseen = ~request.where
-            pixels = pixels.copy()
-            ground = state.pictures.ground.reshape(channels, height, width)
-            pixels[unseen] = np.moveaxis(ground, 0, 2)[unseen]
-            outside = unseen.view(np.uint8).reshape(-1)
-        if request.free and asked.follow_noise:
-            camera.choose_softness(state.pictures, state.size, learned)
-        pixels = camera.soften(pixels).view()
-        pixels.flags.writeable = False
-        frame = Frame((0,) * channels, pixels.reshape(-1), height, width)
-
-        def gain_of(frame: Frame) -> float:
-            return (
-                camera.measure_light(frame, state.pictures, outside) if asked.follow_light else 1.0
-            )
-
-        gain, noise = gain_of(frame), 0.0
-        if asked.stabilize and not request.frozen:
-            shift = camera.find_shift(pixels, state.pictures, outside, gain, learned)
-            if shift != (0, 0):
-                count = rows.count_threads(asked.threads)
-                state.move(pixels, shift, asked.variances(channels).initial, count)
-                self._decision.move(shift)
-                gain = gain_of(frame)
-        if asked.follow_noise:
-            before = state.pictures.before
-            noise = camera.measure_noise(frame, before, outside, gain, learned)
-        return frame, (gain, noise)
 
     def _guard(
         self, image: Image, where: Mask | None, foreground: NDArray[np.uint8], still: float

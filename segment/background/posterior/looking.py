@@ -1,0 +1,81 @@
+"""The frame as a whole, before any pixel is compared: light, noise, shifts, lamps."""
+
+import logging
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segment import threads as rows
+from segment.background.inputs import to_eight_bits
+from segment.background.posterior.decision import Decision
+from segment.background.posterior.kernels.records import Frame
+from segment.background.posterior.parameters import Parameters
+from segment.background.posterior.relight import find_light
+from segment.background.posterior.request import NOTHING, Request
+from segment.background.posterior.state import State
+
+__all__ = ["look_at"]
+
+_log = logging.getLogger("segment.background")
+
+
+def look_at(
+    image: NDArray[Any], state: State, decision: Decision, request: Request, asked: Parameters
+) -> tuple[Frame, tuple[float, float]]:
+    """Return the frame in 256 grey levels, and its gain and noise; follow camera and lamps.
+
+    image (H, W, C) of any type that subtractors take.
+    """
+    camera, learned = state.camera, state.learned
+    height, width, channels = state.shape
+    pixels = np.ascontiguousarray(to_eight_bits(image, request.unknown))
+    outside = NOTHING
+    if request.where is not None:
+        # There is nothing to see: the background itself.
+        unseen = ~request.where
+        pixels = pixels.copy()
+        ground = state.pictures.ground.reshape(channels, height, width)
+        pixels[unseen] = np.moveaxis(ground, 0, 2)[unseen]
+        outside = unseen.view(np.uint8).reshape(-1)
+    if request.free and asked.follow_noise:
+        camera.choose_softness(state.pictures, state.size, learned)
+    pixels = camera.soften(pixels).view()
+    pixels.flags.writeable = False
+    frame = Frame((0,) * channels, pixels.reshape(-1), height, width)
+
+    def gain_of(frame: Frame) -> float:
+        return camera.measure_light(frame, state.pictures, outside) if asked.follow_light else 1.0
+
+    gain, noise = gain_of(frame), 0.0
+    if request.free and asked.relearn and not request.facts:
+        gain = _relight(frame, state, decision, gain, asked)
+    if asked.stabilize and not request.frozen:
+        shift = camera.find_shift(pixels, state.pictures, outside, gain, learned)
+        if shift != (0, 0):
+            count = rows.count_threads(asked.threads)
+            state.move(pixels, shift, asked.variances(channels).initial, count)
+            decision.move(shift)
+            gain = gain_of(frame)
+    if asked.follow_noise:
+        before = state.pictures.before
+        noise = camera.measure_noise(frame, before, outside, gain, learned)
+    return frame, (gain, noise)
+
+
+def _relight(
+    frame: Frame, state: State, decision: Decision, gain: float, asked: Parameters
+) -> float:
+    """Go over to another light, if it was switched; return the gain of the frame then."""
+    pictures, camera = state.pictures, state.camera
+    if not camera.expect_switch():
+        return gain
+    gains = gain, camera.gain
+    means = state.modes.first.mean[:, : pictures.mask.size]
+    relit = find_light(frame, pictures.before, means, pictures.mask, gains, camera.noise)
+    if relit is None:
+        return gain
+    _log.info("after %d frames the light is switched", state.learned)
+    state.relight(relit, asked.variances(len(frame.which)).initial)
+    decision.relight(relit.before.reshape(len(frame.which), frame.height, frame.width))
+    return 1.0
