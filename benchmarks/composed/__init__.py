@@ -15,12 +15,14 @@ import numpy as np
 
 from .free import FreeSources
 from .kinds import KINDS
+from .lessons import LESSONS
 from .scene import Scene, Sources
 from .shared import SharedSources
 from .staging import Draft
 
 __all__ = [
     "KINDS",
+    "LESSONS",
     "FreeSources",
     "Scene",
     "SharedSources",
@@ -47,9 +49,10 @@ def draft(
     size : (height, width), even; drawn from the usual ones when not given.
     length : frames; 300 to 700 when not given, 1,400 to 2,000 where people stand for a thousand.
     """
-    if kind not in KINDS:
-        raise ValueError(f"no kind is called {kind!r}; there are {', '.join(KINDS)}")
-    number = list(KINDS).index(kind)
+    kinds = KINDS | LESSONS
+    if kind not in kinds:
+        raise ValueError(f"no kind is called {kind!r}; there are {', '.join(kinds)}")
+    number = list(kinds).index(kind)
     rng = np.random.default_rng([number, seed, 0])
     drawn_size = SIZES[int(rng.integers(len(SIZES)))]
     usual = (1400, 2001) if kind == "standing" else (300, 701)
@@ -57,7 +60,7 @@ def draft(
     grey = bool(rng.random() < GREY)
     notes = {"kind": kind, "seed": seed, "sources": sources.name}
     plan = Draft(seed, number, sources, size or drawn_size, length or drawn_length, grey, notes)
-    scene = KINDS[kind](plan)
+    scene = kinds[kind](plan)
     scene.camera.grey = plan.grey
     notes |= {"size": list(scene.size), "length": scene.length, "grey": plan.grey}
     notes["cutouts"] = sorted({actor.cutout.source for actor in scene.actors})

@@ -8,7 +8,7 @@ import numpy as np
 from .cutouts import FAINT, SOLID, Cutout
 
 NOT_SCORED, MOVING = 170, 255
-SPEED = {"person": 0.03, "car": 0.16, "animal": 0.04, "thing": 0.02, "hot": 0.03}
+SPEED = {"person": 0.03, "car": 0.16, "animal": 0.04, "thing": 0.02, "hot": 0.03, "plain": 0.03}
 """Heights a frame at 25 a second: a walk, a car in town."""
 LARGEST = 1.3  # times a cut-out may be blown up
 

@@ -17,7 +17,14 @@ from videos.scenes.animals import cat
 from .cutouts import Cutout
 from .plates import Plate, smooth_field
 
-PEOPLE, CARS, ANIMALS, THINGS, HOT = 48, 16, 12, 16, 16  # drawn once, chosen from ever after
+PEOPLE, CARS, ANIMALS, THINGS, HOT, PLAIN = (
+    48,
+    16,
+    12,
+    16,
+    16,
+    40,
+)  # drawn once, chosen from ever after
 FRAMES = 24  # of a cycle of a gait; as many again show somebody who stands
 TALL = 130.0  # pixels of a person
 PICTURES = ("brick", "grass", "gravel", "camera", "chelsea", "coffee", "astronaut", "rocket")
@@ -48,6 +55,7 @@ class FreeSources:
             "animal": (_animal, ANIMALS),
             "thing": (_thing, THINGS),
             "hot": (_hot, HOT),
+            "plain": (_plain, PLAIN),
         }
         maker, count = makers[sort]
         return [maker(number) for number in list(self._mine(count))[: self.few]]
@@ -97,7 +105,7 @@ def _textured(rng: np.random.Generator, colour: np.ndarray, weave: np.ndarray) -
 
 
 def _cutout(name: str, sort: str, drawn: list, rng: np.random.Generator, **more) -> Cutout:
-    strength = float(rng.uniform(0.03, 0.2))
+    strength = float(more.pop("strength", rng.uniform(0.03, 0.2)))
     weave = 1 + strength * smooth_field(rng, (64, 48), float(rng.uniform(1.5, 12)))
     colours, alphas, anchors = [], [], []
     for colour, alpha, foot in drawn:
@@ -220,6 +228,38 @@ def _hot(number: int) -> Cutout:
     ]
     return Cutout(f"drawn_hot_{number}", f"drawn_hot_{number}", "hot", colours, body.alphas,
                   body.anchors, body.feet, grey=True, cycle=body.cycle)  # fmt: skip
+
+
+@lru_cache(maxsize=PLAIN)
+def _plain(number: int) -> Cutout:
+    """Something of one colour, black or white more often than not, that changes its outline."""
+    rng = np.random.default_rng([17, number])
+    tall, long = 110.0, float(rng.uniform(0.8, 2.6))
+    dark, bright = rng.uniform(4, 45), rng.uniform(205, 250)
+    grey = rng.choice([dark, bright, rng.uniform(4, 250)], p=[0.45, 0.2, 0.35])
+    paint_ = np.clip(grey + rng.choice([0.0, 1.0]) * rng.uniform(-25, 25, 3), 2, 252)
+    corner = float(rng.choice([2.0, 2.0, 5.0]))  # an ellipse, or nearly a box
+    lobes = rng.uniform(0, 0.09, 4) * (corner == 2.0), rng.uniform(0, 6.3, 4), rng.integers(1, 3, 4)
+    size = int(tall * 1.5), int(tall * long * 1.4) + 4
+    angle = np.linspace(0, 2 * np.pi, 80, endpoint=False)
+    light = 1 + float(rng.uniform(0, 0.12)) * smooth_field(rng, size, 60)[..., None]
+    drawn = []
+    for i in range(FRAMES):
+        radius = (np.abs(np.cos(angle)) ** corner + np.abs(np.sin(angle)) ** corner) ** (
+            -1 / corner
+        )
+        for k in range(4):
+            turn = lobes[1][k] + 2 * np.pi * lobes[2][k] * i / FRAMES
+            radius = radius * (1 + lobes[0][k] * np.sin((k + 2) * angle + turn))
+        x = size[1] / 2 + 0.5 * tall * long * radius * np.cos(angle)
+        y = size[0] / 2 + 0.5 * tall * radius * np.sin(angle)
+        alpha = np.zeros(size, np.uint8)
+        outline = np.rint(np.stack([x, y], 1) * 16).astype(np.int32)
+        cv2.fillPoly(alpha, [outline], 255, cv2.LINE_AA, 4)
+        foot = np.array([size[1] / 2, size[0] / 2 + tall / 2])
+        drawn.append((np.float32(paint_) * light, alpha / 255.0, foot))
+    return _cutout(f"drawn_plain_{number}", "plain", drawn, rng, pace=3.3, cycle=(0, FRAMES),
+                   strength=0.015)  # fmt: skip
 
 
 @lru_cache(maxsize=48)

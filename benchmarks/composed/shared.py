@@ -12,6 +12,7 @@ import numpy as np
 
 from .clips import answers, decode, emptied, grown, still, tracks
 from .cutouts import Cutout
+from .free import FreeSources
 from .plates import Plate
 
 MOST = 240  # pictures of a real stretch that are kept: 8 to 10 seconds, then there and back
@@ -115,6 +116,8 @@ class SharedSources:
 
     def cutouts(self, sort: str) -> list[Cutout]:
         """Everything of a sort."""
+        if sort == "plain":  # what is drawn is the same everywhere
+            return FreeSources(self.fold).cutouts(sort)
         found: list[Cutout] = []
         for clip in self._clips(_TRUTHS, sort):
             found += _with_truth(self.data, clip)

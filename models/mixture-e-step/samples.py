@@ -23,7 +23,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from benchmarks.composed import KINDS, FreeSources, SharedSources, compose
+from benchmarks.composed import KINDS, LESSONS, FreeSources, SharedSources, compose
 from benchmarks.composed.clips import answers, decode
 from segment.background import PosteriorSubtractor
 from segment.background.network.records import BLOCK
@@ -208,7 +208,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path)
     parser.add_argument("--fold", type=int, choices=(0, 1))
     parser.add_argument("--seeds", default="0-3", help="first and last")
-    parser.add_argument("--kinds", nargs="*", default=list(KINDS))
+    parser.add_argument("--kinds", nargs="*", default=[*KINDS, *LESSONS])
     asked = parser.parse_args()
     asked.out.mkdir(parents=True, exist_ok=True)
     low, high = map(int, asked.seeds.split("-"))
