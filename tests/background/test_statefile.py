@@ -141,7 +141,7 @@ def test_variances_of_earlier_states_were_sums_over_the_channels(channels, tmp_p
         parameters = json.loads(told["parameters"])
         numbers = json.loads(told["numbers"])
     parameters |= {"smallest_variance": 6.0, "initial_variance": 7.0, "largest_variance": 60.0}
-    del numbers["_state.camera.lit"]
+    del numbers["_state.camera.lit"], numbers["_state.camera.banded"]
     changed = {"parameters": json.dumps(parameters), "numbers": json.dumps(numbers)}
     rewritten(path, metadata=changed | {"revision": "7"})
     old, new = PosteriorSubtractor.load(path), PosteriorSubtractor(largest_variance=60 / channels)
@@ -152,12 +152,13 @@ def test_variances_of_earlier_states_were_sums_over_the_channels(channels, tmp_p
         np.testing.assert_array_equal(old.apply(image), mask)
 
 
-def test_earlier_states_did_not_count_how_often_the_light_was_switched(tmp_path):
+def test_earlier_states_did_not_tell_what_lamps_do(tmp_path):
     path, images = tmp_path / "state", film()
     taught(PosteriorSubtractor, images[:5]).save(path)
     with state_of(path) as (told, _):
         numbers = json.loads(told["numbers"])
     assert numbers.pop("_state.camera.lit") == 0
+    assert numbers.pop("_state.camera.banded") == 0
     rewritten(path, metadata={"numbers": json.dumps(numbers), "revision": "8"})
     old, new = PosteriorSubtractor.load(path), PosteriorSubtractor()
     masks = [new.apply(image) for image in images]

@@ -32,6 +32,13 @@ _NEVER = -1_000_000
 _SWITCHED = 12
 _SWITCHES = 4
 
+# Share of a frame in the average of bands, and the average from which on they are believed.
+_BAND_RATE = 0.15
+_BANDED = 0.4
+
+# Where there are hardly any, frames from one look to the next; and until when every frame counts.
+_NO_BANDS, _BANDS_EVERY, _BANDS_SOON = 0.02, 5, 20
+
 # Variance of the noise from which on frames are softened, and below which they no longer are.
 _NOISY = 20.0
 _QUIET = 7.0
@@ -58,6 +65,7 @@ class Camera:
     soft : whether frames are softened.
     calm : frames since it moved.
     lit : frames until it is forgotten that the light was switched; many for each time.
+    banded : how often there are bands of mains light, in [0, 1], averaged.
     """
 
     contours: NDArray[np.int64]
@@ -69,6 +77,7 @@ class Camera:
     soft: bool = False
     calm: int = _EPISODE
     lit: int = 0
+    banded: float = 0.0
 
     @classmethod
     def begin(cls, height: int, width: int) -> Self:
@@ -83,6 +92,15 @@ class Camera:
         inside = np.array(size)[:, None]
         if np.any((self.contours < 0) | (self.contours >= inside)):
             raise ValueError("its contours are outside the picture")
+
+    def looks_for_bands(self, learned: int) -> bool:
+        """Whether to look for bands: now and then only, where there were none for long."""
+        return self.banded > _NO_BANDS or learned < _BANDS_SOON or learned % _BANDS_EVERY == 0
+
+    def expect_bands(self, found: bool) -> bool:
+        """Take in whether bands were found in this frame; whether they are to be believed."""
+        self.banded += _BAND_RATE * (found - self.banded)
+        return self.banded > _BANDED
 
     def expect_switch(self) -> bool:
         """Whether a switch of the light in the next frame is to be believed.

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from segment import threads as rows
 from segment.background.inputs import to_eight_bits
+from segment.background.posterior.bands import find_bands, without_bands
 from segment.background.posterior.decision import Decision
-from segment.background.posterior.kernels.records import Frame
+from segment.background.posterior.kernels.records import Bytes, Frame
 from segment.background.posterior.parameters import Parameters
 from segment.background.posterior.relight import find_light
 from segment.background.posterior.request import NOTHING, Request
@@ -40,7 +41,10 @@ def look_at(
         outside = unseen.view(np.uint8).reshape(-1)
     if request.free and asked.follow_noise:
         camera.choose_softness(state.pictures, state.size, learned)
-    pixels = camera.soften(pixels).view()
+    pixels = camera.soften(pixels)
+    if request.free and asked.follow_light:
+        pixels = _flatten(pixels, state)
+    pixels = pixels.view()
     pixels.flags.writeable = False
     frame = Frame((0,) * channels, pixels.reshape(-1), height, width)
 
@@ -79,3 +83,13 @@ def _relight(
     state.relight(relit, asked.variances(len(frame.which)).initial)
     decision.relight(relit.before.reshape(len(frame.which), frame.height, frame.width))
     return 1.0
+
+
+def _flatten(image: Bytes, state: State) -> Bytes:
+    """Take bands of mains light out of an image (H, W, C), if there are any most of the time."""
+    if not state.camera.looks_for_bands(state.learned):
+        return image
+    gains = find_bands(image, state.pictures.ground, state.pictures.mask)
+    if not state.camera.expect_bands(gains is not None) or gains is None:
+        return image
+    return without_bands(image, gains)

@@ -155,13 +155,13 @@ def to_means_over_channels(content: Content) -> None:
     for name, usual in SUMMED._asdict().items():
         summed = content.parameters[f"{name}_variance"]
         content.parameters[f"{name}_variance"] = None if summed == usual else summed / channels
-    to_switched_light(content)
+    to_lamps(content)
 
 
-def to_switched_light(content: Content) -> None:
-    """Change a state that does not count how often the light was switched, as until revision 8."""
+def to_lamps(content: Content) -> None:
+    """Change a state that does not tell what lamps do, as until revision 8."""
     if content.picture is not None:
-        content.values["_state.camera.lit"] = 0
+        content.values |= {"_state.camera.lit": 0, "_state.camera.banded": 0.0}
 
 
 _values = attrgetter(*(field.name for field in fields(Parameters)))

@@ -30,8 +30,8 @@ from segment.background.posterior.learning import (
 from segment.background.posterior.looking import look_at
 from segment.background.posterior.parameters import (
     Parameters,
+    to_lamps,
     to_means_over_channels,
-    to_switched_light,
     values_of,
 )
 from segment.background.posterior.request import Request, tell
@@ -133,7 +133,7 @@ class PosteriorSubtractor(Guided, Saved):
     """
 
     STATE_REVISION: ClassVar[int] = 9
-    _EARLIER = {7: to_means_over_channels, 8: to_switched_light}  # noqa: RUF012  # nobody changes it
+    _EARLIER = {7: to_means_over_channels, 8: to_lamps}  # noqa: RUF012  # nobody changes it
     _SCRATCH: ClassVar[frozenset[str]] = frozenset({"_workspace", "_agreed"})
 
     def __init__(
