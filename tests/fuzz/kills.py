@@ -4,7 +4,8 @@
 
 Each trial kills one line with every export one to three times, by INT, TERM, HUP or KILL, at a
 moment drawn at random; in every other trial a second run wants the same folder meanwhile, and a
-third of them have `--jobs 2`. After each kill all files must be whole and no process may be left,
+third of them have `--jobs 2`, half of them `--quality fast`. A run that ends before it is killed is
+begun anew, up to three times. After each kill all files must be whole and no process may be left,
 after a tidy end no hidden or temporary file; after the last resume all must be equal to an
 undisturbed run.
 """
@@ -34,14 +35,16 @@ from tests.conftest import moving_square, write_video
 SIGNALS = ("INT", "TERM", "HUP", "KILL")
 TIDY = {"INT": 130, "TERM": 143, "HUP": 129}  # these leave nothing behind, and say so
 FILES = list(FORMATS)
+TRIES = 3  # how often a run is begun anew that ended before it was killed
 PATIENCE = 45.0  # seconds in which the workers of a run that was killed notice and leave
 TIDY_PATIENCE = 5.0  # those of a run that ended in order have left before it
 EVENTS = ["events", "--zone", "half: 0,0 60,0 60,91 0,91", "--line", "middle: 62,0 62,91"]
-CHAIN = ["subtract", "clean", "group-components", *EVENTS, "export", "out"]
+QUALITIES = ("best", "fast")
+CHAIN = ["clean", "group-components", *EVENTS, "export", "out"]
 ACCOUNTS = ("report.jsonl", "summary.csv")
 TOLD = ("sequence", "state", "frames", "lost", "flagged", "objects", "events", "error")
-LINE = ["read", "clip.mkv", "second.mkv", *CHAIN]
-LINE += [word for name in FILES for word in ("--as", name)]
+CHAIN += [word for name in FILES for word in ("--as", name)]
+READ = ["read", "clip.mkv", "second.mkv", "subtract", "--quality"]
 READ_BEFORE = ["video", "pipeline", "export", "background", "grouping", "cli.execute", "masks"]
 SEQUENCES = ("clip", "second")
 
@@ -130,27 +133,38 @@ class Study:
         for number, name in enumerate(SEQUENCES):
             images, _ = moving_square(length, (92, 124), seed=number)
             write_video(folder / f"{name}.mkv", images)
-        process = self.start()
-        while process.poll() is None and not (folder / "out").is_dir():
-            time.sleep(0.002)
-        began = time.monotonic()
-        process.end()
-        self.seconds = time.monotonic() - began
-        self.whole = contents(folder / "out")
-        assert self.whole, "the undisturbed run made nothing"
-        (folder / "out").rename(folder / "whole")
+        self.undisturbed: dict[str, dict[str, object]] = {}
+        for self.quality in QUALITIES:
+            process = self.start()
+            while process.poll() is None and not (folder / "out").is_dir():
+                time.sleep(0.002)
+            began = time.monotonic()
+            process.end()
+            self.seconds = time.monotonic() - began
+            self.undisturbed[self.quality] = contents(folder / "out")
+            assert self.whole, "the undisturbed run made nothing"
+            (folder / "out").rename(folder / f"whole-{self.quality}")
+
+    @property
+    def whole(self) -> dict[str, object]:
+        """What an undisturbed run of this quality made."""
+        return self.undisturbed[self.quality]
 
     def start(self, *more: str) -> "Run":
-        return Run([*LINE, *more], self.folder, self.forks)
+        return Run([*READ, self.quality, *CHAIN, *more], self.folder, self.forks)
 
     def trial(self, number: int, sent: str) -> None:
         """Kill, look, and resume until the run is through."""
         out = self.folder / "out"
         _remove(out)
         two = number % 2 == 1
+        self.quality = QUALITIES[number // 8 % 2]
         jobs = ("--jobs", "2") if number // 8 % 3 == 2 else ()
         for _ in range(self.random.choice((1, 1, 2, 3))):
-            self._disturb(sent, two, jobs)
+            for _ in range(TRIES):
+                if self._disturb(sent, two, jobs):
+                    break
+                _remove(out)
         process = self.start("--resume", *jobs)
         said = process.end()
         if process.code != 0:
@@ -169,7 +183,8 @@ class Study:
         else:
             self.counts[f"{sent} equal"] += 1
 
-    def _disturb(self, sent: str, two: bool, jobs: tuple[str, ...]) -> None:
+    def _disturb(self, sent: str, two: bool, jobs: tuple[str, ...]) -> bool:
+        """Begin a run and kill it; whether it was killed before its end."""
         out = self.folder / "out"
         first = self.start("--resume", *jobs)
         if self.random.random() < 0.8:  # most of a short run is its start: wait for its work
@@ -187,7 +202,8 @@ class Study:
             time.sleep(0.1)
             first.send(sent)
         code, said = self._ended(first)
-        self.counts[f"{sent} killed" if alive and code else f"{sent} too late"] += 1
+        killed = bool(alive and code)
+        self.counts[f"{sent} killed" if killed else f"{sent} too late"] += 1
         if second is not None:
             code_of_second, said_of_second = self._ended(second)
             writer = "process " if jobs else f"process {first.pid} on"  # a worker writes
@@ -208,6 +224,8 @@ class Study:
             self._note(-1, sent, f"ends with {code}: {said}")
         self.counts[f"{sent} left hidden"] += bool(hidden)
         self.counts["with --jobs"] += bool(jobs)
+        self.counts[f"quality {self.quality}"] += 1
+        return killed
 
     def _ended(self, process: "Run") -> tuple[int, str]:
         said = process.end()

@@ -4,7 +4,7 @@ import numpy as np
 
 from tests.fuzz.mutations import mutate
 
-KINDS = ("state", "weights", "recipe", "preset")
+KINDS = ("state", "fast.state", "weights", "recipe", "preset")
 
 
 class Papers:
@@ -21,13 +21,13 @@ class Papers:
         from segment.errors import SegmentError
 
         if kind not in self._sound:
-            path = getattr(self, f"_make_{kind}")()
-            self._sound[kind] = path.read_bytes(), getattr(self, f"_read_{kind}")(path), path.name
+            path = getattr(self, f"_make_{kind.replace('.', '_')}")()
+            self._sound[kind] = path.read_bytes(), self._read(kind, path), path.name
         data, known, name = self._sound[kind]
         path = self.folder / f"changed-{name}"
         path.write_bytes(mutate(data, seed)[1])
         try:
-            found = getattr(self, f"_read_{kind}")(path)
+            found = self._read(kind, path)
         except (SegmentError, ClickException) as error:
             message = error.format_message() if isinstance(error, ClickException) else str(error)
             assert "should not have happened" not in message
@@ -36,15 +36,22 @@ class Papers:
         same = found == known
         return "same" if same else "unknowable" if kind in ("recipe", "preset") else "untold"
 
-    def _make_state(self):
+    def _read(self, kind, path):
+        return getattr(self, f"_read_{kind.rpartition('.')[2]}")(path)
+
+    def _make_state(self, quality="best"):
         from segment.background import PosteriorSubtractor
 
-        subtractor = PosteriorSubtractor()
+        subtractor = PosteriorSubtractor(quality=quality)
         rng = np.random.default_rng(0)
         for _ in range(3):
             subtractor.apply(rng.integers(0, 255, (12, 16, 3)).astype(np.uint8))
-        subtractor.save(self.folder / "a.safetensors")
-        return self.folder / "a.safetensors"
+        path = self.folder / f"{quality}.safetensors"
+        subtractor.save(path)
+        return path
+
+    def _make_fast_state(self):
+        return self._make_state("fast")
 
     def _read_state(self, path):
         from segment.background import PosteriorSubtractor

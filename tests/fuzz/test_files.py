@@ -20,7 +20,7 @@ def test_mutated_files_and_papers_end_in_no_crash_and_no_silence(tmp_path):
 
     assert [line for line in wrong if line.split()[2] in NEVER] == []
     assert sum(counts["told"] for counts in table.values()) > 2 * len(kinds)
-    assert all(table[name]["untold"] == 0 for name in (*TOLD, "state", "weights"))
+    assert all(table[name]["untold"] == 0 for name in (*TOLD, "state", "fast.state", "weights"))
 
 
 def test_a_worker_that_dies_or_hangs_is_noticed(monkeypatch):
