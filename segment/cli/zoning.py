@@ -70,11 +70,12 @@ def zones(video: str, out: Path, start: float, overwrite: bool) -> None:
         if first is None:
             raise NoFrames(f"{video} has no frame from second {start:g} on")
         background = background_of(_chained(first, pictures))
+        aspect = source.info.aspect
     try:
         there = given.fitted(background.shape[:2])
     except ValueError as error:
         raise OutputError(f"{saved}: {error}, or choose another file with -o") from None
-    text = zones_page(background, name_of(video), saved.name, there.zones, there.lines)
+    text = zones_page(background, name_of(video), saved.name, there.zones, there.lines, aspect)
     make_folder(page.parent)
     write_text(page, text)
     click.echo(f"{page}: open it in a browser; it saves {saved.name} among your downloads")

@@ -1,14 +1,36 @@
-"""The shape of pixels in a Matroska file that is written already: PyAV has no way to say it."""
+"""Pixels that are not square: how large a picture is shown, and how a Matroska file says it."""
 
 import zlib
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
+import cv2
+import numpy as np
+
+from segment.arrays import Image
+
 _SEGMENT, _TRACKS, _ENTRY, _VIDEO = 0x18538067, 0x1654AE6B, 0xAE, 0xE0
 _UNIT, _VOID, _CRC = 0x54B2, 0xEC, 0xBF
 _WIDTH, _HEIGHT = b"\x54\xb0", b"\x54\xba"
 _HEAD = 1 << 16  # bytes in which the tracks are described
+
+
+def shown_size(size: tuple[int, int], aspect: Fraction) -> tuple[int, int]:
+    """Return the (height, width) at which a picture of `size` has square pixels; none are lost."""
+    height, width = size
+    if aspect >= 1:
+        return height, round(width * aspect)
+    return round(height / aspect), width
+
+
+def as_shown(image: Image, aspect: Fraction) -> Image:
+    """Return a picture (H, W, C) with square pixels; itself where it has them."""
+    if aspect == 1:
+        return image
+    height, width = shown_size((image.shape[0], image.shape[1]), aspect)
+    wide = np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+    return wide.reshape(height, width, -1)
 
 
 def mark_aspect(path: Path, size: tuple[int, int], aspect: Fraction) -> bool:
@@ -20,8 +42,7 @@ def mark_aspect(path: Path, size: tuple[int, int], aspect: Fraction) -> bool:
     Source: RFC 9559, sections 5.1.4.1.28.8 to 10 (DisplayWidth, DisplayHeight, DisplayUnit), and
     RFC 8794, section 11.3 (CRC-32, Void).
     """
-    height, width = size
-    shown = (round(width * aspect), height) if aspect >= 1 else (width, round(height / aspect))
+    high, wide = shown_size(size, aspect)
     with path.open("r+b") as file:
         data = bytearray(file.read(_HEAD))
         place = _inside(data, 0, len(data), _SEGMENT, _TRACKS)
@@ -29,7 +50,7 @@ def mark_aspect(path: Path, size: tuple[int, int], aspect: Fraction) -> bool:
             return False
         begin, end = place
         entry = _inside(data, begin, end, _ENTRY)
-        if entry is None or not _fill(data, *entry, shown):
+        if entry is None or not _fill(data, *entry, (wide, high)):
             return False
         parts = list(_elements(data, begin, end))
         if parts and parts[0][0] == _CRC:  # of all that follows it in its element

@@ -46,6 +46,8 @@ class CocoFile(FileSink):
             "description": f"objects in {sequence.name}, found by Segment",
             "frames_per_second": float(sequence.rate),
         }
+        if sequence.aspect != 1:
+            info["pixel_aspect"] = float(sequence.aspect)  # width by height; boxes are in pixels
         head = json.dumps({"info": info, "licenses": [], "categories": [CATEGORY]})
         self._file.write(f'{head[:-1]}, "annotations": [')
         self._annotations = self._frames = 0

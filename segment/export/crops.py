@@ -1,6 +1,7 @@
 """`crops/`: the best still of every object."""
 
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar
@@ -64,11 +65,13 @@ class CropImages(Pictures):
         self._choice = Choice(chosen)
         self._live: dict[int, _Best] = {}
         self._written: dict[int, float] = {}
+        self._aspect = Fraction(1)
 
     def write(self, frame: Frame) -> None:
         """Take one frame in. Raises OutputError, which may be a few frames late."""
         labels = labels_of(frame)
         self.open()
+        self._aspect = frame.sequence.aspect
         self._choice.see(frame.events or ())
         for thing in objects_of(labels):
             score = score_of(thing, (labels.shape[0], labels.shape[1]))
@@ -98,7 +101,7 @@ class CropImages(Pictures):
         best = self._live.pop(number)
         if self._choice.takes(number):
             self._written[number] = best.score
-            self.put(number, _as_encoded(best.picture))
+            self.put(number, _as_encoded(best.picture), self._aspect)
 
     def _is_there(self, path: Path, picture: NDArray[Any]) -> bool:
         # Never taken as it is: an earlier run that was cut may have seen less of the object.

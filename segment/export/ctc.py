@@ -3,7 +3,7 @@
 import re
 from array import array
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import tifffile
@@ -58,6 +58,7 @@ class CellTracking(FolderSink):
             compression="zlib",
             software="Segment",
             metadata=None,
+            **_shape(frame),
         )
         self._count += 1
 
@@ -90,3 +91,11 @@ class CellTracking(FolderSink):
             for n in range(min(self._count, 10 ** (digits - 1))):
                 short = self._folder / f"mask{n:03}.tif"
                 short.rename(self._folder / f"mask{n:0{digits}}.tif")
+
+
+def _shape(frame: Frame) -> dict[str, Any]:
+    """What the file says of pixels that are not square: how many there are across and down."""
+    aspect = frame.sequence.aspect.limit_denominator(10_000)
+    if aspect == 1:
+        return {}
+    return {"resolution": (aspect.denominator, aspect.numerator), "resolutionunit": "NONE"}

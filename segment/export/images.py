@@ -4,6 +4,7 @@ import os
 import re
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
+from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Self
@@ -64,21 +65,21 @@ class Pictures:
 
         Raises OutputError, which may be a few frames late.
         """
-        self.put(frame.index, self._picture(frame))
+        self.put(frame.index, self._picture(frame), frame.sequence.aspect)
 
     def open(self) -> None:
         """Make the folder, also where no picture may come."""
         if self._writers is None:
             self._writers = self._begin()
 
-    def put(self, number: int, picture: NDArray[Any]) -> None:
-        """Write a picture under a number."""
+    def put(self, number: int, picture: NDArray[Any], aspect: Fraction) -> None:
+        """Write a picture under a number; `aspect` is of its pixels, width by height."""
         self.open()
         assert self._writers is not None
         path = self.target / f"{number:06}.png"
         if self._is_there(path, picture):
             return
-        content = png.encode(picture, self._options)
+        content = png.encode(picture, self._options, aspect)
         self._waiting.append(self._writers.submit(_write, path, content))
         while len(self._waiting) > _AHEAD:
             self._waiting.popleft().result()

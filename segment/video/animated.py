@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image as Pillow
 
 from segment.errors import UnreadableInput
+from segment.video.shape import aspect_of
 from segment.video.tiff import Pixels
 from segment.video.upright import by_exif, turned
 
@@ -34,7 +35,7 @@ class AnimatedPages:
         self.path = path
         self.notes: list[str] = []
         self.complaints: list[str] = []
-        self.aspect = Fraction(1)
+        self.aspect = aspect_of(path)
         with self._reading("is damaged, it cannot be read"), warnings.catch_warnings():
             # Large pictures are not told on stderr by a library.
             warnings.simplefilter("ignore", Pillow.DecompressionBombWarning)

@@ -1,6 +1,5 @@
 """One picture file into pixels of its own depth, upright, and its transparency."""
 
-import io
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from fractions import Fraction
@@ -15,6 +14,7 @@ from segment.arrays import Image
 from segment.errors import UnreadableInput
 from segment.video.animated import AnimatedPages
 from segment.video.limits import check_picture
+from segment.video.shape import orientation_of
 from segment.video.soundness import find_flaw, muted, reaches_far
 from segment.video.tiff import Pixels, TiffPages
 from segment.video.upright import by_exif, turned
@@ -141,7 +141,7 @@ def read_painted(path: Path) -> Pixels:
     if whole is None or whole.shape[2] != 4:
         return stored
     # The last channel, before their order was turned round.
-    return stored._replace(alpha=turned(whole[:, :, 0], by_exif(_orientation(data))))
+    return stored._replace(alpha=turned(whole[:, :, 0], by_exif(orientation_of(data))))
 
 
 def is_lossy(path: Path) -> bool:
@@ -152,16 +152,6 @@ def is_lossy(path: Path) -> bool:
         webp = head[:4] == b"RIFF" and head[8:12] == b"WEBP" and b"VP8 " in head[:4096]
         return head[:2] == b"\xff\xd8" or jpeg2000 or webp or b"avif" in head[4:64]
     return False
-
-
-def _orientation(data: bytes) -> int:
-    from PIL import Image as Pillow
-
-    try:
-        with Pillow.open(io.BytesIO(data)) as picture:
-            return int(picture.getexif().get(274, 1))
-    except Exception:  # no tag that can be read
-        return 1
 
 
 def read_bytes(path: Path) -> bytes:

@@ -30,6 +30,7 @@ from segment.video.decode import (
 )
 from segment.video.levels import Levels, Scale
 from segment.video.numbers import Runs, frame_numbers
+from segment.video.shape import aspect_of
 from segment.video.source import Source, check_rate, natural
 from segment.video.tiff import Pixels
 
@@ -131,6 +132,7 @@ class ImageFolder(_Fitted):
             rate=exact,
             length=len(self.paths),
             first=self.numbers[0],
+            aspect=_aspect_of(first_path),
             step=math.gcd(*(after - before for before, after in pairwise(self.numbers))) or 1,
         )
 
@@ -204,7 +206,13 @@ class Picture(_Fitted):
         if self._scale.needs_look(stored.values):
             self._scale.look([stored.values], stored.bits)
         height, width, self._channels = stored.values.shape
-        self.info = SequenceInfo(name=name or path.stem, size=(height, width), rate=exact, length=1)
+        self.info = SequenceInfo(
+            name=name or path.stem,
+            size=(height, width),
+            rate=exact,
+            length=1,
+            aspect=_aspect_of(path),
+        )
 
     def _frames(self) -> Iterator[Frame]:
         stored = read_stored(self._path)
@@ -332,6 +340,17 @@ def _read_first(path: Path) -> tuple[Pixels, int]:
         return read_stored(path), 1
     try:
         return first_of(pages), pages.length
+    finally:
+        pages.close()
+
+
+def _aspect_of(path: Path) -> Fraction:
+    """Return a pixel's width by its height, as its file says."""
+    pages = open_pages(path)
+    if pages is None:
+        return aspect_of(path)
+    try:
+        return pages.aspect
     finally:
         pages.close()
 

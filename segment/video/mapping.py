@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any
 
 from segment.frame import Frame
@@ -16,12 +17,14 @@ class Mapping:
     What `run.json` says of them: `numbers` as in "0-14 16-59", rising; `first`, the number of the
     input's first frame; and for pictures their names, in the order of the numbers: either a list,
     or `{"name": "cam2_%d.png", "plus": 0}`, where each is that pattern with its number (plus
-    `plus`, which is 1 where names count from 1 and frames from 0).
+    `plus`, which is 1 where names count from 1 and frames from 0). `aspect`, a pixel's width by its
+    height, where it is no square.
     """
 
     def __init__(self) -> None:
         self.numbers = Runs()
         self.first = 0
+        self._aspect = Fraction(1)
         self._names: list[str] = []
         self._plus: int | None = None
         self._pattern: str | None = None
@@ -30,6 +33,7 @@ class Mapping:
         """Take the next frame."""
         self.numbers.add(frame.index)
         self.first = frame.sequence.first
+        self._aspect = frame.sequence.aspect
         name = frame.file_name
         if name is None:
             return
@@ -42,6 +46,8 @@ class Mapping:
     def as_dict(self) -> dict[str, Any]:
         """All by name, as JSON can hold it."""
         content: dict[str, Any] = {"numbers": str(self.numbers), "first": self.first}
+        if self._aspect != 1:
+            content["aspect"] = str(self._aspect)
         if self._pattern is not None:
             content["pictures"] = {"name": self._pattern, "plus": self._plus}
         elif self._names:

@@ -13,6 +13,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from segment.errors import UnreadableInput
+from segment.video.shape import density_aspect
 from segment.video.upright import by_exif, turned
 
 log = logging.getLogger("segment.video")
@@ -356,10 +357,12 @@ def _rate(file: tifffile.TiffFile) -> Fraction | None:
 
 
 def _aspect(page: Any) -> Fraction:
-    """Return a pixel's width by its height, from dots per inch both ways; 1 where unknown."""
+    """Return a pixel's width by its height, upright, from dots per inch both ways; or 1."""
     try:
         across, down = (Fraction(*page.tags[name].value) for name in ("XResolution", "YResolution"))
-        return (down / across).limit_denominator(1000)
+        aspect = density_aspect(across, down)
+        tag = page.tags.get(_ORIENTATION)
+        return 1 / aspect if tag is not None and by_exif(int(tag.value)).lies else aspect
     except (KeyError, TypeError, ValueError, ZeroDivisionError):
         return Fraction(1)
 

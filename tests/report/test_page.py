@@ -120,9 +120,10 @@ def test_without_pictures_and_video_the_page_of_a_full_day_is_small(tmp_path):
     digest = Digest.of(events())
     line = Line("a line with a longish name", ((0, 0), (9, 9)))
     found = Findings(
-        "yard", (1080, 1920), 0.4, 0.0, day, 0.04, 2_160_000, Scene((), (line,), clock=SCENE.clock),
-        Origin(chain=("read yard.mp4",) * 6), rng.integers(1, 30, 720).tolist(), day / 720, 0.4,
-        boxes.tracks(0.0, 0.4), b"", b"", None, "report.mp4", True,
+        "yard", (1080, 1920), (0.4, 0.4), 0.0, day, 0.04, 2_160_000,
+        Scene((), (line,), clock=SCENE.clock), Origin(chain=("read yard.mp4",) * 6),
+        rng.integers(1, 30, 720).tolist(), day / 720, 0.4,
+        boxes.tracks(0.0, (0.4, 0.4)), b"", b"", None, "report.mp4", True,
         stills={event.id: b"" for event in digest.things},
     )  # fmt: skip
     boxes.close()

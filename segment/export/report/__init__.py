@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from segment.events import Event, Scene
+from segment.export.aspect import as_shown
 from segment.export.events import number_events
 from segment.export.files import FileSink, Mode, Needs, refuse_link
 from segment.export.need import events_of, scene_of
@@ -55,7 +56,7 @@ class ReportPage(FileSink):
         self._film_target = folder / self.beside[0]
         refuse_link(self._film_target)
         self._film_path = partial(self._film_target)
-        self._film = Film(self._film_path, frame.image, frame.sequence.rate, frame.time)
+        self._film = Film(self._film_path, frame)
         self._events = Spill(folder)
         slip = _SLIP * max(1.0, frame.image.shape[1] / self._film.size[1])
         self._boxes = Boxes(folder, slip, 1 / float(frame.sequence.rate))
@@ -91,7 +92,7 @@ class ReportPage(FileSink):
         self._backdrop.add(frame.image, front, frame.time)
         self._film.add(frame.image, frame.time, moving)
         self._boxes.follow(things, frame.time)
-        self._stills.follow(frame.image, things, frame.time)
+        self._stills.follow(frame, things)
         self._look_at_scene(frame)
         for event in events_of(frame):
             self._take(event)
@@ -106,7 +107,7 @@ class ReportPage(FileSink):
         self._looked = int(frame.time)
         area = int(np.count_nonzero(frame.foreground[::4, ::4]))
         if area > 1.1 * self._scene_still[0]:
-            self._scene_still = area, shrunk(frame.image, 176)
+            self._scene_still = area, shrunk(as_shown(frame.image, frame.sequence.aspect), 176)
 
     def _take(self, event: Event) -> None:
         self._events.add(event.start, asdict(event))
@@ -131,9 +132,12 @@ class ReportPage(FileSink):
     def _findings(self) -> tuple[Findings, Digest]:
         assert self._film is not None
         digest = Digest.of(number_events(self._events))
-        scale = self._film.size[1] / self._sequence.size[1]
+        aspect = self._sequence.aspect
+        across = self._film.size[1] / self._sequence.size[1]
+        scale = across, across / float(aspect)
         inline = self._film_path.stat().st_size <= _INLINE
         backdrop, heat = self._backdrop.picture(), self._heat.picture()
+        backdrop = None if backdrop is None else as_shown(backdrop, aspect)
         found = Findings(
             name=self._sequence.name,
             size=self._sequence.size,

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.export.report.charts import ink
+from segment.export.report.charts import Scale, ink
 from segment.export.spill import Spill
 from segment.objects import Object
 
@@ -60,7 +60,7 @@ class Boxes:
     def _keep(self, number: int, point: tuple[float, int, int, int, int], *, more: bool) -> None:
         self._spill.add(point[0], [number, int(more), *point])
 
-    def tracks(self, start: float, scale: float) -> list[list[Any]]:
+    def tracks(self, start: float, scale: Scale) -> list[list[Any]]:
         """Return `[id, colour, hundredths of a second, x, y, width, height, ...]` for each stretch.
 
         Times are since `start`, boxes in pixels times `scale`; of each value but the id only the
@@ -127,7 +127,7 @@ def _thinned(points: Floats, tolerance: float) -> Floats:
     return points[keep]
 
 
-def _coded(points: Floats, start: float, scale: float) -> list[int]:
-    whole = np.column_stack([(points[:, 0] - start) * 100, points[:, 1:] * scale])
+def _coded(points: Floats, start: float, scale: Scale) -> list[int]:
+    whole = np.column_stack([(points[:, 0] - start) * 100, points[:, 1:] * (*scale, *scale)])
     steps = np.diff(np.rint(whole).astype(np.int64), axis=0, prepend=0)
     return [int(value) for value in steps.ravel()]

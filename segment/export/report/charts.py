@@ -13,6 +13,9 @@ _LETTER, _BETWEEN = 6.2, 14.0  # pixels: a letter of a moment below the strip, a
 _NARROW = (("phone", 320.0), ("tablet", 580.0))  # pixels of the strip, by the classes of page.css
 _STEPS = (0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200)
 
+Scale = tuple[float, float]
+"""What a column and a row are multiplied by; two numbers, for pixels need not be square."""
+
 
 def ink(number: int) -> str:
     """The colour of an object, the same as in the overlay."""
@@ -76,36 +79,37 @@ def _labels(start: float, end: float, words: Words) -> str:
     return f'<svg class="labels" height="18" width="100%">{"".join(parts)}</svg>'
 
 
-def places(zones: Sequence[Zone], lines: Sequence[Line], scale: float) -> str:
+def places(zones: Sequence[Zone], lines: Sequence[Line], scale: Scale) -> str:
     """Zones and lines with their names, in a picture `scale` times as large as the frames."""
     parts = []
+    across, down = scale
     for zone in zones:
-        points = " ".join(f"{x * scale:.1f},{y * scale:.1f}" for x, y in zone.points)
+        points = " ".join(f"{x * across:.1f},{y * down:.1f}" for x, y in zone.points)
         x, y = zone.centre
         parts.append(
             f'<polygon class="zone" points="{points}"/>'
-            f'<text class="name" x="{x * scale:.1f}" y="{y * scale:.1f}">{escape(zone.name)}</text>'
+            f'<text class="name" x="{x * across:.1f}" y="{y * down:.1f}">{escape(zone.name)}</text>'
         )
     for line in lines:
         (x0, y0), (x1, y1) = line.points
         x, y = line.centre
         parts.append(
-            f'<line class="line" x1="{x0 * scale:.1f}" y1="{y0 * scale:.1f}" '
-            f'x2="{x1 * scale:.1f}" y2="{y1 * scale:.1f}"/>'
-            f'<text class="name" x="{x * scale:.1f}" y="{y * scale - 6:.1f}">'
+            f'<line class="line" x1="{x0 * across:.1f}" y1="{y0 * down:.1f}" '
+            f'x2="{x1 * across:.1f}" y2="{y1 * down:.1f}"/>'
+            f'<text class="name" x="{x * across:.1f}" y="{y * down - 6:.1f}">'
             f"{escape(line.name)}</text>"
         )
     return "".join(parts)
 
 
-def paths(events: Sequence[Event], scale: float) -> str:
+def paths(events: Sequence[Event], scale: Scale) -> str:
     """The ways of objects, a line in the colour of each with a dot where it ends."""
     parts = []
     longest = sorted(events, key=lambda event: -(event.distance or 0))[:_MOST_PATHS]
     for event in longest:
         if len(event.path) < 2 or event.id is None:
             continue
-        points = [(x * scale, y * scale) for _, x, y in event.path]
+        points = [(x * scale[0], y * scale[1]) for _, x, y in event.path]
         if len(longest) > 50:
             points = points[:: 1 + len(points) // 20] + points[-1:]
         d = "L".join(f"{x:.0f} {y:.0f}" for x, y in points)
@@ -117,10 +121,10 @@ def paths(events: Sequence[Event], scale: float) -> str:
     return "".join(parts)
 
 
-def small_path(event: Event, size: tuple[int, int]) -> str:
-    """The way of one object in a frame of the picture's shape, as small as a stamp."""
+def small_path(event: Event, size: tuple[int, int], shown: tuple[int, int]) -> str:
+    """The way of one object, as small as a stamp, in a frame shaped as (height, width) `shown`."""
     height, width = size
-    wide, high = 64.0, max(18.0, min(64.0, 64.0 * height / width))
+    wide, high = 64.0, max(18.0, min(64.0, 64.0 * shown[0] / shown[1]))
     d = "L".join(
         f"{min(max(x / width, 0), 1) * wide:.1f} {min(max(y / height, 0), 1) * high:.1f}"
         for _, x, y in event.path[:: 1 + len(event.path) // 24]

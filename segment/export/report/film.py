@@ -1,11 +1,12 @@
 """The small video of a report: what a browser plays at once, small where nothing happens."""
 
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from segment.arrays import Image
+from segment.export.aspect import shown_size
 from segment.export.h264 import CLOCK, Ticks, as_picture, dress, open_mp4
+from segment.frame import Frame
 
 _WIDEST = 768  # pixels; wider, nobody sees more on a page and the chain waits for the encoder
 _OFTEN = 12.5  # pictures a second that are shown at most: half of a camera's 25, and smooth enough
@@ -15,10 +16,11 @@ _QUIET = 2.0  # seconds without objects after which one picture a second is enou
 
 
 class Film:
-    """Writes frames to an H.264 file; times are since its first frame."""
+    """Writes frames to an H.264 file, with square pixels; times are since its first frame."""
 
-    def __init__(self, path: Path, image: Image, rate: Fraction, start: float) -> None:
-        height, width = image.shape[:2]
+    def __init__(self, path: Path, frame: Frame) -> None:
+        rate, start = frame.sequence.rate, frame.time
+        height, width = shown_size(frame.sequence.size, frame.sequence.aspect)
         scale = min(1.0, _WIDEST / width, _WIDEST / height)
         self.size = max(2, round(height * scale / 2) * 2), max(2, round(width * scale / 2) * 2)
         self._container: Any = open_mp4(path)

@@ -7,6 +7,7 @@ from typing import Any
 
 from segment.events import Event, Scene
 from segment.export.origin import Origin
+from segment.export.report.charts import Scale
 
 # With these, 40 kB of boxes and all else, a page stays below 200 kB without its pictures.
 MOST_ROWS = 150
@@ -17,14 +18,14 @@ MOST_THINGS = 40
 class Findings:
     """Everything that a page tells.
 
-    size is (height, width) of the frames, scale what they are multiplied by in the video; step is
-    the seconds from frame to frame; pictures are encoded; film is the video's content, or
+    size is (height, width) of the frames, scale what x and y are multiplied by in the video; step
+    is the seconds from frame to frame; pictures are encoded; film is the video's content, or
     film_name its file beside the page.
     """
 
     name: str
     size: tuple[int, int]
-    scale: float
+    scale: Scale
     start: float
     end: float
     step: float
@@ -43,6 +44,12 @@ class Findings:
     stills: dict[int, bytes] = field(default_factory=dict)
     motion_stills: dict[int, bytes] = field(default_factory=dict)  # by the event's number
     still: bytes | None = None  # of the scene, small
+
+    @property
+    def shown(self) -> tuple[int, int]:
+        """(height, width) of the frames in the video."""
+        across, down = self.scale
+        return max(1, round(self.size[0] * down)), max(1, round(self.size[1] * across))
 
 
 @dataclass(slots=True)

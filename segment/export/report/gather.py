@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.arrays import Image, Mask
+from segment.export.aspect import as_shown
 from segment.export.crops import crop_of, score_of
+from segment.frame import Frame
 from segment.objects import Object
 
 _BINS = 720  # of the strip, at most; half a pixel each on a wide screen
@@ -152,14 +154,16 @@ class Stills:
         self._places = array("Q")
         self._end = 0
 
-    def follow(self, image: Image, things: list[Object], time: float) -> None:
+    def follow(self, frame: Frame, things: list[Object]) -> None:
         """Take a frame in."""
+        image, time = frame.image, frame.time
         for thing in things:
             score = score_of(thing, (image.shape[0], image.shape[1]))
             old = self._live.get(thing.id)
             if old is not None and (score < _BETTER * old.score or time - old.time < _WAIT):
                 continue
-            self._live[thing.id] = _Still(score, time, shrunk(crop_of(image, thing), _TALL))
+            picture = as_shown(crop_of(image, thing), frame.sequence.aspect)
+            self._live[thing.id] = _Still(score, time, shrunk(picture, _TALL))
 
     def settle(self, number: int) -> None:
         """The object is over: its still goes to the disk."""

@@ -158,7 +158,7 @@ def _head(found: Findings, digest: Digest, words: Words) -> Iterator[str]:
 
 
 def _watch(found: Findings, digest: Digest, words: Words) -> Iterator[str]:
-    height, width = (max(1, round(side * found.scale)) for side in found.size)
+    height, width = found.shown
     places = charts.places(found.scene.zones, found.scene.lines, found.scale)
     poster = f' poster="{_picture(found.backdrop)}"' if found.backdrop else ""
     source = f' src="{escape(_address(found.film_name))}"' if found.film_name else ""
@@ -245,7 +245,7 @@ def _gallery(found: Findings, digest: Digest, words: Words) -> Iterator[str]:
             '<span class="about"><b><svg class="dot" width="9" height="9" aria-hidden="true">'
             f'<circle cx="4.5" cy="4.5" r="4.5" fill="{charts.ink(event.id)}"/></svg>'
             f"{event.id}</b>"
-            f"{charts.small_path(event, found.size)}"
+            f"{charts.small_path(event, found.size, found.shown)}"
             f"<small>{escape(words.moment(event.start))} to {escape(words.moment(event.end))}"
             f"</small><small>{escape(way)}</small></span></button></li>"
         )
@@ -261,7 +261,7 @@ def _gallery(found: Findings, digest: Digest, words: Words) -> Iterator[str]:
 def _ground(found: Findings, digest: Digest) -> Iterator[str]:
     if found.backdrop is None:
         return
-    height, width = (max(1, round(side * found.scale)) for side in found.size)
+    height, width = found.shown
     picture = _picture(found.backdrop)
     image = f'<image href="{picture}" width="{width}" height="{height}" class="dim"/>'
     places = charts.places(found.scene.zones, found.scene.lines, found.scale)

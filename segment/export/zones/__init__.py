@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Iterable
+from fractions import Fraction
 from html import escape
 from importlib import resources
 
@@ -37,11 +38,13 @@ def zones_page(
     saved: str = "zones.json",
     zones: Iterable[Zone] = (),
     lines: Iterable[Line] = (),
+    aspect: Fraction = Fraction(1),
 ) -> str:
     """The whole page, self-contained.
 
     background : (H, W, C) uint8; name : of the sequence; saved : what the file is called that the
     page saves; zones, lines : what is there to begin with, in pixels of the background.
+    aspect : width of such a pixel by its height.
     """
     height, width = background.shape[:2]
     style, script = _part("page.css"), _part("page.js")
@@ -58,6 +61,8 @@ def zones_page(
         ("SAVED", escape(saved)),
         ("WIDTH", str(width)),
         ("HEIGHT", str(height)),
+        ("SHOWN", f"{float(width * aspect):g}"),
+        ("ASPECT", f"{float(aspect):g}"),
         ("PICTURE", f"data:image/jpeg;base64,{picture}"),
     ):
         body = body.replace(f"[[{key}]]", value)
