@@ -176,7 +176,8 @@ def test_a_large_video_stands_beside_the_page(tmp_path, monkeypatch):
 def test_a_film_without_end_has_fewer_and_fewer_pictures_a_second(tmp_path, monkeypatch):
     monkeypatch.setattr("segment.export.report.film._MANY", 50)
     image = np.zeros((16, 32, 3), np.uint8)
-    film = Film(tmp_path / "film.mp4", image, Fraction(10), 5.0)
+    info = SequenceInfo("yard", (16, 32), Fraction(10))
+    film = Film(tmp_path / "film.mp4", Frame(image, 50, 5.0, info))
     for t in range(1000):
         film.add(image, 5 + t / 10, busy=True)
     film.close()
