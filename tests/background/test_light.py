@@ -92,6 +92,17 @@ def test_a_copy_in_the_middle_of_it_goes_on_alike():
         np.testing.assert_array_equal(one.apply(image), other.apply(image))
 
 
+@pytest.mark.parametrize("channels", [2, 5, 8])
+def test_any_number_of_channels_goes_over(channels, caplog):
+    still = np.concatenate([scene(seed, SIZE) for seed in (1, 2, 3)], axis=2)[..., :channels]
+    subtractor = PosteriorSubtractor()
+    light = np.resize([0.2, 0.4, 0.3], channels)
+    with caplog.at_level(logging.INFO, "segment.background"):
+        masks = [subtractor.apply(lit(still, light if t > 20 else 1.0)) for t in range(24)]
+    assert not np.any(masks)
+    assert sum("the light is switched" in record.message for record in caplog.records) == 1
+
+
 def test_threads_change_nothing():
     one, _ = walked(76, (70,), threads=1)
     two, _ = walked(76, (70,), threads=2)

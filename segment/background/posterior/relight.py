@@ -69,11 +69,7 @@ def find_light(
         return None
     new = image.astype(np.float32)
     old = np.ascontiguousarray(np.moveaxis(last, 0, 2), np.float32)
-    few = max(1, size[1] // _SQUARE), max(1, size[0] // _SQUARE)
-    new_squares, old_squares = (
-        cv2.resize(picture, few, interpolation=cv2.INTER_AREA).reshape(few[1], few[0], channels)
-        for picture in (new, old)
-    )
+    new_squares, old_squares = _in_squares(new), _in_squares(old)
     if not _is_alike(new_squares.mean(2), old_squares.mean(2)):
         return None
     left = np.empty_like(new)
@@ -116,6 +112,18 @@ def _changes(image: Bytes, last: Bytes, gains: tuple[float, float], variance: fl
 def _bar(variance: float) -> float:
     """Change in grey levels, the mean over the channels, that is more than the noise of one."""
     return float(_LEVELS + _DEVIATIONS * max(variance, 0.0) ** 0.5)
+
+
+def _in_squares(picture: Floats) -> Floats:
+    """Return the means of squares of a picture (H, W, C): (h, w, C)."""
+    height, width = picture.shape[:2]
+    few = max(1, width // _SQUARE), max(1, height // _SQUARE)
+    # Of more than four channels OpenCV takes no means.
+    planes = [
+        cv2.resize(np.ascontiguousarray(plane), few, interpolation=cv2.INTER_AREA)
+        for plane in np.moveaxis(picture, 2, 0)
+    ]
+    return np.stack(planes, axis=2)
 
 
 def _is_alike(new: Floats, old: Floats) -> bool:
