@@ -142,7 +142,7 @@ def columns(options: argparse.Namespace) -> list[Method]:
             if options.contrib:
                 asked = [str(options.contrib), "-c", "import cv2; print(cv2.__version__)"]
                 version = subprocess.run(asked, check=True, capture_output=True, text=True).stdout
-                made.append(Method(name, version.strip(), _process(options.contrib, name)))
+                made.append(Method(name, version.strip(), process(options.contrib, name)))
         else:
             made.append(Method(name, cv2.__version__, _peer(name)))
     for given in options.subtractor:
@@ -187,7 +187,7 @@ def _given(maker: Callable, left_out: bool) -> Callable:
     return make
 
 
-def _process(python: Path, name: str) -> Callable:
+def process(python: Path, name: str) -> Callable:
     def make(sequence: Sequence, shape: tuple[int, ...]) -> tuple[Apply, Callable[[], None]]:
         words = [str(python), str(Path(opencv_worker.__file__)), name, *map(str, shape)]
         child = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)

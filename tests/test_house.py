@@ -90,3 +90,14 @@ def test_no_file_is_imported_by_what_it_imports():
         assert free, f"in circles: {sorted(name_of(path) for path in leans)}"
         for path in free:
             del leans[path]
+
+
+SITTING = 400
+"""Lines of a file of tests: one rule of what they pin, or two."""
+
+
+@pytest.mark.parametrize(
+    "path", sorted((PACKAGE.parent / "tests").rglob("*.py")), ids=lambda path: path.name
+)
+def test_a_file_of_tests_is_read_in_one_sitting(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= SITTING

@@ -26,7 +26,7 @@ __all__ = ["GaussianMixtureSubtractor"]
 
 # Fewer pixels than this are done before a second thread has woken up: 320x240, still, takes
 # 0.07 ms in one thread and 0.2 in two.
-_PIXELS_WORTH_A_THREAD = 1 << 17
+PIXELS_WORTH_A_THREAD = 1 << 17
 
 # Numbers between the heaviest modes and the others: parts that begin at the same place in their
 # pages share few lines of the cache (320x240, grey, restless: 0.28 ms a frame, 0.62 without).
@@ -230,7 +230,7 @@ class GaussianMixtureSubtractor(Guided, Saved):
                 stop,
             )
 
-        least = -(-_PIXELS_WORTH_A_THREAD // width)
+        least = -(-PIXELS_WORTH_A_THREAD // width)
         rows.over_rows(update, height, rows.count_threads(self.threads), least)
         # A frame that is only looked at does not hasten the slowing of the rate.
         self._learned += bool(np.any(np.not_equal(rate, 0)))

@@ -82,7 +82,7 @@ def read(path: Path, name: str, revisions: Collection[int]) -> tuple[Content, in
             f"was written by a newer segment ({metadata.get('library')}, format {version}); "
             f"this one reads format {VERSION}",
         )
-    if metadata.get("checksum") != _checksum(metadata, arrays):
+    if metadata.get("checksum") != checksum_of(metadata, arrays):
         _refuse(path, "is damaged: its checksum is not that of its contents")
     if metadata["class"] != name:
         raise OtherState(
@@ -134,7 +134,7 @@ def _pack(
         "parameters": json.dumps(parameters),
         "numbers": json.dumps(numbers),
     }
-    metadata["checksum"] = _checksum(metadata, arrays)
+    metadata["checksum"] = checksum_of(metadata, arrays)
     return arrays, metadata
 
 
@@ -216,7 +216,7 @@ def _content(arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, str], si
     return Content(picture, parameters, values)
 
 
-def _checksum(metadata: Mapping[str, str], arrays: Mapping[str, NDArray[Any]]) -> str:
+def checksum_of(metadata: Mapping[str, str], arrays: Mapping[str, NDArray[Any]]) -> str:
     digest = hashlib.blake2b(digest_size=16)
     told = {name: value for name, value in metadata.items() if name != "checksum"}
     digest.update(json.dumps(told, sort_keys=True).encode())

@@ -84,7 +84,7 @@ class Spool:
         self._dress(self._codec)
         self._codec.framerate = rate
         self._codec.options = self._options
-        self._chunks: deque[_Chunk] = deque()
+        self.chunks: deque[_Chunk] = deque()
         self._ticks = Ticks()
 
     def _dress(self, codec: Any) -> None:
@@ -99,10 +99,10 @@ class Spool:
 
     def _keep(self, packets: list[Any]) -> None:
         for packet in packets:
-            full = self._chunks and packet.pts - self._chunks[-1].ticks[0] > _CHUNK / CLOCK
-            if not self._chunks or (full and packet.is_keyframe):
-                self._chunks.append(_Chunk(self._folder))
-            self._chunks[-1].add(packet.pts, packet.is_keyframe, bytes(packet))
+            full = self.chunks and packet.pts - self.chunks[-1].ticks[0] > _CHUNK / CLOCK
+            if not self.chunks or (full and packet.is_keyframe):
+                self.chunks.append(_Chunk(self._folder))
+            self.chunks[-1].add(packet.pts, packet.is_keyframe, bytes(packet))
 
     def finish(self) -> None:
         """No frame comes any more."""
@@ -110,8 +110,8 @@ class Spool:
 
     def forget(self, time: float) -> None:
         """Let go of what nobody will ask for: all that lies before `time`, by the chunk."""
-        while len(self._chunks) > 1 and self._chunks[1].ticks[0] <= _ticks(time):
-            self._chunks.popleft().file.close()
+        while len(self.chunks) > 1 and self.chunks[1].ticks[0] <= _ticks(time):
+            self.chunks.popleft().file.close()
 
     def cut(self, path: Path, start: float, end: float, sound: Sound | None = None) -> bool:
         """Write the frames from `start` to `end`, seconds, both included, as MP4.
@@ -143,9 +143,9 @@ class Spool:
     def _packets(self, begin: int, until: int) -> list[tuple[int, bool, bytes]]:
         """Those from `begin` to `until`, and what the first of them needs."""
         found: list[tuple[int, bool, bytes]] = []
-        for number, chunk in enumerate(self._chunks):
-            last = number + 1 == len(self._chunks)
-            if not last and self._chunks[number + 1].ticks[0] <= begin:
+        for number, chunk in enumerate(self.chunks):
+            last = number + 1 == len(self.chunks)
+            if not last and self.chunks[number + 1].ticks[0] <= begin:
                 continue
             n = bisect_left(chunk.ticks, begin)
             if not found:
@@ -160,10 +160,10 @@ class Spool:
 
     def close(self) -> None:
         """Let go of the files."""
-        for chunk in self._chunks:
+        for chunk in self.chunks:
             with contextlib.suppress(OSError):
                 chunk.file.close()
-        self._chunks.clear()
+        self.chunks.clear()
 
 
 def _if_any(found: list[tuple[int, bool, bytes]], begin: int) -> list[tuple[int, bool, bytes]]:

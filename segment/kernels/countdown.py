@@ -16,7 +16,7 @@ log = logging.getLogger("segment.kernels")
 EVERY = 1.0
 """Seconds between two messages."""
 
-_QUIET = 0.4
+QUIET = 0.4
 """Seconds of compiling before anything is said: a small loop is no reason to."""
 
 COSTS: dict[str, float] = {
@@ -116,7 +116,7 @@ class Countdown:
     def _tell(self) -> None:
         """Say it once a second, as long as something is compiled."""
         idle = 0.0
-        time.sleep(_QUIET)
+        time.sleep(QUIET)
         while idle < 2 * EVERY:
             if self._name:
                 idle = 0.0

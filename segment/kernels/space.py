@@ -43,7 +43,7 @@ def check_limit() -> None:
 def check_room() -> None:
     """Raise NoMemory where a compilation would end the process."""
     most = _limit()
-    used = None if most is None else _used()
+    used = None if most is None else memory_used()
     if most is None or used is None or used + _COMPILING <= most:
         return
     raise NoMemory(
@@ -54,7 +54,7 @@ def check_room() -> None:
     )
 
 
-def _used() -> int | None:
+def memory_used() -> int | None:
     try:
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
         return pages * os.sysconf("SC_PAGE_SIZE")

@@ -16,7 +16,7 @@ Precision = Literal["auto", "single", "double"]
 _MANY = 65536
 
 # Nanoseconds of one core below which a second thread costs more than it brings.
-_WORTH = 0.6e6
+WORTH = 0.6e6
 
 
 class Form(NamedTuple):
@@ -125,7 +125,7 @@ def _sweep_part(
 
     each = 15 + 2 * features + (features**2 / 2 if full else 0)
     cost = 0.02 * len(X) * components * each
-    over_chunks(work, count, samples.threads if cost > _WORTH else 1, scratch)
+    over_chunks(work, count, samples.threads if cost > WORTH else 1, scratch)
     return sums.sum(axis=0), float(totals.sum())
 
 

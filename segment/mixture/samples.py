@@ -30,7 +30,7 @@ _CHUNK = 4096
 
 # From so many numbers on, their sums are left to a compiled loop, over samples side by side:
 # a twentieth of the time.
-_MANY, _ABREAST = 65536, 64
+MANY, _ABREAST = 65536, 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +189,7 @@ def middle_of(X: NDArray[Any]) -> Floats:
 
 def add_sums(X: NDArray[Any], weight: Floats, near: Floats, missing: bool) -> tuple[Floats, bool]:
     """Sums (3, D) of weights, differences and squares of what is known; whether that is all."""
-    many = X.size >= _MANY and not weight.size
+    many = X.size >= MANY and not weight.size
     sums, complete = _sums(X, near) if many else np.full((3, 1), np.nan), True
     # What is not finite has made the sums so, and so may squares near the largest number.
     if not np.isfinite(sums).all():

@@ -98,7 +98,7 @@ def test_kernel_does_what_the_equations_say(
             largest_variance=75,
             detect_shadows=shadows,
         )
-        with patch.object(gmm, "_PIXELS_WORTH_A_THREAD", 1):
+        with patch.object(gmm, "PIXELS_WORTH_A_THREAD", 1):
             mask = subtractor.apply(frame, rate)
         np.testing.assert_array_equal(mask, foreground)
         compare(state_of(subtractor), state, 1e-12)

@@ -1,11 +1,8 @@
-"""The posterior subtractor against its equations, its laws, and sequences with known truth."""
+"""The posterior subtractor against its equations and its laws."""
 
-import contextlib
 import copy
 import itertools
-import logging
 import pickle
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,103 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segment.background.posterior import PosteriorSubtractor, learning, sharing
-from segment.measures.change import ChangeScore
+from tests.background.inside import all_of, lit, numbers_of, one_in, state_of
 from tests.background.test_kernels import restless
 from tests.conftest import moving_square
 from tests.reference import posterior as reference
 
 SIZES = st.tuples(st.integers(1, 20), st.integers(1, 150), st.sampled_from([1, 3, 4]))
-
-
-def state_of(s):
-    """The learned state in the shapes of the twin, copied."""
-    height, width, channels = s.image_shape
-    size = height * width
-    known = s._state
-    modes, pictures = known.modes, known.pictures
-    planes = {
-        "weight": modes.weight[:, :size],
-        "count": modes.alive,
-        "seen": modes.seen,
-        "mask": pictures.mask.astype(bool),
-        "evidence": known.evidence.own,
-    }
-    state = {
-        name: plane.reshape(*plane.shape[:-1], height, width) for name, plane in planes.items()
-    }
-    # Variance and means of all modes: the heaviest's lie in planes, the others' pixel by pixel.
-    first = np.concatenate([modes.first.variance[None, :size], modes.first.mean[:, :size]])
-    inner = np.concatenate([first, modes.minor.T]).reshape(-1, 1 + channels, height, width)
-    state["variance"], state["mean"] = inner[:, 0], inner[:, 1:]
-    state["ground"] = pictures.ground.reshape(channels, height, width)
-    state["before"] = pictures.before.reshape(channels, height, width)
-    state["votes"], state["sums"] = known.ghosts.votes, known.evidence.sums
-    for name in ("motion", "unrest", "changes", "temporal"):
-        state[name] = getattr(known.change, name)
-    return SimpleNamespace(**{name: array.copy() for name, array in state.items()})
-
-
-def numbers_of(before, after, rate):
-    """The numbers with which `after` was made of `before`, by the names of the twin."""
-    camera = after._state.camera
-    asked, light, nothing = before._agree(), (camera.gain, camera.noise), np.empty(0, np.float32)
-    n = learning.choose_numbers(asked, before._state, light, rate, nothing)
-    return SimpleNamespace(
-        gain=n.light.gain,
-        gain_before=n.light.before,
-        glaring=n.light.glaring,
-        edges=n.slack.edges,
-        unrest=n.slack.unrest,
-        noise=n.slack.noise,
-        match=n.matching.match,
-        shake=n.matching.shake,
-        background_weight=n.matching.weight,
-        least_seen=n.matching.seen,
-        largest_evidence=n.matching.evidence,
-        largest_residual=n.matching.residual,
-        complexity=n.learning.complexity,
-        initial_variance=n.learning.initial,
-        smallest_variance=n.learning.smallest,
-        largest_variance=n.learning.largest,
-        learning_rate=n.rates.given,
-        history=n.rates.history,
-        object_rate=n.rates.moving,
-        still_rate=n.rates.resting,
-        ghost_rate=n.rates.ghost,
-        still=n.rates.still,
-        ghost_still=n.rates.still,
-        ghost=n.rates.vote,
-        every=n.rates.every,
-        phase=n.rates.phase,
-        difference_scale=n.steps.scale,
-        difference_cap=n.steps.most,
-        difference_cut=n.steps.calm,
-    )
-
-
-def all_of(s):
-    """Everything an object holds, for comparing two of them bit for bit."""
-    return {
-        name: value.tobytes() if isinstance(value, np.ndarray) else value
-        for name, value in s.__getstate__()["values"].items()
-    }
-
-
-@contextlib.contextmanager
-def one_in(every):
-    """Let one in so many strips of rows learn with a frame from the second frame on."""
-    usual, learning._EVERY = learning._EVERY, ((every, 2),)
-    try:
-        yield
-    finally:
-        learning._EVERY = usual
-
-
-def lit(images, rng):
-    """Now and then another light, so that gains are measured."""
-    for image in images:
-        gain = rng.choice([1, 1, 0.7, 1.3])
-        yield (image * gain).clip(0, 255).astype(np.uint8)
 
 
 @given(
@@ -227,20 +133,20 @@ def test_masks_and_state_do_not_depend_on_threads(shape, seed):
     shape = (height + 40, width, channels)
     images = list(restless(np.random.default_rng(seed), shape, 6))
     one, many = PosteriorSubtractor(threads=1), PosteriorSubtractor(threads=3)
-    least, sharing._PIXELS_WORTH_A_THREAD = sharing._PIXELS_WORTH_A_THREAD, 1
+    least, sharing.PIXELS_WORTH_A_THREAD = sharing.PIXELS_WORTH_A_THREAD, 1
     try:
         with one_in(2):
             for image in images:
                 np.testing.assert_array_equal(one.apply(image), many.apply(image))
     finally:
-        sharing._PIXELS_WORTH_A_THREAD = least
+        sharing.PIXELS_WORTH_A_THREAD = least
     many.threads = 1
     ours, theirs = all_of(one), all_of(many)
     assert [name for name in ours if ours[name] != theirs[name]] == []
 
 
 def test_bands_of_several_threads_are_really_bands(monkeypatch):
-    monkeypatch.setattr(sharing, "_PIXELS_WORTH_A_THREAD", 1)
+    monkeypatch.setattr(sharing, "PIXELS_WORTH_A_THREAD", 1)
     bands = []
     sharing.Workspace().share("test", 50, 9, 3).over(
         lambda band, start, stop: bands.append((band, start, stop))
@@ -326,241 +232,6 @@ def test_the_posterior_is_a_half_at_the_threshold_and_higher_on_objects():
     np.testing.assert_array_equal(posterior > 0.5, mask)
     assert posterior[truth[-1]].min() > 0.5
     assert np.median(posterior[truth[-1]]) > 0.9
-
-
-def run(images, **options):
-    s = PosteriorSubtractor(**options)
-    for image in images:
-        s.apply(image)
-    return s
-
-
-def learned_of(s, pixels):
-    """What was learned of some pixels, (H, W) bool: copies of all their arrays."""
-    state, found = state_of(s), {}
-    for name in ("weight", "variance", "mean", "count", "seen", "ground"):
-        found[name] = getattr(state, name)[..., pixels]
-    return found
-
-
-@pytest.mark.parametrize("rate", [0.0, 0.05, 0.7])
-def test_rates_by_pixel_that_are_all_the_same_are_one_rate(rate):
-    images, _ = moving_square(length=30)
-    one, many = run(images[:20]), run(images[:20])
-    for image in images[20:]:
-        rates = np.full(image.shape[:2], rate)
-        np.testing.assert_array_equal(one.apply(image, rate), many.apply(image, rates))
-    assert all_of(one) == all_of(many)
-    chosen, automatic = run(images[:20]), run(images[:20])
-    for image in images[20:]:
-        nothing = np.full(image.shape[:2], np.nan)
-        np.testing.assert_array_equal(chosen.apply(image), automatic.apply(image, nothing))
-    assert all_of(chosen) == all_of(automatic)
-
-
-@pytest.mark.parametrize("elsewhere", [np.nan, 0.02, 1.0])
-def test_a_rate_of_0_leaves_those_pixels_bit_for_bit(elsewhere):
-    images, _ = moving_square(length=40)
-    s = run(images[:20])
-    frozen = np.random.default_rng(3).random((46, 62)) < 0.5
-    before, others = learned_of(s, frozen), learned_of(s, ~frozen)
-    for image in images[20:]:
-        s.apply(image, np.where(frozen, 0, elsewhere))
-    after = learned_of(s, frozen)
-    for name in before:
-        np.testing.assert_array_equal(before[name], after[name], name)
-    assert (others["mean"] != learned_of(s, ~frozen)["mean"]).mean() > 0.2
-
-
-def test_what_is_known_comes_out_as_said_and_is_learned_accordingly():
-    images, _ = moving_square(length=40)
-    s = run(images[:30])
-    known = np.zeros((46, 62), np.int8)
-    known[:10], known[-12:] = 1, -1
-    before = learned_of(s, known == 1)
-    for image in images[30:]:
-        inverse = 255 - image
-        mask = s.apply(inverse, known=known)
-        assert mask[:10].all()
-        assert not mask[-12:].any()
-    after = learned_of(s, known == 1)
-    for name in before:
-        np.testing.assert_array_equal(before[name], after[name], name)
-    for _ in range(40):
-        s.apply(inverse, known=known)
-    off = np.abs(s.background().astype(int) - inverse)
-    assert np.median(off[-12:]) < 4
-    assert np.median(off[:10]) > 20
-
-    first = PosteriorSubtractor()
-    np.testing.assert_array_equal(first.apply(images[0], known=known), known == 1)
-
-
-def test_outside_of_the_region_nothing_is_found_or_learned_or_felt():
-    images, _ = moving_square(length=30)
-    region = np.zeros((46, 62), bool)
-    region[8:40, 5:50] = True
-    rng = np.random.default_rng(5)
-    other = images.copy()
-    other[1:, ~region] = rng.integers(0, 256, (29, (~region).sum(), 3))
-    one, two, found = PosteriorSubtractor(region=region), PosteriorSubtractor(region=region), 0
-    for image, changed in zip(images, other, strict=True):
-        mask = one.apply(image)
-        np.testing.assert_array_equal(mask, two.apply(changed))
-        assert not mask[~region].any()
-        found += mask.sum()
-    assert found > 0
-    assert all_of(one) == all_of(two)
-    np.testing.assert_array_equal(two.background()[~region], images[0][~region])
-
-
-def test_sensitivity_divides_the_threshold():
-    images, _ = moving_square(length=24)
-    plain, halved = (
-        run(images, threshold=8, quality="fast"),
-        PosteriorSubtractor(quality="fast", threshold=16),
-    )
-    halved.sensitivity = np.full((46, 62), 2.0)
-    mixed = PosteriorSubtractor(quality="fast", threshold=16)
-    mixed.sensitivity = np.where(np.arange(62) < 31, 2.0, 1e-3) * np.ones((46, 1))
-    for image in images:
-        mask = halved.apply(image)
-        some = mixed.apply(image)
-        assert not some[:, 40:].any()
-    np.testing.assert_array_equal(plain._state.pictures.mask.reshape(46, 62), mask)
-    np.testing.assert_allclose(plain.posterior(), halved.posterior(), atol=1e-6)
-    assert not (mixed.posterior()[:, 40:] > 0.5).any()
-    with pytest.raises(ValueError, match=r"sensitivity is \(46, 62\).*\(45, 62\)"):
-        PosteriorSubtractor(quality="fast", sensitivity=halved.sensitivity).apply(images[0][1:])
-
-
-@pytest.mark.parametrize(("dtype", "white"), [(np.uint16, 65535), (np.float32, 1), (np.float64, 1)])
-def test_thresholds_mean_the_same_for_every_type(dtype, white):
-    images, _ = moving_square(length=24)
-    eight, other = PosteriorSubtractor(), PosteriorSubtractor()
-    for image in images:
-        scaled = (image.astype(np.float64) * (white / 255)).astype(dtype)
-        np.testing.assert_array_equal(eight.apply(image), other.apply(scaled))
-    picture = other.background()
-    assert picture.dtype == dtype
-    off = picture.astype(float) * (255 / white) - eight.background()
-    assert np.abs(off).max() < 0.51
-    assert np.abs(off).max() > 0.1  # it has fractions
-    np.testing.assert_array_equal(eight.spread(), other.spread())
-
-
-@pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_unknown_pixels_are_background_and_nothing_is_learned_there(bad):
-    images, _ = moving_square(length=24)
-    images = images.astype(np.float32) / 255
-    hole = np.zeros((46, 62), bool)
-    hole[20:30, 10:30] = True
-    holed = images[-1].copy()
-    holed[hole, 1] = bad
-    s = run(images[:20])
-    with pytest.raises(ValueError, match=r"200 of 2852.*row 20, column 10"):
-        s.apply(holed)
-    s.invalid = "unknown"
-    before = learned_of(s, hole)
-    for _ in range(3):
-        mask = s.apply(holed)
-        assert not mask[hole].any()
-    after = learned_of(s, hole)
-    for name in before:
-        np.testing.assert_array_equal(before[name], after[name], name)
-
-    # What the first frame does not show is begun with the next.
-    s = PosteriorSubtractor(invalid="unknown")
-    s.apply(holed)
-    s.apply(images[0])
-    np.testing.assert_allclose(s.background()[hole], images[0][hole], atol=1 / 255)
-
-
-def test_a_shadow_is_neither_foreground_nor_nothing():
-    rng = np.random.default_rng(4)
-    ground = rng.uniform(90, 120, (12, 18, 3)).repeat(4, 0).repeat(4, 1)[:, :70]
-    s = PosteriorSubtractor(quality="fast", follow_light=False)
-    with pytest.raises(ValueError, match="first frame"):
-        s.shadows()
-    shade, thing = (slice(8, 30), slice(10, 30)), (slice(8, 30), slice(45, 65))
-    for t in range(30):
-        picture = ground.copy()
-        if t > 20:
-            picture[shade] *= 0.65
-            picture[thing] = (30, 200, 40)
-        noise = rng.normal(0, 1.5, ground.shape)
-        mask = s.apply((picture + noise).clip(0, 255).astype(np.uint8))
-    shadows = s.shadows()
-    assert shadows[13:25, 15:25].mean() > 0.9  # at its border no one gain explains a patch
-    assert mask[10:28, 47:63].mean() > 0.9
-    assert not (shadows & mask).any()
-    shadows[shade] = False
-    assert shadows.mean() < 0.05
-
-
-def test_the_spread_is_the_noise_of_the_scene():
-    rng = np.random.default_rng(4)
-    noise = np.where(np.arange(60) < 30, 2.0, 3.5)[None, :, None]
-    s = PosteriorSubtractor(follow_noise=False)
-    with pytest.raises(ValueError, match="first frame"):
-        s.spread()
-    for _ in range(300):
-        s.apply(rng.normal(120, noise, (40, 60, 3)).round().astype(np.uint8))
-    spread = s.spread()
-    assert spread.shape == (40, 60)
-    assert spread.dtype == np.float32
-    np.testing.assert_allclose(np.median(spread[:, :28]), 2, rtol=0.15)
-    np.testing.assert_allclose(np.median(spread[:, 32:]), 3.5, rtol=0.2)
-
-
-@pytest.mark.parametrize(("quality", "least"), [("fast", 0.9), ("best", 0.75)])
-def test_a_ghost_dissolves_and_an_object_stays(quality, least):
-    rng = np.random.default_rng(4)
-    ground = rng.uniform(60, 120, (60, 80, 3))
-    thing = (slice(20, 40), slice(30, 50))
-    with_thing = ground.copy()
-    with_thing[thing] = (220, 40, 60)
-
-    def noisy(picture):
-        return (picture + rng.normal(0, 1.5, picture.shape)).clip(0, 255).astype(np.uint8)
-
-    ghost, stays = (PosteriorSubtractor(quality=quality) for _ in range(2))
-    for _ in range(40):
-        ghost.apply(noisy(with_thing))
-        stays.apply(noisy(ground))
-    for _ in range(12):
-        left = ghost.apply(noisy(ground))
-        kept = stays.apply(noisy(with_thing))
-    assert left[thing].mean() < 0.05
-    assert kept[thing].mean() > least  # its corners are rounded
-
-
-def test_a_change_of_light_is_no_object():
-    rng = np.random.default_rng(4)
-    ground = rng.uniform(60, 150, (48, 70, 3))
-    s = PosteriorSubtractor()
-    for t in range(40):
-        gain = 1 if t < 20 else 0.7 if t < 30 else 1.4
-        noise = rng.normal(0, 1.5, ground.shape)
-        mask = s.apply((gain * ground + noise).clip(0, 255).astype(np.uint8))
-        assert mask.mean() < 0.02, t
-
-
-def test_a_shaking_camera_is_followed_and_told_of_once(caplog):
-    caplog.set_level(logging.INFO, "segment.background")
-    rng = np.random.default_rng(4)
-    wide = rng.uniform(40, 200, (70, 100, 3)).repeat(2, 0).repeat(2, 1)
-    found = {True: [], False: []}
-    for stabilize, masks in found.items():
-        rng = np.random.default_rng(5)
-        s = PosteriorSubtractor(stabilize=stabilize)
-        for t in range(30):
-            y, x = rng.integers(0, 7, 2) if t > 10 else (3, 3)
-            picture = wide[10 + y : 110 + y, 10 + x : 150 + x]
-            masks.append(s.apply((picture + rng.normal(0, 1.5, picture.shape)).astype(np.uint8)))
-    assert sum("camera moves" in message for message in caplog.messages) == 1
-    assert np.mean(found[True][11:]) < 0.02
-    assert np.mean(found[False][11:]) > 0.2
 
 
 @pytest.mark.parametrize(("dx", "dy"), [(0, 0), (3, 0), (0, -5), (-7, 4), (2, 30)])
@@ -651,32 +322,3 @@ def test_variances_are_means_over_the_channels_and_what_is_not_asked_gives_way(
 def test_variances_in_another_order_are_refused():
     with pytest.raises(ValueError, match="smallest_variance is 9 and largest_variance is 4"):
         PosteriorSubtractor(smallest_variance=9, largest_variance=4)
-
-
-def f_of(folder):
-    """F of the whole sequence, its first frame left out; the files are grey or RGB, FFV1."""
-    import av
-
-    score, s = ChangeScore(), PosteriorSubtractor()
-    with av.open(folder / "input.mkv") as video, av.open(folder / "truth.mkv") as truth:
-        grey = "gray" in video.streams.video[0].format.name
-        pairs = zip(video.decode(video=0), truth.decode(video=0), strict=True)
-        for number, (frame, answer) in enumerate(pairs):
-            image = frame.to_ndarray(format="gray" if grey else "rgb24")
-            mask = s.apply(image[:, :, None] if grey else image)
-            if number:
-                score.count(mask, answer.to_ndarray(format="gray"))
-    return score.f
-
-
-def test_few_far_people_are_found(shared_data):
-    assert f_of(shared_data / "background" / "sbi_CAVIAR2") > 0.82
-
-
-@pytest.mark.long
-@pytest.mark.parametrize(("kind", "number", "bar"), [("", 8, 0.82), ("ucsd", 9, 0.45)])
-def test_the_sequences_with_truth_are_judged_well(shared_data, kind, number, bar):
-    folders = sorted(path.parent for path in shared_data.glob("background/*/truth.mkv"))
-    folders = [path for path in folders if path.name.startswith("ucsd") == bool(kind)]
-    assert len(folders) == number
-    assert np.mean([f_of(folder) for folder in folders]) >= bar

@@ -101,7 +101,7 @@ def rewritten(path, *, sign=True, metadata=(), arrays=()):
             else:
                 kept[name] = changed
         if sign:
-            told["checksum"] = statefile._checksum(told, kept)
+            told["checksum"] = statefile.checksum_of(told, kept)
         save_file(kept, path, told)
 
 

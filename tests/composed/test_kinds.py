@@ -72,7 +72,7 @@ def test_one_s_own_is_judged_with_and_without_what_the_sequence_is_made_of(monke
 def test_a_peer_in_a_process_of_its_own_says_what_it_says_here(tmp_path):
     rng = np.random.default_rng(2)
     images = rng.integers(0, 255, (6, *SHAPE), np.uint8)
-    apply, close = kinds._process(sys.executable, "MOG2 tuned")(SEQUENCE, SHAPE)
+    apply, close = kinds.process(sys.executable, "MOG2 tuned")(SEQUENCE, SHAPE)
     here = opencv_worker.peer("MOG2 tuned")
     for image in images:
         np.testing.assert_array_equal(apply(image), here(image))

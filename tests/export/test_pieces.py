@@ -203,7 +203,7 @@ def test_frames_that_no_clip_can_need_leave_the_disk(tmp_path):
     for t in range(2000):
         spool.add(image, t / 10)
         spool.forget(t / 10 - 5)
-    assert len(spool._chunks) <= 3
+    assert len(spool.chunks) <= 3
     spool.finish()
     assert spool.cut(tmp_path / "a.mp4", 197.0, 198.0)
     with av.open(str(tmp_path / "a.mp4")) as video:

@@ -42,7 +42,7 @@ def test_what_is_left_is_told_by_what_the_first_took(clock, monkeypatch):
 
 def test_it_is_told_while_something_is_compiled_and_not_longer(clock, monkeypatch, caplog):
     monkeypatch.setattr(room, "EVERY", 0.01)
-    monkeypatch.setattr(room, "_QUIET", 0.01)
+    monkeypatch.setattr(room, "QUIET", 0.01)
     monkeypatch.setattr(room, "COSTS", {"a.x": 90.0})
     counted = Countdown()
     counted.expect(["a.x"])

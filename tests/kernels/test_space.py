@@ -12,7 +12,7 @@ from segment.kernels import space
 
 def limited(monkeypatch, most, used):
     monkeypatch.setattr(resource, "getrlimit", lambda _: (most, resource.RLIM_INFINITY))
-    monkeypatch.setattr(space, "_used", lambda: used)
+    monkeypatch.setattr(space, "memory_used", lambda: used)
 
 
 def test_nobody_who_is_not_limited_is_refused(monkeypatch):

@@ -73,7 +73,7 @@ def test_a_file_is_never_in_memory(tmp_path, monkeypatch):
 
     alone = {"random_state": 0, "max_iter": 2, "threads": 1}
     # Never kept for the way back: what a longer sequence would need.
-    monkeypatch.setattr("segment.mixture.chains.smoothing._KEPT", 0)
+    monkeypatch.setattr("segment.mixture.chains.smoothing.KEPT", 0)
     for model, samples in (
         (GaussianMixture(2, **alone), mapped),
         (GaussianMixture(2, **alone), Blocks(read)),

@@ -55,7 +55,7 @@ def test_answers_are_probabilities(case):
 
 @pytest.mark.parametrize("case", ["full", "mixtures", "student", "poisson", "gaps"])
 def test_the_number_of_threads_changes_nothing(case, monkeypatch):
-    monkeypatch.setattr(sequences, "_BLOCK", 3 * 64)
+    monkeypatch.setattr(sequences, "BLOCK", 3 * 64)
     fits = []
     for threads in (1, 3):
         hmm, samples = model(case, max_iter=4, tol=0, threads=threads)

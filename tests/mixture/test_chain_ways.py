@@ -51,9 +51,9 @@ def test_drawn_paths_are_as_frequent_as_they_are_probable(holes, monkeypatch):
 
     whole, gamma = run(smoothing.smooth)
     # Blocks of 64 steps, forward twice, and few paths at a time.
-    monkeypatch.setattr("segment.mixture.chains.sequences._BLOCK", 3 * 64)
-    monkeypatch.setattr(smoothing, "_KEPT", 0)
-    monkeypatch.setattr(smoothing, "_DRAWN", 64 * 7000)
+    monkeypatch.setattr("segment.mixture.chains.sequences.BLOCK", 3 * 64)
+    monkeypatch.setattr(smoothing, "KEPT", 0)
+    monkeypatch.setattr(smoothing, "DRAWN", 64 * 7000)
     drawn, often = run(smoothing.draw, np.random.default_rng(0), 20_000)
     # Six deviations of a share of 20,000.
     np.testing.assert_allclose(often, gamma, atol=6 * 0.5 / np.sqrt(20_000))
@@ -77,7 +77,7 @@ def test_drawn_and_stepwise_ways_end_about_em(plain, algorithm, near):
 
 @pytest.mark.parametrize("case", ["mixtures", "gaps", "poisson"])
 def test_draws_do_not_depend_on_threads(case, monkeypatch):
-    monkeypatch.setattr("segment.mixture.chains.sequences._BLOCK", 3 * 64)
+    monkeypatch.setattr("segment.mixture.chains.sequences.BLOCK", 3 * 64)
     fits = []
     for threads in (1, 3):
         hmm, samples = model(case, algorithm="sem", max_iter=6, threads=threads)
@@ -113,7 +113,7 @@ def test_a_weight_of_two_is_a_sequence_twice(case):
 @pytest.mark.parametrize("algorithm", ["em", "gem", "online"])
 @pytest.mark.parametrize("together", [1, 10**6])
 def test_blocks_are_sequences(algorithm, together, monkeypatch):
-    monkeypatch.setattr("segment.mixture.chains.sequences._TOGETHER", together)
+    monkeypatch.setattr("segment.mixture.chains.sequences.TOGETHER", together)
     parts = np.split(GAPS, np.cumsum(LENGTHS)[:-1])
     settings = {"algorithm": algorithm, "random_state": 0, "tol": 0, "max_iter": 5}
     whole = HiddenMarkovModel(3, **settings).fit(GAPS, LENGTHS)

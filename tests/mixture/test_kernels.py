@@ -100,7 +100,7 @@ def test_single_precision_within_a_block_costs_a_millionth_of_a_nat(features):
 
 @pytest.mark.parametrize("kind", ["full", "diag"])
 def test_the_result_does_not_depend_on_the_number_of_threads(kind, monkeypatch):
-    monkeypatch.setattr(fused, "_WORTH", 0.0)
+    monkeypatch.setattr(fused, "WORTH", 0.0)
     X, weights, means, covariances, _ = drawn(7, 70_001, 3, 4)
     own = covariances if kind == "full" else np.diagonal(covariances, axis1=1, axis2=2)
     parameters = GaussianParameters(weights, means, own)
@@ -192,14 +192,14 @@ def test_sums_of_many_samples_are_those_of_few(monkeypatch):
     X = rng.normal(1e6, [1.0, 20.0, 0.0], (70_001, 3))
     for kind in (np.float64, np.float32, np.uint8):
         some = X.astype(kind) if kind is not np.uint8 else rng.integers(0, 255, X.shape, kind)
-        monkeypatch.setattr("segment.mixture.samples._MANY", 1)
+        monkeypatch.setattr("segment.mixture.samples.MANY", 1)
         many = Samples.check(some)
-        monkeypatch.setattr("segment.mixture.samples._MANY", 10**9)
+        monkeypatch.setattr("segment.mixture.samples.MANY", 10**9)
         few = Samples.check(some)
         np.testing.assert_allclose(many.centre, few.centre, rtol=1e-13)
         np.testing.assert_allclose(many.scale, few.scale, rtol=1e-9)
         np.testing.assert_allclose(many.centre, some.mean(axis=0, dtype=np.float64), rtol=1e-12)
-    monkeypatch.setattr("segment.mixture.samples._MANY", 1)
+    monkeypatch.setattr("segment.mixture.samples.MANY", 1)
     X[69_999, 1] = np.nan
     assert not Samples.check(X, missing=True).complete
     X[5, 1] = np.inf

@@ -116,7 +116,7 @@ def test_alignment_is_the_likeliest_shift_of_every_slot(shape, reach, seed):
     padded = functional.pad(torch.from_numpy(logits), (reach,) * 4, value=equations.UNLIT)
     for passes in (1, 2):
         given = torch.from_numpy(x), padded, 2 * reach + 1, passes
-        everywhere, by_light = equations._likeliest(*given), equations._likeliest_by_light(*given)
+        everywhere, by_light = equations.likeliest_of(*given), equations.likeliest_by_light(*given)
         assert torch.equal(everywhere, by_light)
     np.testing.assert_allclose(found, reference.aligned(x, logits, reach), rtol=1e-12)
     padded = np.pad(logits, ((0, 0),) * 3 + ((reach, reach),) * 2, constant_values=equations.UNLIT)

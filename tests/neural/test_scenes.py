@@ -6,7 +6,7 @@ import pytest
 from segment.neural.em import noise
 from segment.neural.recipe import SceneSettings
 from segment.neural.scenes import bouncing_balls, draw, flying_shapes, static_shapes
-from segment.neural.scenes.balls import _bounce_off_each_other
+from segment.neural.scenes.balls import bounce_off_each_other
 from segment.neural.scenes.motion import bounce
 from segment.neural.scenes.shapes import STENCILS
 
@@ -90,7 +90,7 @@ def test_balls_keep_momentum_and_energy_when_they_meet():
     before = velocity.copy()
     mass = (radius**2)[..., None]
 
-    hit = _bounce_off_each_other(place, velocity, radius)
+    hit = bounce_off_each_other(place, velocity, radius)
 
     assert 5 < hit[:, 0].sum() < 50
     moved = (velocity != before).any(axis=(1, 2))

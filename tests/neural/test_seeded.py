@@ -9,7 +9,7 @@ from segment.neural import zoo
 from segment.neural.recipe import RecipeError, read_recipe
 from segment.neural.seeded.config import SeededConfig
 from segment.neural.seeded.crowds import UNKNOWN, draw_windows, make_seeded_batch, seeds_on
-from segment.neural.seeded.model import SeededEM, _places, responsibilities, seeded_loss
+from segment.neural.seeded.model import SeededEM, places_of, responsibilities, seeded_loss
 from segment.neural.seeded.parting import together
 from segment.neural.seeded.score import score_windows
 from segment.neural.seeded.squares import Square, around, cut, enlarged, resized
@@ -64,7 +64,7 @@ def test_a_step_is_one_convolution_over_all_that_a_slot_sees(small):
     handle.remove()
     described = small.describe(torch.nn.functional.pixel_unshuffle(windows, 2))
     described = described[:, None].expand(-1, 3, -1, -1, -1)
-    known = torch.cat([described, _places(seeds, SMALL.size[0])], dim=2).flatten(0, 1)
+    known = torch.cat([described, places_of(seeds, SMALL.size[0])], dim=2).flatten(0, 1)
     own = torch.zeros(6, 2, *SMALL.size)
     own[:, 0] = windows[:, :1].expand(-1, 3, -1, -1).flatten(0, 1) / 3
     own = torch.nn.functional.pixel_unshuffle(own, 2)

@@ -324,6 +324,6 @@ def test_how_many_own_frames_it_sees_is_drawn():
     [([0.3, 0.99], 0), ([0.83, 0.99], 0.8), ([0.97, 0.98], 0.9), ([-0.02, 0.4], -0.02)],
 )
 def test_a_curve_of_high_scores_is_no_flat_line(scores, floor):
-    from segment.neural.em.figure import _floor
+    from segment.neural.em.figure import floor_of
 
-    assert _floor(scores) == floor
+    assert floor_of(scores) == floor

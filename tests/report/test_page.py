@@ -164,7 +164,7 @@ def test_metres_are_told(tmp_path):
 
 
 def test_a_large_video_stands_beside_the_page(tmp_path, monkeypatch):
-    monkeypatch.setattr("segment.export.report._INLINE", 100)
+    monkeypatch.setattr("segment.export.report.INLINE", 100)
     page = write(tmp_path, frames(20, 1))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "report.mp4"]
     assert 'src="report.mp4"' in page.read_text()
@@ -174,7 +174,7 @@ def test_a_large_video_stands_beside_the_page(tmp_path, monkeypatch):
 
 
 def test_a_film_without_end_has_fewer_and_fewer_pictures_a_second(tmp_path, monkeypatch):
-    monkeypatch.setattr("segment.export.report.film._MANY", 50)
+    monkeypatch.setattr("segment.export.report.film.MANY", 50)
     image = np.zeros((16, 32, 3), np.uint8)
     info = SequenceInfo("yard", (16, 32), Fraction(10))
     film = Film(tmp_path / "film.mp4", Frame(image, 50, 5.0, info))
@@ -295,7 +295,7 @@ def test_moments_below_the_strip_do_not_touch_on_a_narrow_screen(tmp_path, end):
 
 
 def test_a_name_that_is_a_script_runs_nothing_and_a_video_beside_plays(tmp_path, monkeypatch):
-    monkeypatch.setattr("segment.export.report._INLINE", 100)
+    monkeypatch.setattr("segment.export.report.INLINE", 100)
     page = write(tmp_path, frames(40, 2, "<script>window.hurt=1</script>"))
     with opened(page) as chrome:
         until(chrome, "document.getElementById('video').readyState >= 2")

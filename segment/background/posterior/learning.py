@@ -54,7 +54,7 @@ _CHANGE_RATE = 0.02
 
 # One in so many strips of rows learns with a frame, what as many frames would bring, once a
 # frame is less than one in so many of the past: it is hardly less accurate.
-_EVERY = ((4, 64), (2, 24))
+EVERY = ((4, 64), (2, 24))
 
 # What foreground that stands still learns where the network decides, which tells ghosts itself:
 # after some 4,500 frames its mode has been seen for the ten that make it background.
@@ -102,7 +102,7 @@ def choose_numbers(
     variances = asked.variances(channels)
     largest = max(float(given.max(initial=0)) if given.size else 0.0, rate or 0.0)
     fast = min(state.learned, 1 / max(largest, 1e-9))
-    every = next((n for n, frames in _EVERY if fast >= frames), 1)
+    every = next((n for n, frames in EVERY if fast >= frames), 1)
     f = np.float32
     return Numbers(
         Light(f(gain), f(state.camera.gain), f(250 if gain < 1 else 256)),

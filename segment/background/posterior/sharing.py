@@ -10,7 +10,7 @@ from segment import threads
 __all__ = ["STEP", "Sharing", "Workspace"]
 
 # Fewer pixels than this are done before a second thread has woken up.
-_PIXELS_WORTH_A_THREAD = 8192
+PIXELS_WORTH_A_THREAD = 8192
 
 # Rows of a band start at a multiple of this: the coarsest grid has a point for 8 x 8 pixels.
 STEP = 8
@@ -87,7 +87,7 @@ class Workspace:
     def share(self, name: str, height: int, width: int, threads_asked: int | None) -> Sharing:
         """Return how the rows are shared out for the work called `name`."""
         strips = -(-height // STEP)
-        least = -(-_PIXELS_WORTH_A_THREAD // (STEP * width))
+        least = -(-PIXELS_WORTH_A_THREAD // (STEP * width))
         count = max(1, min(threads.count_threads(threads_asked), strips // least))
         sharing: Sharing = self.desk(Sharing, 0, height, count, name=name)
         return sharing

@@ -25,7 +25,7 @@ from segment.objects import objects_of
 
 __all__ = ["ReportPage"]
 
-_INLINE = 10_000_000  # bytes of video that lie in the page itself
+INLINE = 10_000_000  # bytes of video that lie in the page itself
 _BACKDROP = 768  # pixels; as wide as the video
 _SCENE = 192  # pixels of the scene's still in an index of several videos
 _SLIP = 2.0  # pixels by which a box in the player may be off
@@ -135,7 +135,7 @@ class ReportPage(FileSink):
         aspect = self._sequence.aspect
         across = self._film.size[1] / self._sequence.size[1]
         scale = across, across / float(aspect)
-        inline = self._film_path.stat().st_size <= _INLINE
+        inline = self._film_path.stat().st_size <= INLINE
         backdrop, heat = self._backdrop.picture(), self._heat.picture()
         backdrop = None if backdrop is None else as_shown(backdrop, aspect)
         found = Findings(

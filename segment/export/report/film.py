@@ -10,7 +10,7 @@ from segment.frame import Frame
 
 _WIDEST = 768  # pixels; wider, nobody sees more on a page and the chain waits for the encoder
 _OFTEN = 12.5  # pictures a second that are shown at most: half of a camera's 25, and smooth enough
-_MANY = 200_000  # pictures, four hours without a pause, after which half as many a second are
+MANY = 200_000  # pictures, four hours without a pause, after which half as many a second are
 # shown, and so on: until its end an MP4's index waits in memory, 74 bytes a picture
 _QUIET = 2.0  # seconds without objects after which one picture a second is enough
 
@@ -57,7 +57,7 @@ class Film:
             return
         self._until = time
         self._shown += 1
-        if self._shown % _MANY == 0:
+        if self._shown % MANY == 0:
             self._slower *= 2
         picture = as_picture(image, self.size, quick=True)
         picture.pts, picture.time_base = self._ticks.at(time - self._start), CLOCK

@@ -15,10 +15,10 @@ __all__ = ["Sequences", "StreamedSequences", "blocks", "check_lengths", "step_we
 
 # Numbers (steps × states) that the loops over time hold at once, three such arrays: they stay
 # in the second cache, and 100,000 steps of 8 states take 6 % longer with ten times as many.
-_BLOCK = 65536
+BLOCK = 65536
 
 # Numbers of short blocks that are read before they are worked on: 8 MB.
-_TOGETHER = 1_000_000
+TOGETHER = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class StreamedSequences(Streamed):
         waiting: list[NDArray[Any]] = []
         for X, _ in self.parts():
             waiting.append(X)
-            if sum(block.size for block in waiting) >= _TOGETHER:
+            if sum(block.size for block in waiting) >= TOGETHER:
                 yield self._together(waiting)
                 waiting = []
         if waiting:
@@ -152,7 +152,7 @@ def step_weights(weight: Any, lengths: Any, steps: int) -> Floats | None:
 
 def runs(begins: NDArray[np.int64], states: int) -> list[tuple[int, int]]:
     """(start, stop) of whole sequences that together fill a block, or of one longer than that."""
-    size = _BLOCK // states
+    size = BLOCK // states
     found: list[tuple[int, int]] = []
     at = 0
     while at < len(begins) - 1:
@@ -166,6 +166,6 @@ def runs(begins: NDArray[np.int64], states: int) -> list[tuple[int, int]]:
 
 def blocks(start: int, stop: int, states: int) -> Iterator[tuple[int, int]]:
     """(start, stop) of the parts of a run that are held at once."""
-    size = max(64, _BLOCK // states)
+    size = max(64, BLOCK // states)
     for begin in range(start, stop, size):
         yield begin, min(stop, begin + size)

@@ -29,10 +29,10 @@ Visit = Callable[[int, int, Floats], None]
 
 # Numbers (steps × states) up to which a run's likelihoods and filtered states are all kept
 # for the way back: 64 MB. Longer runs are gone through forward twice.
-_KEPT = 4_000_000
+KEPT = 4_000_000
 
 # Numbers (steps × paths) that are drawn at once: 8 MB.
-_DRAWN = 1_000_000
+DRAWN = 1_000_000
 
 # A share below 1e-308 of a step whose scale is above `LEAST` is lost, 1e-58 of the whole; moves
 # more probable than this give each state so much more that it cannot matter.
@@ -185,7 +185,7 @@ class _Scaled:
         self.states = len(chain.start)
         self.unroll = kernels.written_out(self.states)
         self.blocks = list(blocks(*run, self.states))
-        self.keeps = (run[1] - run[0]) * self.states <= _KEPT
+        self.keeps = (run[1] - run[0]) * self.states <= KEPT
 
     def forward(self, a: int, b: int, joint: Floats, ahead: Floats) -> tuple[_Block, float]:
         """Filter a block; `ahead` (K,) is updated. The sum is NaN where something was lost."""
@@ -253,7 +253,7 @@ class _Logarithms:
         self.states = len(chain.start)
         self.unroll = kernels.written_out(self.states)
         self.blocks = list(blocks(*run, self.states))
-        self.keeps = (run[1] - run[0]) * self.states <= _KEPT
+        self.keeps = (run[1] - run[0]) * self.states <= KEPT
 
     def forward(self, a: int, b: int, ahead: Floats) -> tuple[_Block, float]:
         """Filter a block; `ahead` (K,) is updated."""
@@ -298,7 +298,7 @@ class _Logarithms:
         for a, b, ahead, _, found in reversed(kept):
             block = found or self.forward(a, b, ahead)[0]
             gamma = np.zeros_like(block.alpha)
-            together = max(1, _DRAWN // len(gamma))
+            together = max(1, DRAWN // len(gamma))
             for some in range(0, paths, together):
                 own = states[some : some + together]
                 self.kernels.draw_block(

@@ -69,13 +69,13 @@ def aligned(x: Tensor, logits: Tensor, reach: int, passes: int = 2) -> tuple[Ten
     padded = functional.pad(logits, (reach,) * 4, value=UNLIT)
     moves = 2 * reach + 1
     with torch.no_grad():
-        search = _likeliest_by_light if may_depend_on_values(x) else _likeliest
+        search = likeliest_by_light if may_depend_on_values(x) else likeliest_of
         chosen = search(x, padded.detach().float(), moves, passes)  # (B, K)
     shifts = torch.stack([reach - chosen // moves, reach - chosen % moves], dim=-1)
     return _cut(padded, chosen, moves, (H, W)), shifts
 
 
-def _likeliest(x: Tensor, padded: Tensor, moves: int, passes: int) -> Tensor:
+def likeliest_of(x: Tensor, padded: Tensor, moves: int, passes: int) -> Tensor:
     """The number (B, K) of every slot's likeliest shift: `moves` times its row, and its column.
 
     One shift after the other, so that what is worked on stays in a cache.
@@ -103,8 +103,8 @@ def _likeliest(x: Tensor, padded: Tensor, moves: int, passes: int) -> Tensor:
     return chosen
 
 
-def _likeliest_by_light(x: Tensor, padded: Tensor, moves: int, passes: int) -> Tensor:
-    """The same as `_likeliest`, from the values of `x` that are not 0; these are few.
+def likeliest_by_light(x: Tensor, padded: Tensor, moves: int, passes: int) -> Tensor:
+    """The same as `likeliest_of`, from the values of `x` that are not 0; these are few.
 
     A dark pixel costs the same whoever else is there, so all of them together are sums over
     rectangles; only where there is light slots are looked at together.

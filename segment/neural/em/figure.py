@@ -50,7 +50,7 @@ def draw_figure(
     for key, colour in (("ari", COLOURS[4]), ("ami", COLOURS[5])):
         axes.plot(seen, [point[key] for point in curve], color=colour, label=key.upper())
     axes.set_xlabel("scenes learned from")
-    axes.set_ylim(_floor([point[key] for point in curve for key in ("ari", "ami")]), 1)
+    axes.set_ylim(floor_of([point[key] for point in curve for key in ("ari", "ami")]), 1)
     axes.legend(loc="lower right", frameon=False)
     grid = lower.subplots(2 + slots, len(shown), squeeze=False)
     for column, t in enumerate(shown):
@@ -70,7 +70,7 @@ def draw_figure(
     save_figure(figure, path, dots=80)
 
 
-def _floor(scores: Sequence[float]) -> float:
+def floor_of(scores: Sequence[float]) -> float:
     """Where the axis begins: at 0, or nearer to scores that are all high, lest they are a line."""
     least = min(scores)
     return max((bound for bound in (0, 0.5, 0.8, 0.9) if bound < least), default=least)

@@ -44,7 +44,7 @@ def bouncing_balls(
         for _ in range(SUBSTEPS):
             place = place + velocity / SUBSTEPS
             hits[:, t] |= _bounce_off_walls(place, velocity, radius, size)
-            hits[:, t] |= _bounce_off_each_other(place, velocity, radius)
+            hits[:, t] |= bounce_off_each_other(place, velocity, radius)
     return _paint(rng, places, radius, hits, size, curtain)
 
 
@@ -84,7 +84,7 @@ def _bounce_off_walls(
     return hit
 
 
-def _bounce_off_each_other(place: Floats, velocity: Floats, radius: Floats) -> NDArray[np.bool_]:
+def bounce_off_each_other(place: Floats, velocity: Floats, radius: Floats) -> NDArray[np.bool_]:
     """Exchange momentum along the line between centres, in place; return who hit (count, N)."""
     objects = radius.shape[1]
     mass = radius**2

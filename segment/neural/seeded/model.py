@@ -79,7 +79,7 @@ class SeededEM(nn.Module):
         assert isinstance(first, nn.Conv2d)
         described = self.describe(functional.pixel_unshuffle(windows, 2))
         common = functional.conv2d(described, first.weight[:, :features], first.bias, padding=1)
-        places = _places(seeds, self.config.size[0]).to(described.dtype).flatten(0, 1)
+        places = places_of(seeds, self.config.size[0]).to(described.dtype).flatten(0, 1)
         own = functional.conv2d(places, first.weight[:, features : features + 3], padding=1)
         return common.repeat_interleave(seeds.shape[1], dim=0) + own
 
@@ -126,7 +126,7 @@ def seeded_loss(logits: list[Tensor], wanted: Tensor, windows: Tensor, known: Te
     return total / sum(range(1, len(logits) + 1))
 
 
-def _places(seeds: Tensor, size: int) -> Tensor:
+def places_of(seeds: Tensor, size: int) -> Tensor:
     """Where every pixel of the halved window lies from a slot's point, (B, K, 3, S/2, S/2)."""
     middle = 2 * torch.arange(size // 2, device=seeds.device, dtype=torch.float32) + 0.5
     down = (middle[:, None] - seeds[..., 0, None, None]) / size

@@ -1,0 +1,107 @@
+"""What moves without being somebody: light that goes by, leaves, rain."""
+
+import numpy as np
+import pytest
+
+# --- light and leaves -----------------------------------------------------------------------
+
+
+def moving(picture, mask, frames):
+    """Motion of `frames` pictures, each with the mask that a subtractor might give."""
+    from segment.events.motion import Motion
+
+    motion = Motion(0.5, 2.0)
+    found = [motion.see(mask(t), t, t / 10, picture(t)) for t in range(frames)]
+    return [one for one in [*found, motion.finish()] if one is not None]
+
+
+def crossing(t, high=40, wide=30):
+    mask = np.zeros((120, 200), bool)
+    if t >= 10:
+        x = 3 * (t - 10)
+        mask[30 : 30 + high, x : min(x + wide, 200)] = True
+    return mask
+
+
+@pytest.mark.parametrize("who", ["somebody", "a cloud"])
+def test_light_that_goes_by_is_nobody(who):
+    rng = np.random.default_rng(0)
+    ground = rng.integers(80, 140, (120, 200, 1)).astype(np.float64)
+    coat = rng.integers(0, 60, (120, 200, 1)).astype(np.float64)
+
+    def picture(t):
+        front = coat if who == "somebody" else 0.6 * ground
+        image = np.where(crossing(t)[:, :, None], front, ground) + rng.normal(0, 1, ground.shape)
+        return np.repeat(image.clip(0, 255).astype(np.uint8), 3, 2)
+
+    found = moving(picture, crossing, 90)
+    assert len(found) == (who == "somebody")
+    if found:
+        assert found[0].start == pytest.approx(1.0, abs=0.11)
+
+
+def test_leaves_that_flutter_are_nobody_and_who_walks_beside_them_is():
+    rng = np.random.default_rng(1)
+
+    def leaves(t):
+        mask = np.zeros((120, 200), bool)
+        for _ in range(6):
+            y, x = rng.integers(0, 40), rng.integers(0, 60)
+            mask[y : y + rng.integers(4, 14), x : x + rng.integers(4, 20)] = True
+        return mask
+
+    def with_a_walker(t):
+        mask = leaves(t)
+        if 600 <= t < 700:
+            x = 190 - 2 * (t - 600)
+            mask[70:110, max(0, x) : x + 12] = True
+        return mask
+
+    image = np.full((120, 200, 3), 90, np.uint8)
+    settled = [one for one in moving(lambda _: image, leaves, 900) if one.start > 30]
+    assert sum(one.end - one.start for one in settled) < 3
+    found = [one for one in moving(lambda _: image, with_a_walker, 900) if one.end > 62]
+    assert any(abs(one.start - 60) < 0.5 and abs(one.end - 69.5) < 1.5 for one in found)
+
+
+@pytest.mark.parametrize("rain", [False, True])
+def test_who_is_elsewhere_in_every_frame_is_somebody_and_rain_is_not(rain):
+    rng = np.random.default_rng(2)
+
+    def mask(t, walker=True):
+        found = np.zeros((120, 200), bool)
+        for _ in range(rng.poisson(4) if rain else 0):
+            y, x = rng.integers(0, 110), rng.integers(0, 196)
+            found[y : y + 9, x : x + 3] = True
+        if walker and 100 <= t < 110:  # a second, no two of whose masks overlap
+            found[60:90, 5 + 18 * (t - 100) : 17 + 18 * (t - 100)] = True
+        return found
+
+    image = np.full((120, 200, 3), 90, np.uint8)
+    (found,) = moving(lambda _: image, mask, 300)
+    assert (found.start, found.end) == pytest.approx((10.0, 10.9), abs=0.11)
+    assert moving(lambda _: image, lambda t: mask(t, False), 300) == []
+
+
+@pytest.mark.parametrize("who", ["somebody", "a cloud"])
+def test_a_cloud_before_a_bare_wall_has_no_edge(who):
+    rng = np.random.default_rng(3)
+    columns = np.arange(200.0)
+
+    def depth(t):
+        middle = 4 * t - 60
+        if who == "somebody":
+            return np.where(np.abs(columns - middle) < 15, 60.0, 0.0)
+        return 60 * np.exp(-(((columns - middle) / 30) ** 2))
+
+    def picture(t):
+        image = 150 - depth(t)[None, :, None] + rng.normal(0, 0.5, (120, 200, 3))
+        return image.clip(0, 255).astype(np.uint8)
+
+    def mask(t):
+        found = np.zeros((120, 200), bool)
+        found[30:100] = depth(t) > 20
+        return found
+
+    # Above and below it ends with the wall: what is looked at is where it gets darker.
+    assert len(moving(picture, mask, 80)) == (who == "somebody")
