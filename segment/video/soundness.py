@@ -8,6 +8,7 @@ docs/measurements/reliability.md has the list.
 
 import io
 import os
+import re
 import threading
 import zlib
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from segment.video.limits import current
 __all__ = ["find_flaw", "muted", "reaches_far"]
 
 _PNG = b"\x89PNG\r\n\x1a\n"
+_EXTRANEOUS = re.compile(r"(\d+) extraneous bytes before marker 0xd9")
 _SPACE = b" \t\r\n\v\f"
 _BMP_HEADS = (12, 16, 40, 52, 56, 64, 108, 124)  # bytes, of all versions
 
@@ -65,11 +67,21 @@ def jpeg_flaw(data: bytes, film: bool = False) -> str | None:
         words = " ".join(str(error).split()).rstrip(".")
         # CMYK is not turned into grey, which is no damage.
         harmless = "conversion" in words.lower() or "colorspace" in words.lower()
-        if not (harmless or (film and "extraneous bytes before marker" in words)):
+        if not (harmless or (film and _is_filling(data, words))):
             return f"libjpeg says: {words[:100]}"
     if data.rfind(b"\xff\xd9") < 0:
         return "the end of the picture is missing"
     return None
+
+
+def _is_filling(data: bytes, words: str) -> bool:
+    """Say whether what libjpeg has no use for is what cameras fill a picture up with.
+
+    One byte, or two, again and again before the picture's end; anything else was a part of it.
+    """
+    found = _EXTRANEOUS.search(words)
+    end = data.rfind(b"\xff\xd9")
+    return found is not None and len(set(data[max(0, end - int(found[1])) : end])) <= 2
 
 
 def _has_empty_table(data: bytes) -> bool:

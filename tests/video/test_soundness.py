@@ -9,7 +9,7 @@ from PIL import Image as Pillow
 
 from segment import open_frames
 from segment.errors import UnreadableInput
-from segment.video.soundness import find_flaw
+from segment.video.soundness import find_flaw, jpeg_flaw
 from tests.video.makers import scenes
 
 PICTURE = cv2.GaussianBlur(scenes(1, (90, 120))[0], (0, 0), 1.5)
@@ -148,3 +148,16 @@ def test_a_jpeg_that_ends_anywhere_in_its_tables_is_told():
     data = SOUND["a.jpg"]
     for length in range(2, 200):
         assert find_flaw(data[:length]) is not None
+
+
+@pytest.mark.parametrize("filling", [b"\0" * 40, b"\xff" * 40, b"\0\x55" * 20])
+def test_bytes_that_a_camera_fills_a_motion_jpeg_up_with_are_sound(filling):
+    data = SOUND["a.jpg"]
+    assert jpeg_flaw(data[:-2] + filling + data[-2:], film=True) is None
+
+
+def test_a_part_of_a_motion_jpeg_that_nothing_takes_is_no_filling():
+    data, restarts = SOUND["a.jpg"], SOUND["restarts.jpg"]
+    assert "extraneous" in jpeg_flaw(data[:-2] + data[700:766] + data[-2:], film=True)
+    at = restarts.index(b"\xff\xd3")
+    assert "extraneous" in jpeg_flaw(restarts[:at] + b"\x11" * 9 + restarts[at:], film=True)
