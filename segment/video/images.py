@@ -30,7 +30,7 @@ from segment.video.decode import (
 )
 from segment.video.levels import Levels, Scale
 from segment.video.numbers import Runs, frame_numbers
-from segment.video.shape import aspect_of
+from segment.video.shape import aspect_of, pictures_of_jpeg
 from segment.video.source import Source, check_rate, natural
 from segment.video.tiff import Pixels
 
@@ -171,17 +171,19 @@ class ImageFolder(_Fitted):
                 continue
             if pages > 1 and not paged:
                 paged = True
+                more = "" if path.suffix.lower() in _JPEGS else "; read the file for all of them"
                 log.warning(
-                    "%s holds %d pictures; in a folder the first of a file is a frame, read the "
-                    "file itself for all of them",
+                    "%s holds %d pictures; in a folder the first of a file is a frame%s",
                     path,
                     pages,
+                    more,
                 )
             self._flag(stored, path, index)
             image = self._fit(stored.values, path)
             yield Frame(image, index, time, self.info, file_name=path.name)
 
 
+_JPEGS = (".jpg", ".jpeg", ".jpe", ".mpo")  # of which only the first picture is ever read
 _ONE_KIND = {".jpeg": ".jpg", ".jpe": ".jpg", ".tiff": ".tif", ".dib": ".bmp", ".apng": ".png"}
 
 
@@ -215,7 +217,9 @@ class Picture(_Fitted):
         )
 
     def _frames(self) -> Iterator[Frame]:
-        stored = read_stored(self._path)
+        stored, count = _read_first(self._path)
+        if count > 1:
+            log.warning("%s holds %d pictures, of which the first is read", self._path, count)
         self._flag(stored, self._path, 0)
         image = self._fit(stored.values, self._path)
         yield Frame(image, 0, 0.0, self.info, file_name=self._path.name)
@@ -337,7 +341,9 @@ def _read_first(path: Path) -> tuple[Pixels, int]:
     """Return the first picture of a file, and how many it holds."""
     pages = open_pages(path)
     if pages is None:
-        return read_stored(path), 1
+        stored = read_stored(path)
+        with path.open("rb") as file:
+            return stored, pictures_of_jpeg(file.read(1 << 16))
     try:
         return first_of(pages), pages.length
     finally:

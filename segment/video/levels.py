@@ -127,7 +127,7 @@ class Scale:
             return
         span = found.white - found.black
         above = float(np.mean([np.mean(sample > found.white) for sample in samples]))
-        _, top = _ends(samples)
+        bottom, top = _ends(samples)
         if above > _CLIPPED:
             self._tell(
                 "clipped",
@@ -141,6 +141,13 @@ class Scale:
                 "%s: its brightest level is %g of %g to %g, so most of the range is unused and "
                 "pictures are nearly black; --white auto, or a level, stretches them",
                 self._name, top, found.black, found.white,
+            )  # fmt: skip
+        elif top - bottom < _DARK * span:
+            self._tell(
+                "dark",
+                "%s: its levels run from %g to %g of %g to %g, so most of the range is unused; "
+                "--black auto --white auto, or levels, stretch them",
+                self._name, bottom, top, found.black, found.white,
             )  # fmt: skip
 
     def _tell(self, what: str, message: str, *values: object) -> None:

@@ -1,4 +1,5 @@
-"""The shape of a pixel as a picture's file declares it: how many there are across and down."""
+"""What a picture's file declares of it beside its size: the shape of a pixel, which way is up,
+and whether there are others."""
 
 import io
 import struct
@@ -7,7 +8,7 @@ from pathlib import Path
 
 from segment.video.upright import by_exif
 
-__all__ = ["aspect_of", "density_aspect", "orientation_of"]
+__all__ = ["aspect_of", "density_aspect", "orientation_of", "pictures_of_jpeg"]
 
 _HEAD = 1 << 16
 _MOST = 8  # times as wide as high, or as high as wide; more is no camera's, but a mistake
@@ -52,6 +53,26 @@ def orientation_of(data: bytes) -> int:
             return int(picture.getexif().get(274, 1))
     except Exception:  # no tag that can be read
         return 1
+
+
+def pictures_of_jpeg(data: bytes) -> int:
+    """Return how many pictures a JPEG holds: more than one in a stereo camera's MPO.
+
+    Source: CIPA DC-007, the number of images (tag 0xB001) in the MP index.
+    """
+    at = data.find(b"MPF\0", 0, _HEAD) + 4
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(data[at : at + 4])
+    if not data.startswith(_JPEG) or at < 4 or order is None:
+        return 1
+    try:
+        begin = at + struct.unpack_from(f"{order}I", data, at + 4)[0]
+        (count,) = struct.unpack_from(f"{order}H", data, begin)
+        for entry in range(begin + 2, begin + 2 + 12 * min(count, 64), 12):
+            if struct.unpack_from(f"{order}H", data, entry)[0] == 0xB001:
+                return max(1, int(struct.unpack_from(f"{order}I", data, entry + 8)[0]))
+    except struct.error:
+        pass
+    return 1
 
 
 def _density(head: bytes) -> tuple[int, int]:

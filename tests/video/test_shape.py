@@ -117,3 +117,14 @@ def test_zones_are_clicked_on_a_picture_of_the_right_shape():
     text = zones_page(np.zeros((60, 80, 3), np.uint8), "yard", aspect=Fraction(3, 2))
     assert 'viewBox="0 0 120 60"' in text
     assert 'transform="scale(1.5 1)"' in text
+
+
+def test_a_stereo_jpeg_tells_that_there_are_two(tmp_path, caplog):
+    left, right = Pillow.new("RGB", (16, 12)), Pillow.new("RGB", (16, 12), (9, 9, 9))
+    path = tmp_path / "a.jpg"
+    left.save(path, "MPO", save_all=True, append_images=[right])
+    for given in (path, tmp_path):
+        caplog.clear()
+        with open_frames(given) as source:
+            assert len(list(source)) == 1
+        assert "holds 2 pictures" in caplog.text
