@@ -5,7 +5,6 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from segment.arrays import Image, Mask
@@ -96,14 +95,9 @@ class Warm:
             setattr(restored, name, value)
         return restored
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
-            if self._begun and error is None:
+            if self._begun and kind is None:
                 self.save()
             elif self._begun and self._sound and self._inner.image_shape is not None:
                 self._try_to_save()  # what ended the run is the error, this is told beside it

@@ -3,7 +3,6 @@
 import contextlib
 import re
 from pathlib import Path
-from types import TracebackType
 from typing import ClassVar, Self
 
 from segment.events import KINDS, Event
@@ -86,12 +85,7 @@ class Clips:
             earliest = min([frame.time if frame.since is None else frame.since, *starts])
             self._spool.forget(earliest - self._scene.before)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self._spool is None:
             return
         try:

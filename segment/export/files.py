@@ -2,7 +2,6 @@
 
 import contextlib
 from pathlib import Path
-from types import TracebackType
 from typing import ClassVar, Literal, Self
 
 from segment.errors import OutputError
@@ -54,12 +53,7 @@ class WholeSink:
                 self._open(frame, self._temporary)
             self._add(frame)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         temporary, self._temporary = self._temporary, None
         if temporary is None:
             return

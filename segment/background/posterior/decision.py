@@ -1,12 +1,12 @@
 """The second step of a frame: what is foreground, by what the mixtures say.
 
-A decision is an object with the two methods of `Decision`; `PooledEvidence` is the one in use.
-It gets the statistics of a frame and says what is foreground; what is known, or not looked at,
-is none of its business, nor what is learned of it.
+A decision is an object with the methods of `Decision`: `PooledEvidence` is that of quality fast,
+`LearnedEvidence` (`learned.py`) that of best. It gets the statistics of a frame and says what is
+foreground; what is known, or not looked at, is none of its business, nor what is learned of it.
 """
 
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, Protocol
 
 import cv2
 import numpy as np
@@ -29,27 +29,16 @@ from segment.background.posterior.parameters import Parameters
 from segment.background.posterior.sharing import Workspace
 from segment.background.posterior.statistics import Statistics
 
-__all__ = ["Decision", "PooledEvidence", "Soft", "judged_by"]
+__all__ = ["Decision", "PooledEvidence", "judged_by"]
 
 _NO_NUMBERS = np.empty(0, np.float32)
-
-
-class Soft(NamedTuple):
-    """The last decision before it was made and tidied.
-
-    probability (H, W) float32 of foreground, 0.5 where it was made. shaded (H, W) bool: what
-    would have been foreground, were it not explained by less light.
-    """
-
-    probability: NDArray[np.float32]
-    shaded: Mask
 
 
 class Decision(Protocol):
     """What is foreground.
 
     A dataclass, of which fields that are arrays and numbers are saved with the subtractor; what
-    it keeps of the last frame must suffice for `soften`.
+    it keeps of the last frame must suffice for `soften` and `explain`.
     """
 
     quality: ClassVar[str]  # by which it is asked for
@@ -92,8 +81,20 @@ class Decision(Protocol):
 
     def soften(
         self, evidence: Evidence, size: tuple[int, int], sensitivity: Floats | None
-    ) -> Soft | None:
-        """Return what `decide` last found before its threshold; None before it was called."""
+    ) -> NDArray[np.float32] | None:
+        """Return the probability (H, W) of foreground, as `decide` last found it.
+
+        None before `decide` was called.
+        """
+        ...
+
+    def explain(
+        self, evidence: Evidence, size: tuple[int, int], sensitivity: Floats | None
+    ) -> Mask | None:
+        """Return what would have been foreground, (H, W), were it not explained by less light.
+
+        None before `decide` was called.
+        """
         ...
 
 
@@ -157,7 +158,7 @@ class PooledEvidence:
 
     def soften(
         self, evidence: Evidence, size: tuple[int, int], sensitivity: Floats | None
-    ) -> Soft | None:
+    ) -> NDArray[np.float32] | None:
         """Return the last frame's evidence as a probability; see `Decision`.
 
         The logistic of evidence less threshold, half as steep as for one independent pixel,
@@ -165,8 +166,36 @@ class PooledEvidence:
         """
         if self.judged is None:
             return None
+        passed, level, _ = self._levels(self.judged, evidence, size, sensitivity)
+        odds = np.exp(np.minimum((passed - level) * np.float32(0.25), np.float32(80)))
+        probability: NDArray[np.float32] = np.float32(1) / (np.float32(1) + odds)
+        return probability
+
+    def explain(
+        self, evidence: Evidence, size: tuple[int, int], sensitivity: Floats | None
+    ) -> Mask | None:
+        """Return what a gain below 1 explains of the last frame; see `Decision`."""
+        if self.judged is None:
+            return None
+        (height, width), (_, half, wide) = size, evidence.sums.shape
+        passed, level, bare = self._levels(self.judged, evidence, size, sensitivity)
+        # The background's product with what is left of the frame: below 0 where that is darker.
+        taps = np.array([1, 4, 6, 4, 1], np.float32) / 16
+        dot = cv2.sepFilter2D(evidence.sums[1], -1, taps, taps, borderType=cv2.BORDER_REPLICATE)
+        darker = cv2.resize(dot, (2 * wide, 2 * half))[:height, :width] < 0
+        shaded: Mask = (bare > passed) & (level <= passed) & darker
+        return shaded
+
+    @staticmethod
+    def _levels(
+        judged: tuple[float, ...],
+        evidence: Evidence,
+        size: tuple[int, int],
+        sensitivity: Floats | None,
+    ) -> tuple[Any, Floats, Floats]:
+        """Return the threshold, a number or (H, W), and evidence with light explained, and bare."""
         height, width = size
-        own, largest, threshold, *gains = map(np.float32, self.judged)
+        own, largest, threshold, *gains = map(np.float32, judged)
         judging = Judging(own, largest / np.float32(255), threshold, threshold, Gains(*gains))
         _, half, wide = evidence.sums.shape
         explained, bare = np.empty((2, height * width), np.float32)
@@ -177,15 +206,8 @@ class PooledEvidence:
             np.empty((2, width), np.float32),
         )
         kernels.level_pixels(evidence, judging, Level(explained, bare), desk, height, width)
-        level, bare = explained.reshape(size), bare.reshape(size)
         passed = threshold if sensitivity is None else threshold / sensitivity
-        odds = np.exp(np.minimum((passed - level) * np.float32(0.25), np.float32(80)))
-        # The background's product with what is left of the frame: below 0 where that is darker.
-        taps = np.array([1, 4, 6, 4, 1], np.float32) / 16
-        dot = cv2.sepFilter2D(evidence.sums[1], -1, taps, taps, borderType=cv2.BORDER_REPLICATE)
-        darker = cv2.resize(dot, (2 * wide, 2 * half))[:height, :width] < 0
-        shaded = (bare > passed) & (level <= passed) & darker
-        return Soft(np.float32(1) / (np.float32(1) + odds), shaded)
+        return passed, explained.reshape(size), bare.reshape(size)
 
 
 def judged_by(asked: Parameters, channels: int) -> tuple[float, ...]:

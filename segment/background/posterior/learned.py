@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment import threads as rows
+from segment.arrays import Mask
 from segment.background.network import Network, weights
 from segment.background.network.records import BLOCK
 from segment.background.posterior import kernels
-from segment.background.posterior.decision import Decision, PooledEvidence, Soft, judged_by
+from segment.background.posterior.decision import Decision, PooledEvidence, judged_by
 from segment.background.posterior.kernels.planes import GLANCED, PLANES, Desk
 from segment.background.posterior.kernels.records import Bytes, Course, Evidence, Floats
 from segment.background.posterior.parameters import QUALITIES, Parameters
@@ -147,26 +148,27 @@ class LearnedEvidence:
 
         It lets go of most of another scene within a few frames, long before that is learned.
         """
-        least = 255 * min(asked.threshold / asked.largest_evidence, 1)
-        return int(np.count_nonzero(evidence.own >= np.uint8(np.ceil(least))))
+        return int(np.count_nonzero(evidence.own >= asked.least_own))
 
     def soften(
         self, evidence: Evidence, size: tuple[int, int], sensitivity: Floats | None
-    ) -> Soft | None:
-        """Return the last posteriors; see `Decision`.
-
-        Shadow is what the network calls so, and what a gain explains: it names few of them.
-        """
+    ) -> NDArray[np.float32] | None:
+        """Return the last posteriors; see `Decision`."""
         if not self.decided:
             return None
         assert self.foreground is not None
+        return self.foreground.reshape(size).astype(np.float32) / np.float32(255)
+
+    def explain(
+        self, evidence: Evidence, size: tuple[int, int], sensitivity: Floats | None
+    ) -> Mask | None:
+        """Return what the network calls shadow, and what a gain explains: it names few of them."""
+        if not self.decided:
+            return None
         assert self.shade is not None
-        probability = self.foreground.reshape(size).astype(np.float32) / np.float32(255)
-        shaded = self.shade.reshape(size) >= _HALF
-        pooled = PooledEvidence(self.judged).soften(evidence, size, sensitivity)
-        if pooled is not None:
-            shaded |= pooled.shaded
-        return Soft(probability, shaded)
+        shaded: Mask = self.shade.reshape(size) >= _HALF
+        explained = PooledEvidence(self.judged).explain(evidence, size, sensitivity)
+        return shaded if explained is None else shaded | explained
 
     def _survey(
         self, statistics: Statistics, asked: Parameters, network: Network, planes: Bytes, count: int

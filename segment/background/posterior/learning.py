@@ -217,9 +217,8 @@ def _sheltered(foreground: Bytes, told: Bytes, state: State, asked: Parameters) 
     if asked.quality == "fast" and asked.absorb is None:
         return foreground
     own = state.evidence.own.reshape(foreground.shape)
-    least = np.uint8(min(255, np.ceil(255 * asked.threshold / asked.largest_evidence)))
     near = np.asarray(cv2.dilate(foreground, _RIM), np.uint8)
-    near &= (own >= least).view(np.uint8)
+    near &= (own >= asked.least_own).view(np.uint8)
     if told.size:
         near[told.reshape(foreground.shape) != 0] = 0
     near |= foreground

@@ -4,6 +4,8 @@ from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from segment import threads
 from segment.arrays import check_number
 from segment.background import checks
@@ -130,6 +132,11 @@ class Parameters:
             seconds = getattr(self, name)
             if seconds is not None and not seconds >= 0:
                 raise ValueError(f"{name} is {seconds}, wanted at least 0 seconds, or None")
+
+    @property
+    def least_own(self) -> np.uint8:
+        """A pixel's own evidence that passes the threshold, in 255ths of the largest."""
+        return np.uint8(min(255, np.ceil(255 * self.threshold / self.largest_evidence)))
 
     def _check_modes(self) -> None:
         checks.check_share("background_weight", self.background_weight)

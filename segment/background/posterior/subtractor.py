@@ -18,7 +18,7 @@ from segment.background.inputs import (
     find_invalid,
 )
 from segment.background.posterior import kernels
-from segment.background.posterior.decision import Decision, Soft
+from segment.background.posterior.decision import Decision
 from segment.background.posterior.learned import decision_of
 from segment.background.posterior.learning import (
     BACKGROUND,
@@ -288,7 +288,13 @@ class PosteriorSubtractor(Guided, Saved):
         has passed the vote and the closing, and says what was known. With quality "best" it is
         what the network says, whatever the threshold. Raises ValueError before the second frame.
         """
-        return self._soft("posterior").probability
+        found = None
+        if self._state is not None:
+            state = self._state
+            found = self._decision.soften(state.evidence, state.size, self._sensitivity)
+        if found is None:
+            raise ValueError("there is no posterior before the second frame; call apply first")
+        return found
 
     def shadows(self) -> Mask:
         """Return where the last frame has a shadow on the background, (H, W) bool.
@@ -298,10 +304,10 @@ class PosteriorSubtractor(Guided, Saved):
         first frame. Raises ValueError before it.
         """
         state = self._known("shadow")
-        soft = self._decision.soften(state.evidence, state.size, self._sensitivity)
-        if soft is None:  # the first frame is the background: there is no evidence yet
+        shaded = self._decision.explain(state.evidence, state.size, self._sensitivity)
+        if shaded is None:  # the first frame is the background: there is no evidence yet
             return np.zeros(state.size, np.bool_)
-        found: Mask = soft.shaded & (state.last_mask.reshape(soft.shaded.shape) == 0)
+        found: Mask = shaded & (state.last_mask.reshape(shaded.shape) == 0)
         return found if self._region is None else found & self._region
 
     def background(self) -> Image:
@@ -400,15 +406,6 @@ class PosteriorSubtractor(Guided, Saved):
         if self._state is None:
             raise ValueError(f"there is no {what} before the first frame; call apply first")
         return self._state
-
-    def _soft(self, what: str) -> Soft:
-        found = None
-        if self._state is not None:
-            state = self._state
-            found = self._decision.soften(state.evidence, state.size, self._sensitivity)
-        if found is None:
-            raise ValueError(f"there is no {what} before the second frame; call apply first")
-        return found
 
     def _check_learned(self) -> None:
         if self._state is not None:
