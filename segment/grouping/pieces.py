@@ -5,8 +5,8 @@ from numpy.typing import NDArray
 
 from segment.arrays import Image, Labels, Mask
 from segment.grouping.layer import Layer
-from segment.grouping.mixing import Window
 from segment.grouping.regions import Floats, Integers
+from segment.grouping.sharing import Window
 
 __all__ = ["Box", "Pieces", "gap", "histogram", "slices"]
 

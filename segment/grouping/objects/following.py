@@ -4,13 +4,13 @@ import numpy as np
 
 from segment.arrays import Mask
 from segment.grouping.layer import Layer
-from segment.grouping.mixing import Mixture, Window, mix
 from segment.grouping.objects.joining import absorb, unite
 from segment.grouping.objects.linking import thin
 from segment.grouping.objects.parting import note_strays, part_ways
 from segment.grouping.objects.scene import TINY, Judge, Scene
 from segment.grouping.pieces import Pieces, slices
 from segment.grouping.regions import Integers
+from segment.grouping.sharing import Mixture, Window, mix
 
 __all__ = ["follow_alone", "share"]
 

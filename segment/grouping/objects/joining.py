@@ -3,9 +3,9 @@
 import numpy as np
 
 from segment.grouping.layer import Layer, born
-from segment.grouping.mixing import Mixture, Window, without
 from segment.grouping.objects.scene import Scene
 from segment.grouping.pieces import Box, Pieces
+from segment.grouping.sharing import Mixture, Window, without
 from segment.masks import box_of
 
 __all__ = ["absorb", "stacked", "unite"]

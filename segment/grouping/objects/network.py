@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 
 from segment.arrays import Image, Labels, Mask
 from segment.grouping.layer import Layer
-from segment.grouping.mixing import Window
 from segment.grouping.objects.beginning import anew, begin_compact, begin_part, is_compact
 from segment.grouping.objects.scene import Scene
 from segment.grouping.pieces import Box, Pieces, gap
 from segment.grouping.regions import Integers
+from segment.grouping.sharing import Window
 from segment.grouping.usual import Usual
 from segment.masks import box_of
 from segment.neural.seeded.squares import around, cut, enlarged

@@ -2,9 +2,9 @@
 
 from segment.arrays import Mask
 from segment.grouping.layer import Layer
-from segment.grouping.mixing import Window
 from segment.grouping.objects.scene import Scene
 from segment.grouping.pieces import Pieces
+from segment.grouping.sharing import Window
 
 __all__ = ["ByOutline"]
 

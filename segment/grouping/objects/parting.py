@@ -4,12 +4,12 @@ import numpy as np
 
 from segment.arrays import Mask
 from segment.grouping.layer import Layer
-from segment.grouping.mixing import Mixture, Window
 from segment.grouping.objects.beginning import begin
 from segment.grouping.objects.joining import stacked
 from segment.grouping.objects.linking import likeness
 from segment.grouping.objects.scene import TINY, Judge, Scene
 from segment.grouping.pieces import Pieces, gap, histogram
+from segment.grouping.sharing import Mixture, Window
 from segment.masks import box_of
 
 __all__ = ["claim_strays", "note_strays", "part_ways"]

@@ -7,8 +7,8 @@ from typing import Protocol
 
 from segment.arrays import Mask
 from segment.grouping.layer import Layer
-from segment.grouping.mixing import Window
 from segment.grouping.pieces import Pieces
+from segment.grouping.sharing import Window
 
 __all__ = ["TINY", "YOUNG", "Judge", "Scene"]
 

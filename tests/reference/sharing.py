@@ -89,7 +89,7 @@ def search(layer, at, image, gain, view, step):
 
 
 class Cluster:
-    """The same as `segment.grouping.mixing.mix`, step by step; layers are changed."""
+    """The same as `segment.grouping.sharing.mix`, step by step; layers are changed."""
 
     def __init__(self, layers, window, sweeps=2):
         self.layers, self.window = layers, window

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from segment.grouping import kernels
 from segment.grouping.kernels import sharing
 from segment.grouping.layer import born, chances
-from segment.grouping.mixing import Window, mix, without
-from tests.reference import mixing as reference
+from segment.grouping.sharing import Window, mix, without
+from tests.reference import sharing as reference
 
 RED, BLUE, GREEN = (200, 60, 40), (40, 70, 210), (60, 190, 80)
 
