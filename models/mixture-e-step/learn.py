@@ -228,12 +228,14 @@ def train_glance(glance: Glance, pool: list, share: np.ndarray, rng, steps: int)
     )
 
 
-def train(net: Net, glance: Glance, pool: list, share: np.ndarray, rng, seconds: float) -> None:
+def train(
+    net: Net, glance: Glance, pool: list, share: np.ndarray, rng, seconds: float, fastest: float
+) -> None:
     """Learn to judge where the glance leaves doubt."""
-    optimiser = torch.optim.AdamW(net.parameters(), lr=2e-3, weight_decay=1e-4)
+    optimiser = torch.optim.AdamW(net.parameters(), lr=fastest, weight_decay=1e-4)
     began, count, mean = time.monotonic(), 0, 1.0
     while (part := (time.monotonic() - began) / seconds) < 1:
-        rate = 2e-3 * min(1, count / 50 + 0.02) * (0.5 * (1 + np.cos(np.pi * part)) + 0.01)
+        rate = fastest * min(1, count / 50 + 0.02) * (0.5 * (1 + np.cos(np.pi * part)) + 0.01)
         optimiser.param_groups[0]["lr"] = rate
         planes, truth = batch(pool, share, rng)
         x = scaled(planes).contiguous(memory_format=torch.channels_last)
@@ -270,6 +272,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=20.0, help="of the U's training")
     parser.add_argument("--glances", type=int, default=2500, help="steps of the glance's training")
     parser.add_argument("--begin", type=Path, help="weights to go on from")
+    parser.add_argument("--rate", type=float, default=2e-3, help="highest learning rate of the U")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
@@ -286,7 +289,7 @@ def main() -> None:
             glance.load_state_dict({k: v for k, v in begin.items() if k in glance.state_dict()})
     if asked.glances:
         train_glance(glance, pool, share, rng, asked.glances)
-    train(net, glance, pool, share, rng, 60 * asked.minutes)
+    train(net, glance, pool, share, rng, 60 * asked.minutes, asked.rate)
     save(net, glance, asked.out / "e-step.safetensors")
 
 
