@@ -27,14 +27,18 @@ def masks_in(folder):
     return {path.name: path.read_bytes() for path in sorted(folder.glob("*/masks/*.png"))}
 
 
+def heed_interrupts():
+    """Begin a child: a suite that runs in the background ignores interrupts, and so would it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def interrupted(line, folder, number, at):
     """Start the command, send it a signal when `at` masks are there, and return how it ended."""
     process = subprocess.Popen(
         [sys.executable, "-m", "segment", *map(str, line)],
         stderr=subprocess.PIPE,
         text=True,
-        # A suite that runs in the background ignores interrupts, and so would its children.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=heed_interrupts,
     )
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and process.poll() is None:

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from segment.video import open_frames
-from tests.cli.lines import call, files, interrupted
+from tests.cli.lines import call, files, heed_interrupts, interrupted
 from tests.conftest import moving_square
 
 
@@ -50,6 +50,7 @@ def test_ctrl_c_ends_a_live_source_and_finishes_its_files(tmp_path):
         [sys.executable, "-m", "segment", *map(str, line), "--as", "masks", "--as", "video"],
         stdin=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        preexec_fn=heed_interrupts,
     )
     masks = tmp_path / "out/stdin/masks"
     process.stdin.write(images[:6].tobytes())

@@ -13,7 +13,7 @@ import pytest
 
 from segment.background import PosteriorSubtractor
 from segment.errors import OutputError
-from tests.cli.lines import call, files, interrupted, masks_in
+from tests.cli.lines import call, files, heed_interrupts, interrupted, masks_in
 from tests.conftest import moving_square, write_video
 
 subtracts = pytest.mark.parametrize("command", ["subtract", "subtract-mixture"])
@@ -100,6 +100,7 @@ def test_a_live_source_keeps_its_state_and_starts_warm(tmp_path):
         [sys.executable, "-m", "segment", *map(str, line), str(tmp_path / "out")],
         stdin=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        preexec_fn=heed_interrupts,
     )
     masks = tmp_path / "out/stdin/masks"
     process.stdin.write(images[:12].tobytes())

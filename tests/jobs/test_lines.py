@@ -17,6 +17,7 @@ from click.testing import CliRunner
 
 import segment
 from segment.cli import main
+from tests.cli.lines import heed_interrupts
 from tests.conftest import moving_square, write_video
 
 CHAIN = ["subtract-mixture", "clean", "group-components", "events", "export", "out"]
@@ -134,7 +135,12 @@ def command(place, *more):
     environ = {**os.environ, "PYTHONPATH": str(Path(segment.__file__).parents[1])}
     line = [sys.executable, "-m", "segment", "--jobs", "2", "read", "--recursive", "in", *CHAIN]
     return subprocess.Popen(
-        [*line, *more], cwd=place, env=environ, stderr=subprocess.PIPE, text=True
+        [*line, *more],
+        cwd=place,
+        env=environ,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=heed_interrupts,
     )
 
 
