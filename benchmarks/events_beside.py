@@ -1,7 +1,7 @@
 """When did anything move: our motion events beside DVR-Scan's and a plain MOG2's.
 
     python benchmarks/events_beside.py [--data ../shared/data] [--dvr-scan PATH] [--drawn 8]
-                                       [--best] [--keep FOLDER]
+                                       [--fast] [--keep FOLDER]
 
 Drawn: quarters of an hour of 320x240 at 5 frames a second (a scene of 25 a second of which every
 fifth is shown), in which somebody comes by every 36 s in the mean, by rain, under clouds, at night,
@@ -12,7 +12,7 @@ of boxes, when there is one. A found interval is right when it overlaps a moment
 at all was in front; a true one is found when one overlaps it, and its onset is right when the first
 that does begins within .5 s. DVR-Scan 1.8.2.1 runs with its defaults, but for `-tb 0`: what it adds
 before an event would count as a wrong onset. MOG2 is OpenCV's as it comes, without shadows, by the
-rule of the true intervals. With `--best` also by the masks of `subtract --quality best`.
+rule of the true intervals. With `--fast` also by the masks of `subtract --quality fast`.
 
 Two hours take an hour or two to draw: with `--keep` films, and what each way found in them, stay
 in FOLDER, a run that was cut off goes on there, and a way whose `*.WAY.json` are gone is run anew.
@@ -133,7 +133,7 @@ def intervals(flags: Iterable[bool], rate: float, shortest: float = SHORTEST) ->
     return [(a, b) for a, b in found if b - a >= shortest]
 
 
-def ours(path: Path, quality: str = "fast") -> Intervals:
+def ours(path: Path, quality: str = "best") -> Intervals:
     """Our motion events, all defaults but the quality of `subtract`."""
     found: Intervals = []
     with open_frames(path) as frames:
@@ -229,7 +229,8 @@ HEAD = (
 
 def real(data: Path) -> Iterator[tuple[str, Path, list[float], float, float]]:
     """Clips with truth: name, film, pixels in front by frame, rate, pixels of the picture."""
-    for folder in sorted((data / "background").iterdir()):
+    rooms = [data / name for name in ("background", "background2") if (data / name).is_dir()]
+    for folder in (folder for room in rooms for folder in sorted(room.iterdir())):
         with av.open(str(folder / "truth.mkv")) as truth:
             planes = [f.to_ndarray(format="gray") for f in truth.decode(video=0)]
         counts = [float(np.count_nonzero(plane == 255)) for plane in planes]
@@ -274,13 +275,13 @@ def main() -> None:
     parser.add_argument("--drawn", type=int, default=8, help="quarters of an hour")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--minutes", type=float, default=15, help="of each")
-    parser.add_argument("--best", action="store_true", help="masks of --quality best, too")
+    parser.add_argument("--fast", action="store_true", help="masks of --quality fast, too")
     parser.add_argument("--keep", type=Path, help="folder for films and what was found")
     options = parser.parse_args()
     # By name: what finds intervals in a film of a rate.
     ways: dict[str, Callable[[Path, float], Intervals]] = {"segment": lambda p, _: ours(p)}
-    if options.best:
-        ways["segment, best"] = lambda p, _: ours(p, "best")
+    if options.fast:
+        ways["segment, fast"] = lambda p, _: ours(p, "fast")
     ways["MOG2"] = mog2
     if options.dvr_scan:
         ways["DVR-Scan, MOG2"] = lambda p, _: dvr_scan(options.dvr_scan, p)
