@@ -150,9 +150,10 @@ class Blobs:
         # Where blobs join or split, their middle jumps: that is no way gone.
         if len(family) > 1 or abs(extent - old.extent) > _STEADY * max(extent, old.extent):
             blob.home = blob.column, blob.row
-        if blob.area < _LESSER * old.area and not _at_border(blob, self._labels):
+        lesser = blob.area < _LESSER * old.area and not _at_border(blob, self._labels)
+        if lesser:
             blob.home_box = blob.box
-        blob.extent = 0.7 * old.extent + 0.3 * extent
+        blob.extent = extent if lesser else 0.7 * old.extent + 0.3 * extent
 
 
 def _leap(blob: Blob, lost: list[Blob]) -> bool:

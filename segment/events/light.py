@@ -1,4 +1,9 @@
-"""Light or somebody: whether a blob of the mask still shows what is behind it."""
+"""Light or somebody: what of a mask has an edge in the picture, and what only changed its light.
+
+Clouds, lamps and mist change a picture softly, and what is behind stays to be seen in it; somebody
+in front begins and ends within a few pixels. Both are looked for in the picture's share of a coarse
+background: on a dark wall beside a bright one light makes no edge in that.
+"""
 
 import math
 
@@ -11,78 +16,117 @@ __all__ = ["Backdrop"]
 
 _LOOK = 0.4  # seconds between two looks at the background
 _FOLLOW = 0.1  # share of a look that is learned
-_ALIKE = 0.35  # correlation of its fine structure with the background's above which it is light
+_ALIKE = 0.5  # correlation of its fine structure with the background's above which it is light
 _PLAIN = 0.9  # grey levels of structure below which that says nothing
-_SOFT = 0.6  # share of its depth by which light changes where it is steepest: clouds have .5 at
-# the most, people .8 at the least, in twelve drawn minutes
-_ACROSS = 4  # pixels
+_ACROSS = 4  # cells within which an edge rises
+_EDGE = (
+    0.12  # by how much, in natural logarithms of light: clouds make .02 to .10, people .4 to 1.3
+)
+_LOUD = 4.0  # times the step that noise makes in the median
+_FAINT = 0.03  # less change than this is none
+_BODY = 10  # cells from an edge to the next one of the same body, at most twice this,
+_RIM = 3  # and from an edge to where the mask of it ends
 _BLACK = 8.0  # grey levels that are added: in the dark, noise is no share of anything
 
 Part = tuple[slice, slice]
+Plane = NDArray[np.float32]
+
+_LOG = np.log(np.arange(256, dtype=np.float32) + np.float32(_BLACK))
 
 
 class Backdrop:
     """A coarse grey background, and what of the picture is that background in another light."""
 
     def __init__(self) -> None:
-        self._plain: NDArray[np.float32] | None = None
+        self._plain: Plane | None = None
+        self._logs: Plane | None = None  # of the plain background
+        self._noise = 0.0  # step across some cells, in the median of the cells without anybody
         self._looked = -math.inf
 
     def look(
         self, image: Image, coarse: NDArray[np.bool_], step: int, time: float
-    ) -> NDArray[np.float32]:
+    ) -> NDArray[np.uint8]:
         """The coarse picture, grey; the background follows it where nothing is in front."""
         import cv2
 
         green = image[step // 2 :: step, step // 2 :: step, image.shape[2] // 2]
-        grey = np.ascontiguousarray(green, np.float32)
+        grey = np.ascontiguousarray(green)
         if self._plain is None:
-            self._plain, self._looked = grey.copy(), time
+            self._plain, self._looked = grey.astype(np.float32), time
         elif time - self._looked >= _LOOK:
-            self._looked = time
-            cv2.accumulateWeighted(grey, self._plain, _FOLLOW, (~coarse).view(np.uint8))
+            self._looked, self._logs = time, None
+            unseen = (~coarse).view(np.uint8)
+            cv2.accumulateWeighted(grey, self._plain, _FOLLOW, unseen)
+            if unseen.any():
+                everywhere = slice(0, grey.shape[0]), slice(0, grey.shape[1])
+                steps = _steps(self._change(grey, everywhere))[::3, ::3]
+                self._noise = float(np.median(steps[unseen[::3, ::3] > 0]))
         return grey
 
-    def is_light(self, grey: NDArray[np.float32], inside: NDArray[np.bool_], where: Part) -> bool:
-        """Whether the blob `inside` the part `where` of the picture is light.
+    def edged(self, grey: NDArray[np.uint8], numbers: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """What (H, W) of the blobs in `numbers` (H, W) lies at an edge, or between edges.
 
-        It shows the fine structure that is behind it, or it has no edge.
+        A blob with an edge about most of it stays whole, and so does one in which the picture does
+        not change at all: its colour may tell it.
         """
         import cv2
 
+        coarse = numbers > 0
+        rows, columns = np.flatnonzero(coarse.any(axis=1)), np.flatnonzero(coarse.any(axis=0))
+        reach = _BODY + _RIM
+        where = (
+            slice(max(0, int(rows[0]) - reach), int(rows[-1]) + reach + 1),
+            slice(max(0, int(columns[0]) - reach), int(columns[-1]) + reach + 1),
+        )
+        part = coarse[where]
+        change = self._change(grey, where)
+        near = np.ones((_ACROSS + 1, _ACROSS + 1), np.uint8)
+        front = np.asarray(cv2.dilate(part.view(np.uint8), near))
+        least = max(_EDGE, _LOUD * self._noise)
+        edges = (_steps(change) > least).view(np.uint8) & front
+        grown = cv2.dilate(edges, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
+        body = cv2.erode(grown, np.ones((2 * _BODY + 1, 2 * _BODY + 1), np.uint8))
+        kept = part & (np.asarray(body) > 0)
+        rim = part & (np.asarray(cv2.erode(part.view(np.uint8), np.ones((3, 3), np.uint8))) == 0)
+        crisp = rim & (np.asarray(cv2.dilate(edges, np.ones((3, 3), np.uint8))) > 0)
+        own = numbers[where]
+        areas, changed, held, rims, crisps = (
+            np.bincount(own[of], minlength=int(numbers.max()) + 1)
+            for of in (part, part & (np.abs(change) > _FAINT), kept, rim, crisp)
+        )
+        whole = (crisps > rims / 2) | ((held == 0) & (changed < areas / 2))
+        seen = np.zeros_like(coarse)
+        seen[where] = kept | (part & whole[own])
+        return seen
+
+    def is_light(self, grey: NDArray[np.uint8], inside: NDArray[np.bool_], where: Part) -> bool:
+        """Whether the blob `inside` the part `where` shows the fine structure that is behind it."""
+        import cv2
+
         assert self._plain is not None
-        now, then = grey[where], self._plain[where]
+        now, then = np.asarray(grey[where], np.float32), self._plain[where]
         one, other = (
             (part - np.asarray(cv2.blur(part, (5, 5)), np.float32))[inside] for part in (now, then)
         )
         telling = other.std() >= _PLAIN and one.std() > 1e-6
-        if telling and float(np.corrcoef(one, other)[0, 1]) > _ALIKE:
-            return True
-        return self._is_soft(grey, inside, where)
+        return bool(telling) and float(np.corrcoef(one, other)[0, 1]) > _ALIKE
 
-    def _is_soft(self, grey: NDArray[np.float32], inside: NDArray[np.bool_], where: Part) -> bool:
-        """Whether it gets lighter or darker without an edge, as under a cloud and nobody else."""
+    def _change(self, grey: NDArray[np.uint8], where: Part) -> Plane:
+        """How much lighter a part is than its background, in logarithms."""
         import cv2
 
         assert self._plain is not None
-        height, width = grey.shape
-        rows = slice(max(0, where[0].start - _ACROSS), min(height, where[0].stop + _ACROSS))
-        columns = slice(max(0, where[1].start - _ACROSS), min(width, where[1].stop + _ACROSS))
-        top, left = where[0].start - rows.start, where[1].start - columns.start
-        # As a share of what is behind: on a dark wall beside a bright one light makes no edge.
-        shares = np.log((grey[rows, columns] + _BLACK) / (self._plain[rows, columns] + _BLACK))
-        change = np.asarray(cv2.blur(shares, (3, 3)), np.float32)
-        blob = np.zeros(change.shape, np.uint8)
-        blob[top : top + inside.shape[0], left : left + inside.shape[1]] = inside
-        round_about = np.ones((_ACROSS + 1, _ACROSS + 1), np.uint8)
-        rim = np.asarray(cv2.dilate(blob, round_about)) > np.asarray(cv2.erode(blob, round_about))
-        deep = float(np.percentile(np.abs(change[blob > 0]), 75))
-        steps = np.zeros(change.shape, np.float32)
-        across = np.abs(change[:, _ACROSS:] - change[:, :-_ACROSS])
-        down = np.abs(change[_ACROSS:] - change[:-_ACROSS])
-        half = _ACROSS // 2
-        steps[:, half : half + across.shape[1]] = across
-        steps[half : half + down.shape[0]] = np.maximum(steps[half : half + down.shape[0]], down)
-        # An edge is where the mask ends, or, where it is too wide, within.
-        sharp = max(float(np.percentile(steps[part], 90)) for part in (rim, blob > 0))
-        return sharp < _SOFT * deep
+        if self._logs is None:
+            self._logs = np.log(self._plain + np.float32(_BLACK))
+        return np.asarray(cv2.blur(_LOG[grey[where]] - self._logs[where], (3, 3)), np.float32)
+
+
+def _steps(change: Plane) -> Plane:
+    """By how much it changes across each cell."""
+    steps, half = np.zeros(change.shape, np.float32), _ACROSS // 2
+    across = np.abs(change[:, _ACROSS:] - change[:, :-_ACROSS])
+    down = np.abs(change[_ACROSS:] - change[:-_ACROSS])
+    steps[:, half : half + across.shape[1]] = across
+    inner = steps[half : half + down.shape[0]]
+    np.maximum(inner, down, out=inner)
+    return steps

@@ -4,7 +4,7 @@ Foreground alone is not motion: leaves wave in their place, rain and noise come 
 coarse copy of the mask are linked from frame to frame, by overlap or by leaps that keep their way;
 one that has lived and got away from where it began is somebody, and so is what it splits into,
 until it is gone. Where the mask flutters, one must go farther, and keep going; and where the
-picture still shows what is behind, lighter or darker, or gets so without an edge, a cloud went by.
+picture changes without an edge, or still shows what is behind, lighter or darker, a cloud went by.
 """
 
 import math
@@ -24,13 +24,18 @@ _NEAR = 0.25  # times its own size within which it has not gone yet,
 _STAYS = 1.0  # once it has been there for so many seconds
 _FLOOD = 0.7  # share of the picture: a light was switched, or the camera moved
 _HUGE = 0.12  # share of the picture that need not go anywhere, when it is no light: it is near
-_FLUTTER = 60.0  # seconds over which a cell's comings are counted,
-_OFTEN = 3.0  # so many of which are no people one after the other, but leaves;
-_SOON = 1.5  # so many do in the first seconds
+_FLUTTER = (
+    60.0  # seconds over which a cell's comings are counted, other than somebody's and light's,
+)
+_AGAIN = 3.0  # who comes back within so many seconds, as legs and leaves do, has come once;
+_OFTEN = 2.5  # so many of which are no people one after the other, but leaves;
+_SOON = 1.2  # so many are enough in the first seconds: it came twice before
 _CALM = 0.1  # share of its cells that may flutter where its edges are to be trusted
-_FARTHER = 2.5  # times its own size that one must get away among these
+_FARTHER = 2.5  # times its own size that one must get away among these,
+_WAY = 0.14  # and this share of the picture's longer side: leaves go on as leaves next to them
 _RESTLESS = 2.0  # seconds in which it must do so again, or is one of them
 _CHECK = 0.4  # seconds after which one that was light is held against the background again
+_PATIENCE = 10.0  # seconds that one who stood was there before he went, at most
 _LEAST = 5000  # the smallest blob is the picture's area by this, as `clean` has it
 
 
@@ -67,7 +72,8 @@ class Motion:
     _blobs: Blobs = field(default_factory=Blobs)
     _backdrop: Backdrop = field(default_factory=Backdrop)
     _before: NDArray[np.bool_] | None = None  # the coarse mask of the last frame
-    _comings: NDArray[np.float32] | None = None  # how often each cell became foreground lately
+    _comings: NDArray[np.float32] | None = None  # how often each cell became foreground lately,
+    _came: NDArray[np.float32] | None = None  # and when it was last counted
     _began: float = 0.0
     _time: float = 0.0
     _step: int = 1  # pixels a cell of the coarse copy is wide
@@ -87,7 +93,10 @@ class Motion:
         blobs = self._follow(foreground, index, time, image)
         over = None
         if self.now is not None and time - self.now.end > self.merge:
-            over = self.finish()
+            # Who came within this time, and is not known to be somebody yet, may go on with it.
+            soon = self.now.end + self.merge
+            if not any(self.now.end < blob.since <= soon for blob in blobs):
+                over = self.finish()
         seen = [blob for blob in blobs if blob.moved]
         if seen:
             began = min(seen, key=lambda blob: blob.since)
@@ -126,20 +135,27 @@ class Motion:
 
         step = self._step = max(1, foreground.shape[1] // _COARSE)
         coarse = np.ascontiguousarray(foreground[step // 2 :: step, step // 2 :: step])
-        self._count(coarse, time)
+        if self._comings is None:
+            self._comings = np.zeros(coarse.shape, np.float32)
+            self._came = np.full(coarse.shape, -np.inf, np.float32)
+            self._before, self._began = coarse, time
         grey = None if image is None else self._backdrop.look(image, coarse, step, time)
-        if not coarse.any():
-            self._blobs.clear(time)
-            return []
         if np.count_nonzero(coarse) > _FLOOD * coarse.size:
             # Everything changes at once: nobody can be told from it. Who was there stays.
+            self._count(coarse, time)
             return self._blobs.now
+        if grey is not None and coarse.any():
+            _, blobs = cv2.connectedComponents(coarse.view(np.uint8), connectivity=8)
+            coarse = self._backdrop.edged(grey, np.asarray(blobs, np.int32))
+        if not coarse.any():
+            self._blobs.clear(time)
+            self._count(coarse, time)
+            return []
         count, labels, stats, centres = cv2.connectedComponentsWithStats(
             coarse.view(np.uint8), connectivity=8
         )
         least = max(2.0, foreground.size / _LEAST / step**2)
         numbers = np.asarray(labels, np.int32)
-        assert self._comings is not None
         enough = max(_SOON, _OFTEN * (1 - math.exp((self._began - time) / _FLUTTER)))
         often = np.bincount(numbers[self._comings > enough], minlength=count)
         found: list[tuple[int, Blob]] = []
@@ -156,10 +172,13 @@ class Motion:
         self._blobs.follow(found, numbers, time)
         for n, blob in found:
             self._judge(blob, n, numbers, grey)
+        known = np.zeros(count, np.bool_)
+        known[[n for n, blob in found if blob.moved and not blob.flutters]] = True
+        self._count(coarse & ~known[numbers], time)
         return self._blobs.now
 
     def _judge(
-        self, blob: Blob, n: int, numbers: NDArray[np.int32], grey: NDArray[np.float32] | None
+        self, blob: Blob, n: int, numbers: NDArray[np.int32], grey: NDArray[np.uint8] | None
     ) -> None:
         """Say whether a blob, `n` of `numbers` (H, W), is somebody by now."""
         time = blob.seen
@@ -167,7 +186,9 @@ class Motion:
             blob.moved, blob.stood = False, True
             blob.stay()
         away = blob.away((numbers.shape[0], numbers.shape[1]))
-        wanted = max((_FARTHER if blob.flutters else _FAR) * blob.extent, 2.0)
+        wanted = max(_FAR * blob.extent, 2.0)
+        if blob.flutters:
+            wanted = max(_FARTHER * blob.extent, _WAY * max(numbers.shape))
         huge = blob.area > _HUGE * numbers.size
         if time - blob.since >= _SETTLED and blob.sure and (away >= wanted or huge):
             if grey is not None and not blob.moved and time - blob.checked >= _CHECK:
@@ -181,16 +202,19 @@ class Motion:
             if blob.flutters:
                 blob.stay()
         elif not blob.moved and away < _NEAR * blob.extent:
-            # What stands or waves is no motion yet: it will have begun when it goes.
+            # What waves is no motion yet: it will have begun when it goes. Who stands came before.
             blob.stood = blob.stood or time - blob.since > _STAYS
-            if blob.stood:
+            if blob.stood and (blob.flutters or time - blob.since > _PATIENCE):
                 blob.since, blob.first = time, blob.last
 
-    def _count(self, coarse: NDArray[np.bool_], time: float) -> None:
+    def _count(self, coming: NDArray[np.bool_], time: float) -> None:
         """How often each cell became foreground in the last minute, about."""
-        if self._before is None or self._comings is None:
-            self._before, self._comings = coarse, np.zeros(coarse.shape, np.float32)
-            self._began = time
+        assert self._comings is not None
+        assert self._before is not None
+        assert self._came is not None
         self._comings *= np.float32(math.exp(-max(0.0, time - self._time) / _FLUTTER))
-        self._comings += coarse & ~self._before
-        self._before, self._time = coarse, time
+        came = coming & ~self._before
+        came &= self._came < time - _AGAIN
+        self._comings[came] += 1
+        self._came[came] = time
+        self._before, self._time = coming, time

@@ -105,3 +105,29 @@ def test_a_cloud_before_a_bare_wall_has_no_edge(who):
 
     # Above and below it ends with the wall: what is looked at is where it gets darker.
     assert len(moving(picture, mask, 80)) == (who == "somebody")
+
+
+def test_who_walks_in_a_cloud_is_told_from_it():
+    rng = np.random.default_rng(4)
+    ground = rng.uniform(80, 140, (120, 200, 1))
+    coat = rng.uniform(0, 60, (120, 200, 1))
+    columns = np.arange(200.0)[None, :, None]
+
+    def gain(t):
+        return 1 - 0.3 * np.exp(-(((columns - 2 * t) / 40) ** 2))
+
+    def somebody(t):
+        front = np.zeros((120, 200, 1), bool)
+        if 30 <= t < 60:
+            front[40:80, 4 * (t - 30) : 4 * (t - 30) + 14] = True
+        return front
+
+    def picture(t):
+        image = gain(t) * np.where(somebody(t), coat, ground) + rng.normal(0, 1, ground.shape)
+        return np.repeat(image.clip(0, 255).astype(np.uint8), 3, 2)
+
+    def mask(t):
+        return ((gain(t) < 0.85) | somebody(t))[:, :, 0]
+
+    (found,) = moving(picture, mask, 110)
+    assert (found.start, found.end) == pytest.approx((3.0, 5.9), abs=0.11)
