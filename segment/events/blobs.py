@@ -16,6 +16,7 @@ _REACH = 3.0  # times its size that one may leap from a frame to the next, when 
 _AIM = 1.0  # times its size by which it may then miss the place it is headed for
 _ALIKE = 2.5  # times by which two areas may differ for one to be the other, a leap on
 _ALONE = 2.0  # times as far the next must be
+_LATELY = 1.0  # seconds
 _LINGER = 0.25  # seconds, or a frame, that one may be away
 _LEAPS = 3  # in a row, each where the one before pointed, that are no chance
 
@@ -37,8 +38,8 @@ class Blob:
     home_box: Box  # and its box
     step: tuple[float, float] | None = None  # columns and rows a second
     leaps: int = 0
-    flutters: bool = False  # lies where something comes again and again,
-    calm: bool = True  # or all but nowhere: its edges can be trusted
+    doubt: float = 0.0  # share of it that lies where something comes again and again, lately;
+    calm: bool = True  # all but none of it does now: its edges can be trusted
     moved: bool = False
     stood: bool = False  # near its first place for a while
     restless: float = 0.0  # when it was last known to go somewhere
@@ -49,6 +50,11 @@ class Blob:
     def sure(self) -> bool:
         """Whether its pieces hang together: by overlap, or by leaps that are no chance."""
         return self.leaps == 0 or self.leaps >= _LEAPS
+
+    @property
+    def flutters(self) -> bool:
+        """Whether it was lately where something comes again and again."""
+        return self.doubt > 0.5
 
     def stay(self) -> None:
         """Let what is here be the place that it has to get away from."""
@@ -187,6 +193,8 @@ def _go_on(blob: Blob, old: Blob) -> None:
     blob.stood, blob.checked, blob.light = old.stood, old.checked, old.light
     blob.restless = old.restless
     gap = blob.seen - old.seen
+    # A leaf that swings out of its crown for a frame is a leaf.
+    blob.doubt += (old.doubt - blob.doubt) * math.exp(-gap / _LATELY)
     if gap > 0:
         blob.step = (blob.column - old.column) / gap, (blob.row - old.row) / gap
 

@@ -167,7 +167,7 @@ class Motion:
             box = left, top, left + width, top + height
             extent = math.sqrt(width * height)
             blob = Blob(time, index, time, index, x, y, box, area, extent, (x, y), box)
-            blob.flutters, blob.calm = bool(often[n] > area / 2), bool(often[n] < _CALM * area)
+            blob.doubt, blob.calm = float(often[n] / area), bool(often[n] < _CALM * area)
             found.append((n, blob))
         self._blobs.follow(found, numbers, time)
         for n, blob in found:
