@@ -81,9 +81,9 @@ class Backdrop:
         part = coarse[where]
         change = self._change(grey, where)
         near = np.ones((_ACROSS + 1, _ACROSS + 1), np.uint8)
-        front = np.asarray(cv2.dilate(part.view(np.uint8), near))
+        front = np.asarray(cv2.dilate(part.view(np.uint8), near)) > 0
         least = max(_EDGE, _LOUD * self._noise)
-        edges = (_steps(change) > least).view(np.uint8) & front
+        edges = ((_steps(change) > least) & front).view(np.uint8)
         grown = cv2.dilate(edges, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
         body = cv2.erode(grown, np.ones((2 * _BODY + 1, 2 * _BODY + 1), np.uint8))
         kept = part & (np.asarray(body) > 0)
