@@ -53,10 +53,12 @@ class Backdrop:
         grey = np.ascontiguousarray(green)
         if self._plain is None:
             self._plain, self._looked = grey.astype(np.float32), time
+            self._logs = _LOG[grey]
         elif time - self._looked >= _LOOK:
-            self._looked, self._logs = time, None
+            self._looked = time
             unseen = (~coarse).view(np.uint8)
             cv2.accumulateWeighted(grey, self._plain, _FOLLOW, unseen)
+            np.log(self._plain + np.float32(_BLACK), out=self._logs)
             if unseen.any():
                 everywhere = slice(0, grey.shape[0]), slice(0, grey.shape[1])
                 steps = _steps(self._change(grey, everywhere))[::3, ::3]
@@ -115,9 +117,7 @@ class Backdrop:
         """How much lighter a part is than its background, in logarithms."""
         import cv2
 
-        assert self._plain is not None
-        if self._logs is None:
-            self._logs = np.log(self._plain + np.float32(_BLACK))
+        assert self._logs is not None
         return np.asarray(cv2.blur(_LOG[grey[where]] - self._logs[where], (3, 3)), np.float32)
 
 
