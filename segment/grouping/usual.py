@@ -112,7 +112,8 @@ class Usual:
     def is_scrap(self, box: Box) -> bool:
         """Whether a box is much smaller than usual there."""
         tall, side = self.ratios(box)
-        return tall < _SCRAP_HEIGHT if self.upright else side < _SCRAP_SIDE
+        # Who bends, or is half of somebody beside another, is narrow or low, but seldom both.
+        return tall < _SCRAP_HEIGHT and side < _SCRAP_SIDE
 
     def may_be_one(self, box: Box) -> bool:
         """Whether a box is not much larger than one usual thing there, or nothing is known."""

@@ -100,6 +100,18 @@ def test_a_part_has_the_id_of_the_whole():
     assert (found[20] == 1)[35, 50]  # the part, below the whole
 
 
+def test_who_was_a_part_of_what_is_gone_is_somebody():
+    boxes = []
+    for t in range(50):
+        x = 10 + 2 * max(0, t - 15)
+        boxes.append({2: (20, x, 30, x + 6)})
+        if t < 15:
+            boxes[-1][1] = (10, 5, 40, 35)  # that was nobody
+    found = decided(boxes, delay=8)
+    assert not found[10].any()
+    assert set(np.unique(found[49])) == {0, 1}
+
+
 def test_two_who_walk_side_by_side_stay_two():
     boxes = [
         {1: (10, 5 + 2 * t, 34, 14 + 2 * t), 2: (11, 14 + 2 * t, 35, 23 + 2 * t)} for t in range(30)
@@ -145,6 +157,16 @@ def test_the_usual_height_is_learned_by_row_and_scraps_do_not_count():
         assert usual.ratios((row - high, 50, row, 60))[0] == pytest.approx(1, abs=0.12)
         assert not usual.is_scrap((row - high, 50, row, 60))
         assert usual.is_scrap((row - high // 2, 50, row, 60))
+
+
+def test_a_person_among_cars_is_no_scrap():
+    rng = np.random.default_rng(0)
+    kinds = rng.random(900) < 0.2
+    heights = np.where(kinds, 50, 60 * np.exp(rng.normal(0, 0.3, 900))).astype(int)
+    widths = np.where(kinds, 15, 120).astype(int)
+    usual = learned(heights.tolist(), widths.tolist(), [300] * 900)
+    assert not usual.is_scrap((250, 50, 300, 65))
+    assert usual.is_scrap((280, 50, 300, 65))
 
 
 def test_animals_from_above_have_a_usual_side():

@@ -20,7 +20,7 @@ from segment.grouping.kernels.moving import (
     show,
     sweep,
 )
-from segment.grouping.kernels.pieces import count_pieces, middles
+from segment.grouping.kernels.pieces import count_pieces, survey
 from segment.grouping.kernels.sharing import candidates, decide, smooth, soften, tally
 
 __all__ = [
@@ -37,11 +37,11 @@ __all__ = [
     "fits",
     "learn",
     "measure",
-    "middles",
     "search",
     "show",
     "smooth",
     "soften",
+    "survey",
     "sweep",
     "tally",
 ]

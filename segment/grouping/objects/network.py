@@ -40,6 +40,10 @@ _TALL = 0.65  # of the whole's height that every part spans, of two who share a 
 _SEEN = 0.6  # share of a layer that is seen, for the network to say whether it is several
 _GOES = 0.01  # of its size that one moves a frame who goes somewhere
 _KNOWN = 15  # frames alone after which a layer is somebody for certain
+_SLOTS = 4  # of a piece that one layer has to itself: nobody parts it into more at once
+_MOST = 8  # slots that are asked at most
+_STEPS = 2  # of a second thought: by three, objects of 22 of 22 windows were as many
+_TIRED = 1.4  # times longer it waits with each answer more than `_SURE` that settled nothing
 
 
 class ByNetwork:
@@ -63,7 +67,7 @@ class ByNetwork:
         self._network: LoadedSeeded | None = None
         self._past: deque[Image] = deque(maxlen=_BACK)
         self._asked: dict[int, int] = {}
-        self._next: dict[int, tuple[int, int]] = {}
+        self._next: dict[int, tuple[int, int, int]] = {}
         self._second = -_APART
         self._doubts: dict[int, int] = {}
         self._bonds: dict[tuple[int, int], float] = {}
@@ -132,45 +136,44 @@ class ByNetwork:
         """Ask now and then whether a piece that is one layer's is one object."""
         if layer.area < 3 * _CRUMB or not self._due(scene, [layer]):
             return
-        box = frame.box(blob)
+        box, usual = frame.box(blob), self._usual_in(frame)
+        if layer.solo >= _KNOWN and not frame.at_border(box) and _goes(layer):
+            usual.add(box, layer.id)
+        if usual.known and usual.is_scrap(box):
+            return  # its parts would be scraps, too
         part = np.s_[box[0] : box[2], box[1] : box[3]]
         mine = frame.pieces[part] == blob + 1
         shown = np.zeros(frame.labels.shape, bool)
         shown[part] = mine
-        owner, count = self._part(shown, box, frame)
-        if layer.solo >= _KNOWN and not frame.at_border(box) and _goes(layer):
-            self._usual_in(frame).add(box, layer.id)
-        sizes = np.bincount(owner[mine], minlength=count)
-        doubt = self._doubt(layer, mine, owner, sizes, frame, alone=True)
+        owner, count = self._part(shown, box, frame, _SLOTS, _STEPS)
+        parts = self._whole_parts(mine, owner, count, frame, alone=True)
+        doubt = self._doubt(layer, len(parts) > 1)
         self._plan(scene, [layer], soon=doubt > 0)
         if doubt >= _SURE:
-            self._split(scene, layer, mine, owner, sizes, box, frame)
+            self._split(scene, layer, mine, owner, parts, box, frame)
 
-    def _doubt(
-        self,
-        layer: Layer,
-        mine: Mask,
-        owner: Integers,
-        sizes: Integers,
-        frame: Pieces,
-        *,
-        alone: bool,
-    ) -> int:
-        """Count an answer for or against a layer's being several; return the balance.
+    def _whole_parts(
+        self, mine: Mask, owner: Integers, count: int, frame: Pieces, *, alone: bool
+    ) -> list[int]:
+        """Return which of the objects in `mine` are whole, the largest of them first.
 
-        Whose parts would be scraps, by what is usual in this video, is one: a head is no object.
-        While nothing is usual, those who share a piece are parted side by side only.
+        What is a scrap, by what is usual in this video, is none: a head is no object. While
+        nothing is usual, all must be large, and those who share a piece are parted side by side
+        only.
         """
-        large = np.flatnonzero(sizes >= max(_CRUMB, _PART * sizes.sum()))
-        several = len(large) > 1
-        usual = self._usual_in(frame)
-        if several and (usual.known or not alone):
-            parts = [_box_of(mine & (owner == k)) for k in large.tolist()]
-            whole = _box_of(mine)
-            if usual.known:
-                several = not any(usual.is_scrap(part) for part in parts)
-            else:
-                several = all(_height(part) >= _TALL * _height(whole) for part in parts)
+        sizes, usual = np.bincount(owner[mine], minlength=count), self._usual_in(frame)
+        least = _CRUMB if usual.known else max(_CRUMB, _PART * sizes.sum())
+        large: list[int] = [k for k in np.argsort(-sizes).tolist() if sizes[k] >= least]
+        if len(large) < 2 or (alone and not usual.known):
+            return large
+        boxes = {k: _box_of(mine & (owner == k)) for k in large}
+        if usual.known:
+            return [k for k in large if not usual.is_scrap(boxes[k])]
+        tall = _TALL * _height(_box_of(mine))
+        return large if all(_height(box) >= tall for box in boxes.values()) else large[:1]
+
+    def _doubt(self, layer: Layer, several: bool) -> int:
+        """Count an answer for or against a layer's being several; return the balance."""
         doubt = self._doubts.get(layer.id, 0)
         self._doubts[layer.id] = doubt = doubt + 1 if several else max(0, doubt - 1)
         return doubt
@@ -186,17 +189,13 @@ class ByNetwork:
         layer: Layer,
         mine: Mask,
         owner: Integers,
-        sizes: Integers,
+        parts: list[int],
         box: Box,
         frame: Pieces,
     ) -> None:
-        """Make the smaller of the objects that a layer holds layers of their own."""
+        """Make all but the first of the objects that a layer holds layers of their own."""
         part = np.s_[box[0] : box[2], box[1] : box[3]]
-        small = sizes < max(_CRUMB, _PART * sizes.sum())
-        largest = int(sizes.argmax())
-        for k in np.flatnonzero(~small).tolist():
-            if k == largest:
-                continue
+        for k in sorted(parts[1:]):
             own = mine & (owner == k)
             child = begin_part(scene, own, box, frame)
             child.velocity = layer.velocity.copy()
@@ -219,7 +218,8 @@ class ByNetwork:
         if np.count_nonzero(shown[part]) < _CRUMB:
             self._plan(scene, layers, soon=False)
             return
-        box, owner, count = self._look(shown, frame)
+        slots = min(max(_SLOTS, 2 * len(layers)), _MOST)
+        box, owner, count = self._look(shown, frame, slots, _STEPS)
         labels = frame.labels[box[0] : box[2], box[1] : box[3]]
         seen = [(layer, owner[labels == layer.id]) for layer in layers]
         seen = [(layer, pixels) for layer, pixels in seen if pixels.size >= _CRUMB // 2]
@@ -256,10 +256,10 @@ class ByNetwork:
         mine = labels == layer.id
         if np.count_nonzero(mine) < 3 * _CRUMB or layer.visible < _SEEN:
             return self._doubts.get(layer.id, 0)
-        sizes = np.bincount(owner[mine], minlength=count)
-        doubt = self._doubt(layer, mine, owner, sizes, frame, alone=False)
+        parts = self._whole_parts(mine, owner, count, frame, alone=False)
+        doubt = self._doubt(layer, len(parts) > 1)
         if doubt >= _SURE:
-            self._split(scene, layer, mine, owner, sizes, box, frame)
+            self._split(scene, layer, mine, owner, parts, box, frame)
         return doubt
 
     def _become_one(
@@ -286,16 +286,21 @@ class ByNetwork:
         young = min(layer.age for layer in layers) < _UNSETTLED
         if scene.number - self._second < (1 if young else _APART):
             return False
-        return scene.number >= min(self._next.get(layer.id, (0, 0))[0] for layer in layers)
+        return scene.number >= min(self._next.get(layer.id, (0, 0, 0))[0] for layer in layers)
 
     def _plan(self, scene: Scene, layers: list[Layer], soon: bool) -> None:
-        """Ask again soon, or after twice as long as the last time."""
+        """Ask again soon, or after twice as long as the last time.
+
+        What stays in doubt is asked about ever less often.
+        """
         self._second = scene.number
         for layer in layers:
-            wait = self._next.get(layer.id, (0, _SOON))[1]
+            _, wait, times = self._next.get(layer.id, (0, _SOON, 0))
+            times = times + 1 if soon else 0
             first = _AT_ONCE if layer.age < _UNSETTLED else _SOON
-            wait = first if soon else min(2 * wait, _LATE)
-            self._next[layer.id] = scene.number + wait, wait
+            longer = _TIRED ** max(0, times - _SURE)
+            wait = min(round(first * longer) if soon else 2 * wait, _LATE)
+            self._next[layer.id] = scene.number + wait, wait, times
 
     def end(self, scene: Scene, frame: Pieces) -> None:
         """Forget who is gone, and keep the picture."""
@@ -310,19 +315,28 @@ class ByNetwork:
 
     # --- the network ---------------------------------------------------------------------
 
-    def _look(self, shown: Mask, frame: Pieces) -> tuple[Box, Integers, int]:
+    def _look(
+        self, shown: Mask, frame: Pieces, slots: int | None = None, steps: int | None = None
+    ) -> tuple[Box, Integers, int]:
         """Part some foreground: its box, whose each pixel of the box is, and how many there are."""
         box = box_of(shown)
-        return box, *self._part(shown, box, frame)
+        return box, *self._part(shown, box, frame, slots, steps)
 
-    def _part(self, shown: Mask, box: Box, frame: Pieces) -> tuple[Integers, int]:
+    def _part(
+        self,
+        shown: Mask,
+        box: Box,
+        frame: Pieces,
+        slots: int | None = None,
+        steps: int | None = None,
+    ) -> tuple[Integers, int]:
         """Part some foreground, of which the box is known."""
         if self._network is None:
             self._network = _load(self.model, self.device)
         size = self._network.size
         square = around(np.array([box]))
         before = self._past[0] if self._past else frame.image
-        objects = self._network.part(cut(frame.image, before, shown, square, size))
+        objects = self._network.part(cut(frame.image, before, shown, square, size), slots, steps)
         owner: Integers = enlarged(objects, square, box).argmax(0)
         return owner, len(objects)
 

@@ -130,8 +130,6 @@ class Decider:
             long = track.object or not (on[i] | beside[i]).any()
             need = self._frames(wanted.known if long and not spare else wanted.part, 4)
             for other, whether in hosts.items():
-                if self.tracks[other].last != self.frame:
-                    continue
                 balance = track.lean_on(other, whether, need + 4)
                 if not balance:
                     del track.hosts[other]

@@ -42,10 +42,14 @@ class LoadedSeeded:
         return self.model.config.size[0]
 
     @torch.no_grad()
-    def part(self, window: NDArray[np.float32]) -> NDArray[np.float32]:
+    def part(
+        self, window: NDArray[np.float32], slots: int | None = None, steps: int | None = None
+    ) -> NDArray[np.float32]:
         """Return how likely each object covers each pixel, (N, S, S) in [0, 1], N at least 1.
 
         window : (6, S, S) float32 from `windows.cut`. The same window gives the same objects.
+        slots : how many objects may be in it at most, `config.slots` unless told; steps : how often
+        it is thought over, as `self.steps` unless told. Time is in proportion to both.
         """
         wanted = (6, self.size, self.size)
         if window.shape != wanted:
@@ -53,11 +57,11 @@ class LoadedSeeded:
         foreground = window[0] > 0
         if not foreground.any():
             return np.ones((1, self.size, self.size), np.float32)
-        seeds = seeds_on(foreground, self.model.config.slots).astype(np.float32)
+        seeds = seeds_on(foreground, slots or self.model.config.slots).astype(np.float32)
         device = next(self.model.parameters()).device
         x, points = (torch.from_numpy(a[None]).to(device) for a in (window, seeds))
         with _one_thread():
-            psi = self.model(x, points, self.steps)[-1].sigmoid()[0].cpu().numpy()
+            psi = self.model(x, points, steps or self.steps)[-1].sigmoid()[0].cpu().numpy()
         return together(psi, foreground)
 
 
