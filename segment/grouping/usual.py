@@ -18,6 +18,7 @@ _FLOOR = 0.15  # least spread of the logarithm of sizes: people differ by so muc
 _SLOPE = 2.0  # spread of the prior: logarithm of size over the whole height of a picture
 _STEPS = 12  # of EM: it has settled by then on all videos looked at
 _SCRAP_HEIGHT, _SCRAP_SIDE = 0.65, 0.75  # of the usual: less is a scrap; vtest .55 to .75 equal
+_KINDS = 0.2  # spread of sides below which all are of one kind: .15 in vtest, .3 in the street
 _TALLEST, _WIDEST = 1.25, 1.2  # of the usual height and side: more is not one
 
 
@@ -112,7 +113,9 @@ class Usual:
     def is_scrap(self, box: Box) -> bool:
         """Whether a box is much smaller than usual there."""
         tall, side = self.ratios(box)
-        # Who bends, or is half of somebody beside another, is narrow or low, but seldom both.
+        if self.upright and self._side.spread < _KINDS:
+            return tall < _SCRAP_HEIGHT
+        # Of several kinds one is narrow and another low; scraps are mostly both.
         return tall < _SCRAP_HEIGHT and side < _SCRAP_SIDE
 
     def may_be_one(self, box: Box) -> bool:

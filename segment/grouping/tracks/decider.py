@@ -130,6 +130,9 @@ class Decider:
             long = track.object or not (on[i] | beside[i]).any()
             need = self._frames(wanted.known if long and not spare else wanted.part, 4)
             for other, whether in hosts.items():
+                host = self.tracks[other]
+                if host.last != self.frame and root(host).object:
+                    continue  # an object out of sight: its part keeps its id
                 balance = track.lean_on(other, whether, need + 4)
                 if not balance:
                     del track.hosts[other]
