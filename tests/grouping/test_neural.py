@@ -70,7 +70,7 @@ def test_an_array_may_be_used_again_for_the_next_frame():
 def test_nobody_is_asked_about_a_splinter(side, asked, monkeypatch):
     questions = []
 
-    def part(self, window):
+    def part(self, window, slots=None, steps=None):
         """To this network everything is one object."""
         questions.append(window)
         return np.ones((1, *window.shape[1:]), np.float32)
