@@ -32,6 +32,33 @@ def flat(draft: Draft) -> Scene:
     return scene
 
 
+def pale(draft: Draft) -> Scene:
+    """Things of one colour before bare ground, hardly or plainly brighter or darker than it.
+
+    On ground without texture every such thing is the ground times a gain; a shadow seldom moves
+    over it by itself.
+    """
+    rng = draft.dice(20)
+    draft.grey = bool(rng.random() < 0.5)
+    scene, _, _ = plain(draft, cast=("plain",), every=1e6)
+    scene.actors, scene.sun = [], None
+    bare = _bare(rng, draft.size)
+    scene.backdrop = unmoved(Plate("bare", "bare", bare, frozenset({"still"})), draft.dice(2))
+    scene.camera.noise = sensor(draft, float(np.exp(rng.uniform(0, 1.9))))
+    scene.camera.jpeg = 0
+    cast = draft.sources.cutouts("plain")
+    begin = int(rng.integers(0, 30))
+    while begin < draft.length - 20:
+        actor = _crossing(rng, picked(rng, cast), draft, begin, (0.06, 0.4))
+        own = float(actor.cutout.colours[0].mean())
+        level = float(bare.mean()) + float(rng.choice([-1, 1])) * float(rng.uniform(12, 100))
+        offset = np.full(3, level - 0.1 * own, np.float32) + np.float32(rng.normal(0, 3, 3))
+        actor.recolour = np.full(3, 0.1, np.float32), offset
+        scene.actors.append(actor)
+        begin += int(rng.exponential(50)) + 8
+    return scene
+
+
 def specks(draft: Draft) -> Scene:
     """Small things, a few pixels high, before waves, wind or nothing."""
     rng = draft.dice(20)
@@ -129,4 +156,5 @@ LESSONS: dict[str, Callable[[Draft], Scene]] = {
     "specks": specks,
     "contact": contact,
     "dusk": dusk,
+    "pale": pale,
 }
