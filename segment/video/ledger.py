@@ -359,7 +359,7 @@ class _Pace:
     repeated frames are left out has many leaps; neither counts.
     """
 
-    _MOST = 20  # even steps for every leap, at least
+    _MOST = 50  # even steps for every leap, at least
     _KINDS = 200  # distances; a film of so many is not even
 
     def __init__(self) -> None:
