@@ -15,10 +15,11 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any, Generic, TypeVar
 
 from segment.errors import SegmentError, WorkerLost
-from segment.jobs import machine
+from segment.jobs import alone, machine
 
 __all__ = ["TRIES", "Workers", "count_frame"]
 
@@ -44,6 +45,19 @@ class _Piece(Generic[T]):
     begun: int = 0
 
 
+class _Process(SpawnProcess):
+    """One that looks for its parent from the first moment on."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.name = alone.Name(self.name)
+
+
+class _Context(SpawnContext):
+    # Not forked: this process has threads, and so have the libraries it has loaded.
+    Process = _Process
+
+
 class _Worker:
     """One process, and another in its place when it is lost."""
 
@@ -53,9 +67,7 @@ class _Worker:
         self._pool = self._fresh()
 
     def _fresh(self) -> ProcessPoolExecutor:
-        # Not forked: this process has threads, and so have the libraries it has loaded.
-        context = multiprocessing.get_context("spawn")
-        pool = ProcessPoolExecutor(1, context, _begin, self._begin)
+        pool = ProcessPoolExecutor(1, _Context(), _begin, self._begin)
         # Whoever breaks this off midway leaves a process that complains of what it was not told.
         with _hearing() as asked, _beginning, machine.environment(self._begin[1]):
             before = set(multiprocessing.active_children())
@@ -268,16 +280,13 @@ def _begin(number: int, threads: int, frames: Any) -> None:
     _counter = frames, number
     # Ctrl-C goes to every process of a terminal; what becomes of the work is said by the parent.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, name="segment-orphan", daemon=True).start()
+    if not alone.is_looked_for():  # where it could not look from its first moment on
+        threading.Thread(target=_end_with_parent, daemon=True).start()
     machine.capped(threads)
 
 
 def _end_with_parent() -> None:
-    """Leave when the parent is gone, however it went: nobody else would ever end this process."""
     parent = multiprocessing.parent_process()
-    if parent is None:
-        return
-    parent.join()
-    os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(_GRACE)
-    os._exit(1)
+    if parent is not None:
+        parent.join()
+        alone.leave()

@@ -40,3 +40,19 @@ def threads_of(_):
 def sleep(seconds):
     time.sleep(seconds)
     return threading.get_ident()
+
+
+def touch_and_sleep(name):
+    Path(name).touch()
+    time.sleep(60)
+
+
+def touch_and_clean_up(name):
+    """As a line that is broken off: SIGTERM leaves through what is open."""
+    from segment.cli.signals import leaving_when_terminated
+
+    try:
+        with leaving_when_terminated():
+            touch_and_sleep(name)
+    finally:
+        Path("cleaned").touch()
