@@ -5,7 +5,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from . import light
+from . import changes, light
 from .actors import LARGEST, Actor, walk
 from .cutouts import Cutout
 from .plates import Plate, smooth_field, unmoved, watery
@@ -157,4 +157,9 @@ LESSONS: dict[str, Callable[[Draft], Scene]] = {
     "contact": contact,
     "dusk": dusk,
     "pale": pale,
+    "cast": changes.cast,
+    "shade": changes.shade,
+    "gusts": changes.gusts,
+    "leaps": changes.leaps,
+    "uncovered": changes.uncovered,
 }

@@ -18,6 +18,9 @@ _ROWS, _COLUMNS, _LEAST = 120, 48, 10
 # Change of light from which on a row is lit otherwise than most, and the share of such rows.
 _DEVIATION, _SHARE = 0.03, 0.4
 
+# Share of the picture that must be no foreground, for only that to be looked at.
+_FREE = 0.4
+
 # Places of a row agree with its median so far; the share of them that has to, and of such rows.
 _NEAR, _AGREEING, _PLAIN = 0.06, 0.6, 0.85
 
@@ -43,7 +46,7 @@ def find_bands(image: Bytes, ground: Bytes, mask: Bytes) -> Floats | None:
     old = planes.sum(0, dtype=np.float32) / np.float32(channels)
     valid = (old > _DARK) & (new > _DARK) & (new < _GLARING) & (old < _GLARING)
     free = mask.reshape(height, width)[there] == 0
-    if free.mean() > _SHARE:  # otherwise bands may be what made all foreground
+    if free.mean() > _FREE:  # otherwise bands may be what made all foreground
         valid &= free
     count = valid.sum(1)
     known = count >= _LEAST
