@@ -62,6 +62,9 @@ def over_rows(
     must not call `over_rows` itself: bands that wait for bands could fill the pool.
     """
     bands = max(1, min(threads, height // max(1, least)))
+    if bands == 1:
+        function(0, height)
+        return
     edges = [height * band // bands for band in range(bands + 1)]
     waiting: list[Future[object]] = []
     try:

@@ -23,11 +23,10 @@ from typing import Any
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba import config, types
 from numba.core import cgutils
-from numba.core.compiler import Compiler
 from numba.extending import intrinsic
 
 from segment.kernels import kept
-from segment.kernels.inner import Inner
+from segment.kernels.inner import Entry, Inner
 
 __all__ = ["ask_for", "entry", "entry_apart", "fused", "inline", "loop", "part"]
 
@@ -36,7 +35,7 @@ _ENTRY: dict[str, Any] = {"no_cfunc_wrapper": True}  # nobody calls them from C
 _INNER: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
-class _Apart(Compiler):
+class _Apart(Entry):
     """Tell the compiler that no two arrays of a call share memory.
 
     Without it a loop over a dozen arrays is preceded by a test of every pair, or given up.

@@ -30,7 +30,7 @@ from numba.core.serialize import dumps
 
 from segment.kernels import places, prepared
 from segment.kernels.countdown import countdown
-from segment.kernels.inner import Inner
+from segment.kernels.inner import Entry, Inner
 from segment.kernels.space import check_room
 
 try:
@@ -55,8 +55,7 @@ def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     But for what has no entrance from Python: it is in what is kept of its callers.
     """
     inner = options.get("no_cpython_wrapper", False)
-    if inner:
-        options.setdefault("pipeline_class", Inner)
+    options.setdefault("pipeline_class", Inner if inner else Entry)
 
     def compile_function(function: Callable[..., Any]) -> Any:
         loop = njit(**options)(function)

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from segment.background.posterior import kernels
 from segment.background.posterior.kernels.records import Bytes, Floats, Frame
 
 __all__ = ["Relit", "find_light"]
@@ -63,10 +64,10 @@ def find_light(
     """
     channels = len(frame.which)
     size = frame.height, frame.width
+    if not _changes(frame, before, gains, noise / channels):
+        return None
     image = frame.image.reshape(*size, channels)
     last = before.reshape(channels, *size)
-    if not _changes(image, last, gains, noise / channels):
-        return None
     new = image.astype(np.float32)
     old = np.ascontiguousarray(np.moveaxis(last, 0, 2), np.float32)
     new_squares, old_squares = _in_squares(new), _in_squares(old)
@@ -91,22 +92,12 @@ def find_light(
     return Relit(_in_planes(means), np.rint(_in_planes(shown)).astype(np.uint8))
 
 
-def _changes(image: Bytes, last: Bytes, gains: tuple[float, float], variance: float) -> bool:
-    """Whether most of the picture has changed since the last frame, and not by one gain.
-
-    image (H, W, C), last (C, H, W).
-    """
-    step = max(1, int((image.shape[0] * image.shape[1] / _POINTS) ** 0.5))
-    new = image[::step, ::step].astype(np.float32)
-    old = np.moveaxis(last[:, ::step, ::step], 0, 2).astype(np.float32)
-    bar = _bar(variance)
-
-    def share(change: Floats) -> float:
-        return float((np.abs(change).mean(2) > bar).mean())
-
-    if share(new - old) <= _SHARE:
-        return False
-    return share(new * np.float32(gains[0]) - old * np.float32(gains[1])) > _LEFT_OVER
+def _changes(frame: Frame, before: Bytes, gains: tuple[float, float], variance: float) -> bool:
+    """Whether most of the picture has changed since the last frame, and not by one gain."""
+    step = max(1, int((frame.height * frame.width / _POINTS) ** 0.5))
+    now, then, bar = map(np.float32, (*gains, _bar(variance)))
+    bare, lit = kernels.sample_change(frame, before, now, then, bar, step)
+    return bool(bare > _SHARE and lit > _LEFT_OVER)
 
 
 def _bar(variance: float) -> float:

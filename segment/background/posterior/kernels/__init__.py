@@ -14,6 +14,7 @@ from segment.background.posterior.kernels.follow import follow_pixels, measure_c
 from segment.background.posterior.kernels.frame import (
     move_modes,
     move_plane,
+    sample_change,
     sample_light,
     sample_noise,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "move_modes",
     "move_plane",
     "obey",
+    "sample_change",
     "sample_light",
     "sample_noise",
     "sift",

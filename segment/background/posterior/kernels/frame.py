@@ -70,6 +70,32 @@ def sample_noise(frame, before, avoid, light, step, squares):
     return _select(squares, found, found // 4) if found > 0 else -ONE
 
 
+@entry
+def sample_change(frame, before, gain, gain_before, bar, step):
+    """Return which share of a grid has changed since the last frame, as it is and lit alike.
+
+    bar : grey levels, the mean of the channels' differences, from which on they differ. The gains
+    take either frame to the same light.
+    """
+    which, image, width = frame.which, frame.image, frame.width
+    most = bar * f(len(which))
+    tried, bare, lit = 0, 0, 0
+    for y in range(0, frame.height, step):
+        for x in range(0, width, step):
+            tried += 1
+            p = u(y * width + x)
+            plain = ZERO
+            alike = ZERO
+            for c in range(len(which)):
+                new = f(image[u(len(which)) * p + u(c)])
+                old = f(before[u(c), p])
+                plain += abs(new - old)
+                alike += abs(gain * new - gain_before * old)
+            bare += plain > most
+            lit += alike > most
+    return f(bare) / f(tried), f(lit) / f(tried)
+
+
 @part
 def _select(values, size, place):
     """Return what stands at `place` when the first `size` values are sorted; mixes them up."""
