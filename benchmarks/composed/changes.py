@@ -123,8 +123,8 @@ def uncovered(draft: Draft) -> Scene:
         )
         scene.camera.noise = sensor(draft, float(rng.uniform(0.5, 3)))
     things = [c for sort in ("plain", "thing") for c in draft.sources.cutouts(sort)]
-    for number in range(int(rng.integers(2, 6))):
-        leaves = number % 2 == 0
+    for number in range(int(rng.integers(3, 8))):
+        leaves = number % 3 != 2
         scene.actors.append(_lying(rng, picked(rng, things), draft, leaves))
     return scene
 
@@ -150,7 +150,8 @@ def _lying(rng: np.random.Generator, thing: Cutout, draft: Draft, leaves: bool):
 
 def _rough(rng: np.random.Generator, size: Size) -> np.ndarray:
     """Ground of grains, as gravel, grass or plaster."""
-    grain, depth = float(rng.uniform(1.0, 4.0)), float(rng.uniform(8, 45))
+    grain = float(rng.choice([1.0, rng.uniform(1.0, 4.0)]))
+    depth = float(rng.uniform(8, 45))
     level = rng.uniform(60, 190) + rng.normal(0, 12, 3)
     same = smooth_field(rng, size, grain)[..., None]
     own = np.dstack([smooth_field(rng, size, grain) for _ in range(3)])
