@@ -75,6 +75,7 @@ class Ending(contextlib.AbstractContextManager["Ending"]):
         self.code = 0
         self._source = source
         self._previous: dict[signal.Signals, Any] = {}
+        self._broken_off: tuple[Callable[..., object], int] | None = None
 
     def __enter__(self) -> "Ending":
         if threading.current_thread() is threading.main_thread():
@@ -93,6 +94,7 @@ class Ending(contextlib.AbstractContextManager["Ending"]):
             self._source.stop()
             return
         # Whoever waits for a frame must not take this for the end of the input.
+        self._broken_off = before, number
         getattr(self._source, "break_off", self._source.stop)()
         before(number, frame)
 
@@ -100,5 +102,10 @@ class Ending(contextlib.AbstractContextManager["Ending"]):
         for number, handler in self._previous.items():
             signal.signal(number, handler)
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._restore()
+        if self._broken_off is not None and (kind is None or issubclass(kind, Exception)):
+            # What was raised got lost, in a finaliser, where nothing can be, or behind an error of
+            # what was closed. The source has ended early: this must not pass for its end.
+            before, number = self._broken_off
+            before(number, None)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from segment.arrays import Image
 from segment.errors import UnreadableInput
 from segment.video.animated import AnimatedPages
+from segment.video.clear import may_be_clear
 from segment.video.limits import check_picture
 from segment.video.shape import orientation_of
 from segment.video.soundness import find_flaw, muted, reaches_far
@@ -95,19 +96,14 @@ def _brands(head: bytes) -> set[bytes]:
 
 
 def read_stored(path: Path) -> Pixels:
-    """Return a picture file's pixels in the depth it has; of several pages the first.
+    """Return a picture file's pixels in the depth it has, and its alpha; of pages the first.
 
     Raises UnreadableInput.
     """
-    return _stored(path)[0]
-
-
-def _stored(path: Path) -> tuple[Pixels, bytes | None]:
-    """Return the pixels, and the bytes where transparency is still to be looked for in them."""
     pages = open_pages(path)
     if pages is not None:
         try:
-            return first_of(pages), None
+            return first_of(pages)
         finally:
             pages.close()
     # Decoding from memory keeps names OK that the library's own file reading cannot open.
@@ -119,29 +115,17 @@ def _stored(path: Path) -> tuple[Pixels, bytes | None]:
         )
     # A decoder's own words are heard by nobody: what is wrong is told with the frame.
     with muted() if flaw else nullcontext():
-        picture = _decode(data, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR)
+        picture, alpha = _decode(data)
     if picture is None:
         raise UnreadableInput(
             f"{path}: is damaged or no picture that can be read ({flaw or f'{len(data)} bytes'})"
         )
-    return Pixels(picture, flaw=flaw), data
+    return Pixels(picture, alpha, flaw=flaw)
 
 
 def read_pixels(path: Path) -> NDArray[Any]:
     """Return a picture file as (H, W, 3) RGB or (H, W, 1) grey in the depth it has."""
     return read_stored(path).values
-
-
-def read_painted(path: Path) -> Pixels:
-    """Return a picture file's pixels with its transparency, as a mask needs them."""
-    stored, data = _stored(path)
-    if data is None:
-        return stored
-    whole = _decode(data, cv2.IMREAD_UNCHANGED)
-    if whole is None or whole.shape[2] != 4:
-        return stored
-    # The last channel, before their order was turned round.
-    return stored._replace(alpha=turned(whole[:, :, 0], by_exif(orientation_of(data))))
 
 
 def is_lossy(path: Path) -> bool:
@@ -169,11 +153,19 @@ def read_bytes(path: Path) -> bytes:
     return data
 
 
-def _decode(data: bytes, flags: int) -> NDArray[Any] | None:
-    """Return a picture as (H, W, C): grey or RGB, turned as its orientation tag says.
+def _decode(data: bytes) -> tuple[NDArray[Any] | None, NDArray[Any] | None]:
+    """Return a picture as (H, W, C) grey or RGB, turned as its orientation tag says; its alpha."""
+    if may_be_clear(data):
+        stored = _decoded(data, cv2.IMREAD_UNCHANGED)
+        if stored is not None and stored.shape[2] == 4:
+            # Stored is also how it lies. The last channel, before their order was turned round.
+            stored = turned(stored, by_exif(orientation_of(data)))
+            return np.ascontiguousarray(stored[:, :, 1:]), stored[:, :, 0]
+    return _decoded(data, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR), None
 
-    With IMREAD_UNCHANGED as it is stored, and where there is transparency as alpha, R, G, B.
-    """
+
+def _decoded(data: bytes, flags: int) -> NDArray[Any] | None:
+    """Return (H, W, C), with the channels in the order of RGB, and alpha first."""
     with quiet():
         try:
             picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags)

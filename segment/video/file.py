@@ -390,6 +390,10 @@ class VideoFile(Source):
         self._look_at_structure()
 
     def _tell_tracks(self) -> None:
+        if "1" in (self.stream.metadata.get(name) for name in ("alpha_mode", "ALPHA_MODE")):
+            log.warning(
+                "%s: its layer of transparency is not read, all counts as opaque", self.told
+            )
         if self.tracks > 1:
             tell = log.info if self._track else log.warning
             tell(

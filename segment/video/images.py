@@ -17,6 +17,7 @@ from segment.arrays import Image
 from segment.errors import UnreadableInput
 from segment.frame import Frame, SequenceInfo
 from segment.video.animated import AnimatedPages
+from segment.video.clear import Clear
 from segment.video.decode import (
     LINEAR,
     PICTURES,
@@ -47,8 +48,13 @@ class _Fitted(Source):
     _scale: Scale
     _channels: int
 
-    def _flag(self, stored: Pixels, path: Path, index: int) -> None:
+    def __init__(self) -> None:
+        super().__init__()
+        self._clear = Clear()
+
+    def _judge(self, stored: Pixels, path: Path, index: int) -> None:
         """Count a picture that was decoded though its file is not as it should be."""
+        self._clear.look(stored.alpha, path)
         if stored.flaw is not None:
             self.damage.flagged += 1
             self.damage.note(f"{path}: frame {index} is damaged ({stored.flaw})")
@@ -89,8 +95,9 @@ class ImageFolder(_Fitted):
 
     Every picture that can be read is a frame, (H, W, 3) RGB or (H, W, 1) grey uint8 as the first
     one is; the others count in `damage.lost`. Deeper pictures are scaled as `levels` says,
-    transparency is dropped, and the camera's orientation (EXIF) is applied. The first readable
-    picture gives the size; others are scaled to it. Of a file of several pages the first counts.
+    transparency is dropped, which is told, and the camera's orientation (EXIF) is applied. The
+    first readable picture gives the size; others are scaled to it. Of a file of several pages the
+    first counts.
     """
 
     def __init__(
@@ -178,7 +185,7 @@ class ImageFolder(_Fitted):
                     pages,
                     more,
                 )
-            self._flag(stored, path, index)
+            self._judge(stored, path, index)
             image = self._fit(stored.values, path)
             yield Frame(image, index, time, self.info, file_name=path.name)
 
@@ -220,7 +227,7 @@ class Picture(_Fitted):
         stored, count = _read_first(self._path)
         if count > 1:
             log.warning("%s holds %d pictures, of which the first is read", self._path, count)
-        self._flag(stored, self._path, 0)
+        self._judge(stored, self._path, 0)
         image = self._fit(stored.values, self._path)
         yield Frame(image, 0, 0.0, self.info, file_name=self._path.name)
 
@@ -308,6 +315,7 @@ class Paged(_Fitted):
                 time += 1 / self.info.rate
                 continue
             failures = 0
+            self._clear.look(stored.alpha, f"{told}, page {number},")
             if pages.complaints:
                 self.damage.flagged += 1
                 self.damage.note(f"{told}: page {number}: {pages.complaints[0]}")

@@ -9,6 +9,7 @@ from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from segment.arrays import Image
+from segment.video.clear import Clear, alpha_of, has_alpha
 from segment.video.levels import Levels, Scale, to_eight_bits
 from segment.video.upright import UPRIGHT, Turn, by_matrix, turned
 
@@ -46,6 +47,8 @@ class Painter:
         self._bits = first.format.components[0].bits
         self._kind = first.format.name
         self._scale = Scale(name, self._in_sixteen(self._levels) if self._is_coded() else levels)
+        self._name, self._clear = name, Clear()
+        self._clear.is_told = not has_alpha(first)  # there is nothing to tell
         values = self._deep(first)
         self._plain = values is None
         if values is not None and self._scale.needs_look(values):
@@ -64,6 +67,8 @@ class Painter:
 
     def paint(self, picture: av.VideoFrame) -> Image:
         """Return the picture upright; the array is the caller's own."""
+        if not self._clear.is_told and has_alpha(picture):
+            self._clear.look(alpha_of(picture), f"{self._name}: a frame")
         values = None if self._plain else self._deep(picture)
         if values is not None:
             image = self._scale.apply(values)

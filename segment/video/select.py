@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from segment.arrays import Mask, check_mask
 from segment.errors import UnreadableInput
 from segment.frame import Frame, SequenceInfo
-from segment.video.decode import is_lossy, read_painted, rescale
+from segment.video.decode import is_lossy, read_stored, rescale
 from segment.video.source import Position, reaches
 
 log = logging.getLogger("segment.video")
@@ -156,7 +156,7 @@ def read_mask(path: str | Path, name: str = "mask") -> Mask:
     told. Raises `UnreadableInput` when it cannot be read; `name` is what the message calls it.
     """
     try:
-        values, alpha, *_ = read_painted(Path(path))
+        values, alpha, *_ = read_stored(Path(path))
     except UnreadableInput as error:
         raise UnreadableInput(f"{name} {error}") from None
     if values.dtype.kind == "f":
