@@ -18,10 +18,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from tracks import cleaned, mouse, score
+from tracks import masks_of, mouse, score
 
 from segment.frame import Frame
 from segment.grouping.identity import IdentityTracker
+from segment.masks import clean
 from segment.mixture import BernoulliMixture, HiddenMarkovModel
 from segment.video import open_frames
 
@@ -126,7 +127,7 @@ def main() -> None:
     videos = {name: one for name, one in videos.items() if name in (options.only or videos)}
 
     def followed(path, length, tracker):
-        masks = cleaned(path, length, options, (0, 0))
+        masks = map(clean, masks_of(path, length, options))
         with open_frames(path) as frames:
             for frame, mask in zip(islice(frames, length), masks, strict=False):
                 _, regions = cv2.connectedComponents(mask.view(np.uint8), connectivity=8)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from segment.grouping.pieces import Box
 from segment.grouping.regions import Floats
+from segment.grouping.tracks.crossing import Crossings
 from segment.grouping.tracks.roster import Roster
 from segment.grouping.tracks.track import Sighting, Track
 from segment.grouping.usual import Usual
@@ -73,6 +74,7 @@ class Decider:
         self._rate = min(max(rate, 1.0), 120.0)
         self.roster = Roster(self._rate, number, ids)
         self._life = self._frames(self.evidence.life, self.evidence.frames)
+        self._crossings = Crossings(self.roster.appearance, self._rate)
 
     def _frames(self, seconds: float, least: int = 1) -> int:
         return max(least, round(seconds * self._rate))
@@ -91,7 +93,10 @@ class Decider:
         for one in sorted(seen, key=lambda one: (-one.area, one.id)):
             if one.area <= self.evidence.largest:
                 self._weigh(self.tracks[one.id], one)
-        self.roster.learn([self.tracks[one.id] for one in seen], self.frame)
+        here = [(self.tracks[one.id], one) for one in seen]
+        for track, met, odds in self._crossings.take(here, self.tracks, self.frame, root):
+            self.roster.exchange(track, met, self.frame, odds)
+        self.roster.learn([track for track, _ in here], self.frame)
         if self.frame % 10 == 9:
             self.usual.fit()
             self._forget()
@@ -216,6 +221,7 @@ class Decider:
         old = self.frame - self._frames(self.evidence.forget)
         self.tracks = {number: track for number, track in self.tracks.items() if track.last >= old}
         self.roster.forget(self.tracks)
+        self._crossings.forget(self.tracks)
         for track in self.tracks.values():
             track.hosts = {h: b for h, b in track.hosts.items() if h in self.tracks}
             if track.part_of is not None and track.part_of.id not in self.tracks:

@@ -74,6 +74,13 @@ class Roster:
             self.holders[found] = track
         return found
 
+    def exchange(self, one: Track, other: Track, frame: int, odds: float) -> None:
+        """Let two tracks have each other's object, where looks say by so much that they erred."""
+        one.object, other.object = other.object, one.object
+        for track in (one, other):
+            self.holders[track.object] = track
+            self.reunions.append((frame, track.object, 1 / (1 + math.exp(-odds))))
+
     def _returned(self, track: Track, frame: int) -> int:
         """The object out of sight that a track is likely to be; 0 for none."""
         best, least = 0, _ODDS
