@@ -13,12 +13,22 @@ from segment.background.inputs import (
     Invalid,
     as_known,
     as_rate,
+    check_guidance,
     check_image,
     check_like_before,
     find_invalid,
     grey_levels,
 )
-from segment.background.memory import as_flat, zeros
+from segment.background.memory import (
+    Mixtures,
+    Parts,
+    as_flat,
+    begin,
+    mixtures_of,
+    parts_of,
+    settings_of,
+    zeros,
+)
 from segment.background.saved import Saved
 from segment.turns import one_at_a_time
 
@@ -28,12 +38,8 @@ __all__ = ["GaussianMixtureSubtractor"]
 # 0.07 ms in one thread and 0.2 in two.
 PIXELS_WORTH_A_THREAD = 1 << 17
 
-# Numbers between the heaviest modes and the others: parts that begin at the same place in their
-# pages share few lines of the cache (320x240, grey, restless: 0.28 ms a frame, 0.62 without).
-_GAP = 80
 
-
-@one_at_a_time("apply", "background", "spread", "posterior", "shadows")
+@one_at_a_time("apply", "background", "spread", "mixtures", "posterior", "shadows")
 class GaussianMixtureSubtractor(Guided, Saved):
     """Up to `components` Gaussians at every pixel, followed online by EM.
 
@@ -86,7 +92,7 @@ class GaussianMixtureSubtractor(Guided, Saved):
     """
 
     STATE_REVISION: ClassVar[int] = 2
-    _SCRATCH: ClassVar[frozenset[str]] = frozenset({"_guide"})
+    SCRATCH: ClassVar[frozenset[str]] = frozenset({"_guide"})
 
     def __init__(
         self,
@@ -185,7 +191,7 @@ class GaussianMixtureSubtractor(Guided, Saved):
         check_like_before(image, self._shape, before, type(self).__name__)
         self._check_parameters()
         height, width, channels = image.shape
-        self._check_guidance((height, width))
+        check_guidance(self, (height, width))
         rate = as_rate(learning_rate, (height, width))
         told = as_known(known, (height, width))
         unknown = find_invalid(image, self.invalid)
@@ -201,7 +207,8 @@ class GaussianMixtureSubtractor(Guided, Saved):
         foreground = np.empty((height, width), np.bool_)
         flat = foreground.reshape(-1).view(np.uint8)
         pixels, row_step = as_flat(image)
-        settings = self._settings(rate if isinstance(rate, float) else 0.0)
+        one = rate if isinstance(rate, float) else 0.0
+        settings = settings_of(self, (channels, image.dtype), one, self.dtype)
         which = (0,) * channels
         shadow = np.empty(0, np.uint8) if self._shadow is None else self._shadow
         odds = np.empty(0, self.dtype) if self._odds is None else self._odds
@@ -257,6 +264,15 @@ class GaussianMixtureSubtractor(Guided, Saved):
         spread: NDArray[np.float32] = np.sqrt(self._heaviest("spread")[0]).astype(np.float32)
         return spread
 
+    def mixtures(self) -> Mixtures:
+        """Return the modes of every pixel, the heaviest first, a copy.
+
+        Raises ValueError before the first frame.
+        """
+        if self._shape is None:
+            raise ValueError("there are no mixtures before the first frame; call apply first")
+        return mixtures_of(self._parts(), self._shape[1])
+
     def posterior(self) -> NDArray[np.float32]:
         """Return the probability of foreground in the last frame, (H, W) float32 in [0, 1].
 
@@ -288,24 +304,12 @@ class GaussianMixtureSubtractor(Guided, Saved):
 
     def _begin(self, image: NDArray[Any]) -> None:
         """Make every pixel's only mode of `image`."""
-        height, width, channels = image.shape
-        blocks = -(-width // kernels.WIDTH)
-        size = height * blocks * kernels.WIDTH
-        self._modes = zeros(self.components * size * (1 + channels) + _GAP, self.dtype)
-        self._weights = zeros(self.components * size, self.dtype)
-        self._count = np.ones((height, blocks), np.uint8)
+        learned = begin(image, self.components, self.initial_variance, self.dtype)
+        self._modes, self._weights, self._count = learned
         self._shape, self._image_dtype = image.shape, image.dtype
         self._learned = 1
         self._guide = self._odds = self._shadow = None
         self._make_results()
-        padded = np.zeros((height, blocks * kernels.WIDTH, channels), self.dtype)
-        padded[:, :width] = image
-        if image.dtype != np.uint8:
-            padded *= np.asarray(grey_levels(image.dtype), self.dtype)
-        modes, _, weights = self._blocks()
-        modes[:, :, 0] = self.initial_variance
-        modes[:, :, 1:] = padded.reshape(height, blocks, kernels.WIDTH, channels).swapaxes(2, 3)
-        weights[:, :, 0] = 1
 
     def _look_first(
         self, image: NDArray[Any], told: NDArray[np.int8] | None, unknown: Mask | None
@@ -323,39 +327,25 @@ class GaussianMixtureSubtractor(Guided, Saved):
             foreground = foreground & self.region
             unseen = unseen | ~self.region
         if unseen.any():
-            modes, _, weights = self._blocks()
+            first, _, weights = self._parts()
             y, x = np.nonzero(unseen)
             block, lane = x // kernels.WIDTH, x % kernels.WIDTH
-            modes[y, block, 0, lane] = 0
+            first[y, block, 0, lane] = 0
             weights[y, block, 0, lane] = 0
         if self._odds is not None:
             self._on_image(self._odds)[foreground] = np.inf
         return foreground
 
-    def _blocks(self) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-        """Return views of the state.
-
-        Variances and means of the heaviest modes (H, B, 1 + C, 16) and of the others
-        (H, B, K - 1, 1 + C, 16), and weights (H, B, K, 16).
-        """
+    def _parts(self) -> Parts:
         assert self._shape is not None
-        height, blocks = self._count.shape
-        shape = (height, blocks, -1, 1 + self._shape[2], kernels.WIDTH)
-        heaviest = height * blocks * (1 + self._shape[2]) * kernels.WIDTH
-        first, others = self._modes[:heaviest], self._modes[heaviest + _GAP :]
-        others = others.reshape((*shape[:2], self.components - 1, *shape[3:]))
-        return (
-            first.reshape(shape)[:, :, 0],
-            others,
-            self._weights.reshape(height, blocks, self.components, kernels.WIDTH),
-        )
+        return parts_of(self._modes, self._weights, self._count, self._shape[2])
 
     def _heaviest(self, name: str) -> NDArray[Any]:
         """Return variance and means of the heaviest modes, a copy, (1 + C, H, W)."""
         if self._shape is None:
             raise ValueError(f"there is no {name} before the first frame; call apply first")
         height, width, channels = self._shape
-        planes = np.moveaxis(self._blocks()[0], 2, 0)
+        planes = np.moveaxis(self._parts().first, 2, 0)
         copy: NDArray[Any] = planes.reshape(1 + channels, height, -1)[:, :, :width].copy()
         return copy
 
@@ -421,20 +411,6 @@ class GaussianMixtureSubtractor(Guided, Saved):
             factor[...] = 1
         else:
             np.divide(1, self.sensitivity[start:stop], out=factor)
-
-    def _settings(self, rate: float) -> NDArray[Any]:
-        """Return the numbers of the kernel, in its order and in the type of the state."""
-        assert self._shape is not None
-        numbers = {
-            "share": 1 / self._shape[2],
-            "levels": grey_levels(self._image_dtype),
-            "rate": rate,
-            "zero": 0,
-            "one": 1,
-            "infinity": np.inf,
-        }
-        values = [numbers[n] if n in numbers else getattr(self, n) for n in kernels.SETTINGS]
-        return np.array(values, self.dtype)
 
     def _check_parameters(self) -> None:
         if self.dtype not in (np.float32, np.float64):

@@ -33,12 +33,14 @@ __all__ = [
     "as_rate",
     "as_region",
     "as_sensitivity",
+    "check_guidance",
     "check_image",
     "check_like_before",
     "check_size",
     "find_invalid",
     "grey_levels",
     "to_eight_bits",
+    "where_to_look",
 ]
 
 Invalid = Literal["raise", "unknown"]
@@ -273,11 +275,24 @@ def check_size(plane: NDArray[Any] | None, size: tuple[int, int], name: str) -> 
         )
 
 
+def check_guidance(guided: "Guided", size: tuple[int, int]) -> None:
+    """Raise ValueError unless region and sensitivity have the image's `size`."""
+    check_size(guided.region, size, "region")
+    check_size(guided.sensitivity, size, "sensitivity")
+
+
+def where_to_look(region: Mask | None, unknown: Mask | None) -> Mask | None:
+    """Return where a frame is looked at, (H, W) bool: in the region, not `unknown`."""
+    if unknown is None:
+        return region
+    return ~unknown if region is None else region & ~unknown
+
+
 class Guided:
     """The attributes of a subtractor that say where to look, how closely, and at what not.
 
     A base class without a constructor: a subtractor that inherits has all three, and checks
-    them against the first image with `_check_guidance`.
+    them against the first image with `check_guidance`.
     """
 
     _region: Mask | None = None
@@ -312,17 +327,6 @@ class Guided:
         if invalid not in ("raise", "unknown"):
             raise ValueError(f'invalid is {invalid!r}, wanted "raise" or "unknown"')
         self._invalid = invalid
-
-    def _check_guidance(self, size: tuple[int, int]) -> None:
-        """Raise ValueError unless region and sensitivity have the image's `size`."""
-        check_size(self._region, size, "region")
-        check_size(self._sensitivity, size, "sensitivity")
-
-    def _where(self, unknown: Mask | None) -> Mask | None:
-        """Return where this frame is looked at, (H, W) bool: in the region, not `unknown`."""
-        if unknown is None:
-            return self._region
-        return ~unknown if self._region is None else self._region & ~unknown
 
 
 def _kept(plane: NDArray[Any], dtype: DTypeLike) -> NDArray[Any]:

@@ -2,18 +2,120 @@
 
 import contextlib
 import mmap
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["as_flat", "zeros"]
+from segment.background.inputs import grey_levels
+from segment.background.kernels import SETTINGS, WIDTH
+
+__all__ = [
+    "Mixtures",
+    "Parts",
+    "as_flat",
+    "begin",
+    "mixtures_of",
+    "parts_of",
+    "settings_of",
+    "zeros",
+]
+
+# Numbers between the heaviest modes and the others: parts that begin at the same place in their
+# pages share few lines of the cache (320x240, grey, restless: 0.28 ms a frame, 0.62 without).
+_GAP = 80
 
 # Bytes; a block of 16 float32 that lies in one line of the cache is fetched once.
 _LINE = 64
 
 # Bytes of a large page, where there are such.
 _PAGE = 1 << 21
+
+
+class Parts(NamedTuple):
+    """Views of what is kept, B blocks of 16 neighbours a row.
+
+    first (H, B, 1 + C, 16) : variance and means of the heaviest modes.
+    others (H, B, K - 1, 1 + C, 16) : of the others. weights (H, B, K, 16).
+    """
+
+    first: NDArray[Any]
+    others: NDArray[Any]
+    weights: NDArray[Any]
+
+
+class Mixtures(NamedTuple):
+    """The modes of every pixel, the heaviest first; one that is not in use has weight 0.
+
+    weight (K, H, W) : of a pixel, sum 1. variance (K, H, W) : in grey levels squared, the mean
+    over the channels. mean (K, C, H, W) : in grey levels.
+    """
+
+    weight: NDArray[Any]
+    variance: NDArray[Any]
+    mean: NDArray[Any]
+
+
+def begin(
+    image: NDArray[Any], components: int, variance: float, dtype: np.dtype[Any]
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.uint8]]:
+    """Return modes, weights and counts (H, B) of a mixture of which `image` is the only mode."""
+    height, width, channels = image.shape
+    blocks = -(-width // WIDTH)
+    size = height * blocks * WIDTH
+    modes = zeros(components * size * (1 + channels) + _GAP, dtype)
+    weights = zeros(components * size, dtype)
+    count = np.ones((height, blocks), np.uint8)
+    padded = np.zeros((height, blocks * WIDTH, channels), dtype)
+    padded[:, :width] = image
+    if image.dtype != np.uint8:
+        padded *= np.asarray(grey_levels(image.dtype), dtype)
+    parts = parts_of(modes, weights, count, channels)
+    parts.first[:, :, 0] = variance
+    parts.first[:, :, 1:] = padded.reshape(height, blocks, WIDTH, channels).swapaxes(2, 3)
+    parts.weights[:, :, 0] = 1
+    return modes, weights, count
+
+
+def parts_of(
+    modes: NDArray[Any], weights: NDArray[Any], count: NDArray[np.uint8], channels: int
+) -> Parts:
+    """Return views of what `begin` made."""
+    height, blocks = count.shape
+    weights = weights.reshape(height, blocks, -1, WIDTH)
+    heaviest = height * blocks * (1 + channels) * WIDTH
+    first = modes[:heaviest].reshape(height, blocks, 1 + channels, WIDTH)
+    shape = (height, blocks, weights.shape[2] - 1, 1 + channels, WIDTH)
+    return Parts(first, modes[heaviest + _GAP :].reshape(shape), weights)
+
+
+def mixtures_of(parts: Parts, width: int) -> Mixtures:
+    """Return the modes of a picture of that `width`, a copy."""
+    modes = np.concatenate([parts.first[:, :, None], parts.others], axis=2)
+    height, _, components, planes, _ = modes.shape
+    weight = parts.weights.transpose(2, 0, 1, 3).reshape(components, height, -1)
+    modes = modes.transpose(3, 2, 0, 1, 4).reshape(planes, components, height, -1)[..., :width]
+    return Mixtures(weight[..., :width].copy(), modes[0], modes[1:].swapaxes(0, 1))
+
+
+def settings_of(
+    parameters: Any, image: tuple[int, Any], rate: float, dtype: np.dtype[Any]
+) -> NDArray[Any]:
+    """Return the numbers of the kernel, in its order and in the type of the state.
+
+    parameters : an object with the numbers as attributes. image : channels, and the images' type.
+    """
+    channels, kind = image
+    numbers = {
+        "share": 1 / channels,
+        "levels": grey_levels(kind),
+        "rate": rate,
+        "zero": 0,
+        "one": 1,
+        "infinity": np.inf,
+    }
+    values = [numbers[n] if n in numbers else getattr(parameters, n) for n in SETTINGS]
+    return np.array(values, dtype)
 
 
 def zeros(count: int, dtype: np.dtype[Any]) -> NDArray[Any]:

@@ -18,7 +18,7 @@ from segment.background.statefile import Content
 from segment.errors import BadState
 from segment.turns import one_at_a_time
 
-__all__ = ["Saved"]
+__all__ = ["Saved", "flatten"]
 
 # Attributes that are set like parameters, though no constructor takes them.
 _GUIDANCE = ("region", "sensitivity", "invalid")
@@ -37,7 +37,7 @@ class Saved:
     follow from parameters and image, and numbers, strings, dtypes, or tuples of them
     (a NamedTuple is one from the beginning); and records of these, which are dataclasses, or
     NamedTuples of arrays: what they hold is called "record.name".
-    `_SCRATCH` names those that need not be kept.
+    `SCRATCH` names those that need not be kept.
     """
 
     STATE_REVISION: ClassVar[int] = 1
@@ -46,7 +46,8 @@ class Saved:
     _EARLIER: ClassVar[Mapping[int, Callable[[Content], None]]] = {}
     """Revisions that are still understood, and what changes their files into what is meant now."""
 
-    _SCRATCH: ClassVar[frozenset[str]] = frozenset()
+    SCRATCH: ClassVar[frozenset[str]] = frozenset()
+    """Attributes that need not be kept."""
 
     _shape: tuple[int, ...] | None
     _image_dtype: Any = np.dtype(np.uint8)
@@ -138,17 +139,17 @@ def _parameters(cls: type[Saved]) -> list[str]:
 def _values(subtractor: Saved, parameters: list[str]) -> dict[str, Any]:
     """All attributes that are no parameters, no scratch and no views of other attributes."""
     guidance = (f"_{name}" for name in _GUIDANCE)
-    left_out = {*parameters, *guidance, *type(subtractor)._SCRATCH}
+    left_out = {*parameters, *guidance, *type(subtractor).SCRATCH}
     values: dict[str, Any] = {}
     for name, value in vars(subtractor).items():
         if name not in left_out:
-            _flatten(name, value, values)
+            flatten(name, value, values)
     arrays = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
     views = {name for name in arrays if _lies_in_another(name, arrays)}
     return {name: value for name, value in values.items() if name not in views}
 
 
-def _flatten(name: str, value: Any, values: dict[str, Any]) -> None:
+def flatten(name: str, value: Any, values: dict[str, Any]) -> None:
     """Enter a value, or all that a record holds, into `values`."""
     parts: tuple[str, ...] = ()
     if dataclasses.is_dataclass(value):
@@ -158,7 +159,7 @@ def _flatten(name: str, value: Any, values: dict[str, Any]) -> None:
     if not parts:
         values[name] = value
     for part in parts:
-        _flatten(f"{name}.{part}", getattr(value, part), values)
+        flatten(f"{name}.{part}", getattr(value, part), values)
 
 
 def _lies_in_another(name: str, arrays: dict[str, NDArray[Any]]) -> bool:

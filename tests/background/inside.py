@@ -6,13 +6,14 @@ from types import SimpleNamespace
 import numpy as np
 
 from segment.background.posterior import PosteriorSubtractor, learning
+from segment.background.posterior.parameters import Parameters, values_of
 
 
 def state_of(s):
     """The learned state in the shapes of the twin, copied."""
     height, width, channels = s.image_shape
     size = height * width
-    known = s._state
+    known = s.inside.state
     modes, pictures = known.modes, known.pictures
     planes = {
         "weight": modes.weight[:, :size],
@@ -38,9 +39,13 @@ def state_of(s):
 
 def numbers_of(before, after, rate):
     """The numbers with which `after` was made of `before`, by the names of the twin."""
-    camera = after._state.camera
-    asked, light, nothing = before._agree(), (camera.gain, camera.noise), np.empty(0, np.float32)
-    n = learning.choose_numbers(asked, before._state, light, rate, nothing)
+    camera = after.inside.state.camera
+    asked, light, nothing = (
+        Parameters(*values_of(before)),
+        (camera.gain, camera.noise),
+        np.empty(0, np.float32),
+    )
+    n = learning.choose_numbers(asked, before.inside.state, light, rate, nothing)
     return SimpleNamespace(
         gain=n.light.gain,
         gain_before=n.light.before,

@@ -51,8 +51,8 @@ def arrays_of(subtractor):
     """All its arrays, views and those in records too."""
     values = {}
     for name, value in vars(subtractor).items():
-        if name not in type(subtractor)._SCRATCH:
-            saved._flatten(name, value, values)
+        if name not in type(subtractor).SCRATCH:
+            saved.flatten(name, value, values)
     return {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
 
 

@@ -73,4 +73,4 @@ def test_who_follows_no_light_follows_no_bands():
     subtractor = PosteriorSubtractor(quality="fast", follow_light=False)
     for t in range(12):
         subtractor.apply(banded(scene(9, SIZE), t, 0.2))
-    assert subtractor._state.camera.banded == 0
+    assert subtractor.inside.state.camera.banded == 0

@@ -200,24 +200,28 @@ def test_region_and_sensitivity_are_kept_as_read_only_copies():
     for plane in (guided.region, guided.sensitivity):
         with pytest.raises(ValueError, match="read-only"):
             plane[0, 0] = 1
-    guided._check_guidance((3, 4))
+    inputs.check_guidance(guided, (3, 4))
     with pytest.raises(ValueError, match=r"region is \(3, 4\).*\(4, 3\)"):
-        guided._check_guidance((4, 3))
+        inputs.check_guidance(guided, (4, 3))
     guided.region = None
     with pytest.raises(ValueError, match=r"sensitivity is \(3, 4\).*\(4, 3\)"):
-        guided._check_guidance((4, 3))
+        inputs.check_guidance(guided, (4, 3))
     guided.sensitivity = None
-    guided._check_guidance((4, 3))
+    inputs.check_guidance(guided, (4, 3))
 
 
 def test_what_is_unknown_is_not_looked_at():
     guided = inputs.Guided()
     unknown = np.array([[True, False, False]])
-    assert guided._where(None) is None
-    np.testing.assert_array_equal(guided._where(unknown), [[False, True, True]])
+    assert inputs.where_to_look(guided.region, None) is None
+    np.testing.assert_array_equal(
+        inputs.where_to_look(guided.region, unknown), [[False, True, True]]
+    )
     guided.region = np.array([[True, True, False]])
-    np.testing.assert_array_equal(guided._where(None), [[True, True, False]])
-    np.testing.assert_array_equal(guided._where(unknown), [[False, True, False]])
+    np.testing.assert_array_equal(inputs.where_to_look(guided.region, None), [[True, True, False]])
+    np.testing.assert_array_equal(
+        inputs.where_to_look(guided.region, unknown), [[False, True, False]]
+    )
 
 
 @pytest.mark.parametrize(

@@ -8,21 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import njit
 
-from segment.background import GaussianMixtureSubtractor, gmm
+from segment.background import GaussianMixtureSubtractor, gmm, memory
 from segment.background.kernels import update_mixture
 from tests.reference import background as reference
 
 
 def state_of(subtractor):
     """Weight (K, H, W), variance (K, H, W), mean (K, C, H, W), count (H, W) of modes in use."""
-    height, width, channels = subtractor.image_shape
-    first, others, weights = subtractor._blocks()
-    modes = np.concatenate([first[:, :, None], others], axis=2)  # (H, B, K, 1 + C, 16)
-    weight = weights.transpose(2, 0, 1, 3).reshape(weights.shape[2], height, -1)[..., :width]
-    planes = modes.transpose(3, 2, 0, 1, 4).reshape(1 + channels, len(weight), height, -1)
-    planes = planes[..., :width]
-    count = (weight > 0).sum(axis=0).astype(np.uint8)
-    return [weight, planes[0], planes[1:].swapaxes(0, 1), count]
+    weight, variance, mean = subtractor.mixtures()
+    return [weight, variance, mean, (weight > 0).sum(axis=0).astype(np.uint8)]
 
 
 def compare(ours, theirs, rtol):
@@ -112,9 +106,9 @@ def test_single_precision_is_the_equations_in_single_precision(channels):
     names = ("complexity", "background_weight", "initial_variance", "smallest_variance")
     parameters = {name: getattr(subtractor, name) for name in (*names, "largest_variance")}
     subtractor.apply(frames[0])
-    for frame in frames[1:]:
-        before = [array.copy() for array in state_of(subtractor)]
-        rate = 1 / (2 * (subtractor._learned + 1))
+    for n, frame in enumerate(frames[1:], 2):
+        before = state_of(subtractor)
+        rate = 1 / (2 * n)
         expected, *state = reference.update_mixture(frame, *before, rate=rate, **parameters)
         # A pixel within rounding of a threshold, or two weights within rounding of each
         # other, may go either way; hardly any do.
@@ -188,20 +182,24 @@ def follow_pixel(frames, settings, which, modes, weights, count, masks):
 
 def follow_long(frames, dtype):
     """Return the masks of frames of one pixel, and its modes' weights, variances and means."""
-    subtractor = GaussianMixtureSubtractor(dtype=dtype)
-    subtractor.apply(frames[:1].reshape(1, 1, 1))
+    subtractor, dtype = GaussianMixtureSubtractor(dtype=dtype), np.dtype(dtype)
+    first = frames[:1].reshape(1, 1, 1)
+    learned = memory.begin(first, subtractor.components, subtractor.initial_variance, dtype)
+    modes, weights, count = learned
+    settings = memory.settings_of(subtractor, (1, frames.dtype), 1 / 200, dtype)
     masks = np.zeros(len(frames), bool)
     follow_pixel(
         frames[1:],
-        subtractor._settings(1 / 200),
+        settings,
         (0,),
-        subtractor._modes,
-        subtractor._weights,
-        subtractor._count.reshape(-1),
+        modes,
+        weights,
+        count.reshape(-1),
         masks[1:].view(np.uint8),
     )
-    weight, variance, mean, count = state_of(subtractor)
-    return masks, np.array([weight, variance, mean[:, 0]])[:, : count[0, 0], 0, 0].T
+    weight, variance, mean = memory.mixtures_of(memory.parts_of(*learned, 1), 1)
+    alive = weight[:, 0, 0] > 0
+    return masks, np.array([weight, variance, mean[:, 0]])[:, alive, 0, 0].T
 
 
 def test_a_million_frames_do_not_drift():

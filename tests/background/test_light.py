@@ -86,7 +86,7 @@ def test_a_copy_in_the_middle_of_it_goes_on_alike():
     dark = lit(with_square(still, 48), lamps(SIZE, 0.3))
     one.apply(dark)
     other = one.copy()
-    assert one._state.camera.lit > 0
+    assert one.inside.state.camera.lit > 0
     for t in range(6):
         image = lit(with_square(still, 48 + t), lamps(SIZE, 0.3))
         np.testing.assert_array_equal(one.apply(image), other.apply(image))

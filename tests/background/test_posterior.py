@@ -47,26 +47,26 @@ def test_a_frame_does_what_the_equations_say(
     )
     channels = shape[2]
     for image in lit(restless(rng, shape, 7), rng):
-        if subtractor._state is None:
+        if subtractor.inside.state is None:
             assert not subtractor.apply(image).any()
             continue
         before = copy.deepcopy(subtractor)
         if rate != 0:
             # As `apply` begins: the equations begin after it.
-            known = before._state
+            known = before.inside.state
             known.camera.choose_softness(known.pictures, known.size, known.learned)
         old = state_of(before)
         with one_in(every):
             mask = subtractor.apply(image, rate)
             numbers = numbers_of(before, subtractor, rate)
         new = state_of(subtractor)
-        planes = np.moveaxis(before._state.camera.soften(image), 2, 0)
+        planes = np.moveaxis(before.inside.state.camera.soften(image), 2, 0)
 
         # While young, the change in time is known before the frame is judged.
         temporal = reference.change(planes, old.before, old.mask, numbers)
         smoothed = np.array([reference.smooth(plane) for plane in temporal])
-        assert learning.is_young(before._state)
-        share = max(1 / before._state.learned, 0.02)
+        assert learning.is_young(before.inside.state)
+        share = max(1 / before.inside.state.learned, 0.02)
         changes = old.changes + share * (smoothed[1:] - old.changes)
         old.unrest = changes[0] / (changes[1] + 0.1)
         wanted = reference.follow(planes, old, numbers)
@@ -103,7 +103,7 @@ def test_a_frame_does_what_the_equations_say(
             np.testing.assert_array_equal(mask, reference.close(found, closing))
         np.testing.assert_array_equal(new.mask, mask)
         votes = reference.vote_ghosts(
-            planes, new.ground, mask, np.float32(subtractor._state.camera.gain)
+            planes, new.ground, mask, np.float32(subtractor.inside.state.camera.gain)
         )
         votes = old.votes + 0.2 * (reference.smooth(votes) - old.votes)
         np.testing.assert_allclose(new.votes, votes, rtol=1e-3, atol=1e-3)
@@ -245,7 +245,7 @@ def test_what_is_known_moves_and_does_not_come_back_at_the_other_side(dx, dy):
     old.variance[~alive] = 0
     old.mean[np.broadcast_to(~alive[:, None], old.mean.shape)] = 0
     fresh = np.full((46, 62, 3), 7, np.uint8)
-    s._state.move(fresh, (dx, dy), 7.0, 2)
+    s.inside.state.move(fresh, (dx, dy), 7.0, 2)
     new = state_of(s)
     alive = np.arange(s.components)[:, None, None] < new.count
     new.variance[~alive] = 0

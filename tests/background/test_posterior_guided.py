@@ -92,7 +92,7 @@ def test_sensitivity_divides_the_threshold():
         mask = halved.apply(image)
         some = mixed.apply(image)
         assert not some[:, 40:].any()
-    np.testing.assert_array_equal(plain._state.pictures.mask.reshape(46, 62), mask)
+    np.testing.assert_array_equal(plain.inside.state.pictures.mask.reshape(46, 62), mask)
     np.testing.assert_allclose(plain.posterior(), halved.posterior(), atol=1e-6)
     assert not (mixed.posterior()[:, 40:] > 0.5).any()
     with pytest.raises(ValueError, match=r"sensitivity is \(46, 62\).*\(45, 62\)"):

@@ -51,12 +51,14 @@ def test_the_planes_say_what_they_are_said_to(channels):
     subtractor = PosteriorSubtractor(quality="best", threads=1, follow_light=False)
     images = [frame() for _ in range(12)] + [frame(5 * k) for k in range(6)]
     follow(subtractor, images[:-1])
-    course = [plane.copy() for plane in subtractor._decision.course]
+    course = [plane.copy() for plane in subtractor.inside.decision.course]
     subtractor.apply(images[-1])
 
-    state = subtractor._state
-    planes = planes_of(subtractor._workspace, state.size).astype(np.float64)
-    looked = network_of(subtractor._workspace, state.size).active.repeat(BLOCK, 0).repeat(BLOCK, 1)
+    state = subtractor.inside.state
+    planes = planes_of(subtractor.inside.workspace, state.size).astype(np.float64)
+    looked = (
+        network_of(subtractor.inside.workspace, state.size).active.repeat(BLOCK, 0).repeat(BLOCK, 1)
+    )
     there = looked[:49, :66] > 0
     assert there.mean() > 0.05
 
@@ -164,7 +166,9 @@ def test_rate_0_leaves_all_that_was_learned_as_it_is():
     before = subtractor.copy()
     mask = subtractor.apply(frame(30), learning_rate=0)
     assert mask.any()
-    for ours, theirs in zip(before._decision.course, subtractor._decision.course, strict=True):
+    for ours, theirs in zip(
+        before.inside.decision.course, subtractor.inside.decision.course, strict=True
+    ):
         np.testing.assert_array_equal(ours, theirs)
 
 
@@ -215,7 +219,7 @@ def test_what_is_known_counts_as_decided_and_another_scene_keeps_the_last_poster
     known = np.zeros((97, 131), np.int8)
     known[10:30, 10:30] = 1
     assert subtractor.apply(frame(), known=known)[10:30, 10:30].all()
-    assert subtractor._decision.course.last[6:14, 6:14].min() >= 128
+    assert subtractor.inside.decision.course.last[6:14, 6:14].min() >= 128
     other = scene(seed=5)
     follow(subtractor, [other() for _ in range(100)])
     assert subtractor.posterior().shape == (97, 131)

@@ -126,23 +126,23 @@ class Odd(GaussianMixtureSubtractor):
 
     def _begin(self, image):
         super()._begin(image)
-        self._watch = Watch()
-        self._level = 0.0
-        self._single = np.float32(0)
-        self._last = None
-        self._mode = "calm"
-        self._kind = np.dtype(np.uint8)
+        self.watch = Watch()
+        self.level = 0.0
+        self.single = np.float32(0)
+        self.last = None
+        self.mode = "calm"
+        self.kind = np.dtype(np.uint8)
 
 
 def test_numbers_of_every_kind_are_kept(tmp_path):
     subtractor = taught(Odd, film()[:3])
     kept = {
-        "_watch": Watch(3, (0.1, 2 / 3)),
-        "_level": float("inf"),
-        "_single": np.float32(0.1),
-        "_last": (1, None, (True, "x", np.int16(-4))),
-        "_mode": "wild",
-        "_kind": np.dtype(np.float64),
+        "watch": Watch(3, (0.1, 2 / 3)),
+        "level": float("inf"),
+        "single": np.float32(0.1),
+        "last": (1, None, (True, "x", np.int16(-4))),
+        "mode": "wild",
+        "kind": np.dtype(np.float64),
     }
     for name, value in kept.items():
         setattr(subtractor, name, value)
@@ -151,17 +151,17 @@ def test_numbers_of_every_kind_are_kept(tmp_path):
         for name, value in kept.items():
             assert getattr(other, name) == value
             assert type(getattr(other, name)) is type(value)
-        assert other._last[2][2].dtype == np.int16
-    for name, wrong in (("_watch", (1, 2)), ("_watch", (1,)), ("_mode", 3), ("_level", "x")):
+        assert other.last[2][2].dtype == np.int16
+    for name, wrong in (("watch", (1, 2)), ("watch", (1,)), ("mode", 3), ("level", "x")):
         setattr(subtractor, name, wrong)
         subtractor.save(tmp_path / "wrong")
         with pytest.raises(BadState, match="wanted a"):
             Odd.load(tmp_path / "wrong")
         setattr(subtractor, name, kept[name])
-    subtractor._last = object()
-    with pytest.raises(TypeError, match="_last is a object"):
+    subtractor.last = object()
+    with pytest.raises(TypeError, match="last is a object"):
         subtractor.save(tmp_path / "state")
-    assert Odd.load(tmp_path / "state")._mode == "wild"  # what was there is still there
+    assert Odd.load(tmp_path / "state").mode == "wild"  # what was there is still there
 
 
 @mixtures

@@ -1,5 +1,6 @@
 """Ids that last: drawn discs that meet, cross, vanish, leave and fall apart."""
 
+import cv2
 import numpy as np
 import pytest
 
@@ -228,8 +229,6 @@ def remembered(tracker):
 )
 def test_memory_stays_flat(length):
     tracker = IdentityTracker(patience=5)
-    grouper = ConnectedComponents()
-    grouper._tracker = tracker
     rng = np.random.default_rng(1)
     image = rng.integers(0, 256, (40, 60, 3), np.uint8)
     most = [0, 0]
@@ -239,7 +238,8 @@ def test_memory_stays_flat(length):
         mask[10:20, (2 * t) % 60 : (2 * t) % 60 + 12] = True
         mask[12:22, 50 - t % 50 : 60 - t % 50] = True
         mask[30:38] |= t % 7 < 3  # a region that swallows others and comes and goes
-        grouper.group(image, mask)
+        _, regions = cv2.connectedComponents(mask.view(np.uint8), connectivity=8)
+        tracker.update(regions, image)
         half = t * 2 // length
         most[half] = max(most[half], remembered(tracker))
         tracks[half] = max(tracks[half], len(tracker.tracks))
@@ -249,13 +249,13 @@ def test_memory_stays_flat(length):
 
 
 def test_an_empty_sequence_forgets_everything():
-    grouper = ConnectedComponents(patience=3)
+    tracker = IdentityTracker(patience=3)
     image, mask = picture([(45, 40, 9, RED), (45, 55, 9, GREEN)])
-    grouper.group(image, mask)
+    tracker.update(mask.astype(np.int32), image)
     for _ in range(5):
-        assert not grouper.group(image, np.zeros(SIZE, bool)).any()
+        assert not tracker.update(np.zeros(SIZE, np.int32), image).any()
 
-    assert grouper._tracker.tracks == []
+    assert tracker.tracks == []
 
 
 @pytest.mark.parametrize(

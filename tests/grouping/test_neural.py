@@ -6,6 +6,7 @@ import pytest
 from segment.errors import MissingForeground, SegmentError
 from segment.grouping import MovingLayers, NeuralGrouper
 from segment.grouping.objects import network
+from segment.grouping.objects.grouper import ObjectGrouper
 from segment.grouping.objects.network import ByNetwork
 from segment.masks import clean
 from segment.measures.tracks import TrackScore
@@ -57,13 +58,14 @@ def test_a_mask_is_needed():
 def test_an_array_may_be_used_again_for_the_next_frame():
     drawn = crowd(3001, CrowdSettings(noise=1.0, length=20, apart=False))
     masks = [clean(mask) for mask in drawn.foreground]
-    one, other = NeuralGrouper(device="cpu"), NeuralGrouper(device="cpu")
+    one, judge = NeuralGrouper(device="cpu"), ByNetwork(device="cpu")
+    other = ObjectGrouper(judge)
     buffer = np.empty_like(drawn.images[0])
     for image, mask in zip(drawn.images, masks, strict=True):
         buffer[:] = image
         np.testing.assert_array_equal(one.group(image, mask), other.group(buffer, mask))
     # Labels may agree by luck: what is kept for motion must be the caller's no longer.
-    assert not any(np.shares_memory(past, buffer) for past in other._objects.judge._past)
+    assert not any(np.shares_memory(past, buffer) for past in judge.past)
 
 
 @pytest.mark.parametrize(("side", "asked"), [(6, 0), (12, 1)])
@@ -76,7 +78,7 @@ def test_nobody_is_asked_about_a_splinter(side, asked, monkeypatch):
         return np.ones((1, *window.shape[1:]), np.float32)
 
     monkeypatch.setattr(LoadedSeeded, "part", part)
-    monkeypatch.setattr(ByNetwork, "_due", lambda *a: False)  # no second thoughts
+    monkeypatch.setattr(ByNetwork, "is_due", lambda *a: False)  # no second thoughts
     monkeypatch.setattr(network, "begin_compact", lambda *a: False)
     image = np.full((90, 130, 3), 90, np.uint8)
     mask = np.zeros((90, 130), bool)

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from segment.grouping import NeuralGrouper
+from segment.grouping.objects.grouper import ObjectGrouper
+from segment.grouping.objects.network import ByNetwork
 from segment.grouping.usual import Usual
 from segment.neural.seeded.loaded import LoadedSeeded
 
@@ -44,18 +45,19 @@ def halves(window, axis):
 
 def followed(monkeypatch, answer, length=60, known=True):
     """Ids of every frame, and how often the network was asked; it answers from frame 20 on."""
-    grouper = NeuralGrouper(device="cpu")
+    judge = ByNetwork(device="cpu")
+    grouper = ObjectGrouper(judge)
     asked = []
 
     def part(self, window, slots=None, steps=None):
-        asked.append(grouper._objects.scene.number)
+        asked.append(grouper.scene.number)
         if len(asked) > 1 and asked[-1] >= 20:
             return answer(window, len(asked))
         return np.ones((1, *window.shape[1:]), np.float32)
 
     monkeypatch.setattr(LoadedSeeded, "part", part)
     if known:
-        grouper._objects.judge._usual = usual()
+        judge.usual = usual()
     image = np.full((*SIZE, 3), 90, np.uint8)
     found = []
     for t in range(length):

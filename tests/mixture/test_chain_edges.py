@@ -10,6 +10,7 @@ from segment.mixture import (
     KMeans,
     select,
 )
+from tests.mixture.caught import free_numbers
 from tests.mixture.chain_cases import COUNTS, LENGTHS, X, model, objectives
 
 
@@ -28,7 +29,7 @@ def test_left_to_right_never_goes_back():
     around = HiddenMarkovModel(3, topology=ring, random_state=0, max_iter=20).fit(samples)
     assert (around.transitions_[~ring] == 0).all()
     # 3 rows of 2 moves, 2 starts, and 3 means and variances.
-    assert around._free() == 3 + 2 + 6
+    assert free_numbers(around, samples) == 3 + 2 + 6
 
 
 @pytest.mark.parametrize("case", ["full", "student", "bernoulli", "poisson", "mixtures"])

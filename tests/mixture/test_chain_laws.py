@@ -8,6 +8,7 @@ import pytest
 from segment.mixture import GaussianMixture, HiddenMarkovModel
 from segment.mixture.chains import sequences
 from segment.mixture.family import Family
+from tests.mixture.caught import caught
 from tests.mixture.chain_cases import CASES, GAPS, LENGTHS, X, drawn, model, objectives
 
 
@@ -104,12 +105,9 @@ def test_a_warm_start_goes_on_exactly(case):
 @pytest.mark.parametrize("case", ["full", "diag", "mixtures", "poisson", "bernoulli"])
 def test_the_slope_is_that_of_small_differences(case):
     hmm, samples = model(case, max_iter=2, tol=0, transition_concentration=1.5)
-    hmm.fit(samples, LENGTHS)
-    states = hmm._all_states()
-    checked = hmm._check_sequences(samples, LENGTHS, states)
-    family = hmm._equations(states, states._family(checked))
-    sums, _ = family.sweep(checked, hmm._learned())
-    moved = family.unpack(family.pack(hmm._learned()) + 0.03)
+    family, checked, learned = caught(hmm, samples, LENGTHS)
+    sums, _ = family.sweep(checked, learned)
+    moved = family.unpack(family.pack(learned) + 0.03)
     np.testing.assert_allclose(
         family.gradient(sums, moved), Family.gradient(family, sums, moved), rtol=1e-4, atol=1e-3
     )

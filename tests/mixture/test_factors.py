@@ -16,7 +16,7 @@ from segment.mixture import (
     select,
 )
 from segment.mixture.family import Family
-from segment.mixture.samples import Samples
+from tests.mixture.caught import caught
 from tests.mixture.five_tests import MARKS
 
 RNG = np.random.default_rng(0)
@@ -196,10 +196,9 @@ def test_expanding_parameters_helps():
 @pytest.mark.parametrize("case", ["one", "two", "isotropic", "two-isotropic"])
 def test_the_slope_is_that_of_small_differences(case):
     model, samples = copy(case, max_iter=2, tol=0)
-    checked = Samples.check(samples)
-    family = model.fit(samples)._family(checked)
-    sums, _ = family.sweep(checked, model._learned())
-    moved = family.unpack(family.pack(model._learned()) + 0.03)
+    family, checked, learned = caught(model, samples)
+    sums, _ = family.sweep(checked, learned)
+    moved = family.unpack(family.pack(learned) + 0.03)
     np.testing.assert_allclose(
         family.gradient(sums, moved), Family.gradient(family, sums, moved), rtol=1e-4, atol=1e-3
     )

@@ -23,6 +23,7 @@ from segment.mixture.em import Problem, run
 from segment.mixture.family import Family
 from segment.mixture.gaussian_family import GaussianFamily, GaussianParameters
 from segment.mixture.samples import Samples
+from tests.mixture.caught import caught
 
 RNG = np.random.default_rng(0)
 BLOBS = np.concatenate(
@@ -282,10 +283,9 @@ def test_a_large_sample_has_the_components_means(case):
 @pytest.mark.parametrize("kind", ["full", "tied", "diag", "spherical"])
 def test_the_slope_is_that_of_small_differences(kind):
     model, X = copy(kind, max_iter=2, tol=0)
-    samples = Samples.check(X)
-    family = model.fit(X)._family(samples)
-    sums, _ = family.sweep(samples, model._learned())
-    moved = family.unpack(family.pack(model._learned()) + 0.05)
+    family, samples, learned = caught(model, X)
+    sums, _ = family.sweep(samples, learned)
+    moved = family.unpack(family.pack(learned) + 0.05)
     np.testing.assert_allclose(
         family.gradient(sums, moved), Family.gradient(family, sums, moved), rtol=1e-5, atol=1e-4
     )

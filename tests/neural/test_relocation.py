@@ -124,7 +124,7 @@ def test_a_slot_begins_anew_and_the_others_go_on(background, reach):
     parts = [twins, torch.full((1, 1, 1, 40, 48), 0.01)][: 1 + background]
     logits = torch.cat(parts, 1).clamp(1e-4, 1 - 1e-4).logit()
     state = state._replace(prediction=logits.sigmoid(), moved=logits if reach else None)
-    after = model._relocated(frame, state)
+    after = model.relocate(frame, state)
     assert after.place[1].tolist() == pytest.approx([28, 33, 0, 0], abs=0.5)
     assert not after.hidden[1].any()
     assert not after.prediction[0, 1].any()

@@ -119,7 +119,7 @@ def test_a_gap_is_written_down_and_what_was_learned_is_kept(stream, monkeypatch,
     assert 50 < gap["after_frame"] < 60
     assert gap["seconds"] > 0.25
     assert account["frames"] > 100
-    learned = PosteriorSubtractor.load(state)._state.learned
+    learned = PosteriorSubtractor.load(state).inside.state.learned
     assert account["frames"] - 2 <= learned <= account["frames"]
 
 

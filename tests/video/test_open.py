@@ -3,6 +3,7 @@
 import io
 import os
 from pathlib import Path
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -150,7 +151,10 @@ def test_a_camera_number_below_zero():
 class Webcam:
     """What OpenCV gives for a camera, without one."""
 
+    given: ClassVar[list["Webcam"]] = []
+
     def __init__(self, number):
+        self.given.append(self)
         self.left = 4
         self.released = False
 
@@ -183,7 +187,7 @@ def test_a_camera_gives_rgb_until_it_goes_away(monkeypatch):
     assert frames[0].image[0, 0].tolist() == [10, 0, 250]
     assert frames[0].time == 0.0
     assert "went away after 4 frames" in source.damage.reasons[0]
-    assert source._capture.released
+    assert Webcam.given[-1].released
 
 
 def test_stopping_a_camera_is_no_damage(monkeypatch):

@@ -45,9 +45,9 @@ def test_stopping_ends_after_the_current_frame(tmp_path):
         for frame in source:
             seen.append(frame.index)
             if frame.index == 3:
-                threading.Thread(target=source.stop).start()
-                while not source._stopped:
-                    pass
+                stopping = threading.Thread(target=source.stop)
+                stopping.start()
+                stopping.join()
     assert seen == [0, 1, 2, 3]
 
 

@@ -1,7 +1,7 @@
 """The posterior subtractor: what it is asked for, and the way of a frame through it."""
 
 import logging
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,11 @@ from segment.background.inputs import (
     Invalid,
     as_known,
     as_rate,
+    check_guidance,
     check_image,
     check_like_before,
     find_invalid,
+    where_to_look,
 )
 from segment.background.posterior import kernels
 from segment.background.posterior.decision import Decision
@@ -44,6 +46,19 @@ from segment.turns import one_at_a_time
 __all__ = ["PosteriorSubtractor"]
 
 _log = logging.getLogger("segment.background")
+
+
+class Inside(NamedTuple):
+    """What a subtractor works with, itself and no copy: for tests and studies, and no promise.
+
+    state : what is known between two frames, None before the first.
+    decision : who says what is foreground, and what that one remembers.
+    workspace : what the last frame was computed in.
+    """
+
+    state: State | None
+    decision: Decision
+    workspace: Workspace
 
 
 @one_at_a_time("apply", "background", "spread", "posterior", "shadows")
@@ -134,7 +149,7 @@ class PosteriorSubtractor(Guided, Saved):
 
     STATE_REVISION: ClassVar[int] = 9
     _EARLIER = {7: to_means_over_channels, 8: to_lamps}  # noqa: RUF012  # nobody changes it
-    _SCRATCH: ClassVar[frozenset[str]] = frozenset({"_workspace", "_agreed"})
+    SCRATCH: ClassVar[frozenset[str]] = frozenset({"_workspace", "_agreed"})
 
     def __init__(
         self,
@@ -227,6 +242,11 @@ class PosteriorSubtractor(Guided, Saved):
                 f"quality is {self.quality!r} from the beginning; make another subtractor for "
                 f"{wanted!r}"
             )
+
+    @property
+    def inside(self) -> Inside:
+        """What it works with, for tests and studies: see `Inside`."""
+        return Inside(self._state, self._decision, self._workspace)
 
     def apply(
         self,
@@ -349,11 +369,11 @@ class PosteriorSubtractor(Guided, Saved):
             dtype = self._image_dtype if begun else None
             check_like_before(image, self._shape, dtype, type(self).__name__)
         size = image.shape[:2]
-        self._check_guidance(size)
+        check_guidance(self, size)
         rate = as_rate(learning_rate, size)
         facts = as_known(known, size)
         unknown = find_invalid(image, self.invalid)
-        where = self._where(unknown)
+        where = where_to_look(self._region, unknown)
         frozen = rate is not None and not np.any(rate)
         # What concerns all pixels at once must leave those alone that are frozen one by one.
         free = not (np.any(rate == 0) if isinstance(rate, np.ndarray) else frozen)

@@ -58,20 +58,21 @@ class ByNetwork:
     model : a name of `segment.neural.names()`, or a folder that holds the weights.
     device : where the network runs: "auto", "cpu", "cuda" or "cuda:N".
 
-    One serves one scene. It keeps the last four pictures.
+    One serves one scene. It keeps the last four pictures, `past`, and what sizes are `usual` in
+    it, None before anybody was asked about.
     """
 
     def __init__(self, model: str = MODEL, device: str = "auto") -> None:
         self.model = model
         self.device = device
         self._network: LoadedSeeded | None = None
-        self._past: deque[Image] = deque(maxlen=_BACK)
+        self.past: deque[Image] = deque(maxlen=_BACK)
         self._asked: dict[int, int] = {}
         self._next: dict[int, tuple[int, int, int]] = {}
         self._second = -_APART
         self._doubts: dict[int, int] = {}
         self._bonds: dict[tuple[int, int], float] = {}
-        self._usual: Usual | None = None
+        self.usual: Usual | None = None
 
     # --- births --------------------------------------------------------------------------
 
@@ -134,7 +135,7 @@ class ByNetwork:
 
     def review_alone(self, scene: Scene, layer: Layer, blob: int, frame: Pieces) -> None:
         """Ask now and then whether a piece that is one layer's is one object."""
-        if layer.area < 3 * _CRUMB or not self._due(scene, [layer]):
+        if layer.area < 3 * _CRUMB or not self.is_due(scene, [layer]):
             return
         box, usual = frame.box(blob), self._usual_in(frame)
         if layer.solo >= _KNOWN and not frame.at_border(box) and _goes(layer):
@@ -179,9 +180,9 @@ class ByNetwork:
         return doubt
 
     def _usual_in(self, frame: Pieces) -> Usual:
-        if self._usual is None:
-            self._usual = Usual(frame.height)
-        return self._usual
+        if self.usual is None:
+            self.usual = Usual(frame.height)
+        return self.usual
 
     def _split(
         self,
@@ -208,7 +209,7 @@ class ByNetwork:
     ) -> None:
         """Ask now and then whether two of the layers that share pieces are one object."""
         layers = [layer for layer in scene.layers if layer.id in numbers]
-        if not 2 <= len(layers) <= _CROWD or not self._due(scene, layers):
+        if not 2 <= len(layers) <= _CROWD or not self.is_due(scene, layers):
             return
         boxes = frame.boxes[blobs]
         (top, left), (bottom, right) = boxes[:, :2].min(0), boxes[:, 2:].max(0)
@@ -281,7 +282,7 @@ class ByNetwork:
         anew(scene, keep, frame)
         self._bonds = {pair: b for pair, b in self._bonds.items() if go.id not in pair}
 
-    def _due(self, scene: Scene, layers: list[Layer]) -> bool:
+    def is_due(self, scene: Scene, layers: list[Layer]) -> bool:
         """Whether it is time to ask about layers again, and nobody else was asked just now."""
         young = min(layer.age for layer in layers) < _UNSETTLED
         if scene.number - self._second < (1 if young else _APART):
@@ -309,9 +310,9 @@ class ByNetwork:
             for number in memory.keys() - alive:
                 del memory[number]
         self._bonds = {pair: bond for pair, bond in self._bonds.items() if alive.issuperset(pair)}
-        if self._usual is not None and scene.number % 10 == 9:
-            self._usual.fit()
-        self._past.append(frame.image.copy())  # a caller may use the array again
+        if self.usual is not None and scene.number % 10 == 9:
+            self.usual.fit()
+        self.past.append(frame.image.copy())  # a caller may use the array again
 
     # --- the network ---------------------------------------------------------------------
 
@@ -335,7 +336,7 @@ class ByNetwork:
             self._network = _load(self.model, self.device)
         size = self._network.size
         square = around(np.array([box]))
-        before = self._past[0] if self._past else frame.image
+        before = self.past[0] if self.past else frame.image
         objects = self._network.part(cut(frame.image, before, shown, square, size), slots, steps)
         owner: Integers = enlarged(objects, square, box).argmax(0)
         return owner, len(objects)

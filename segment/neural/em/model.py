@@ -81,7 +81,7 @@ class NeuralEM(nn.Module):
         in `judge`.
         """
         if self.config.relocate:
-            state = self._relocated(frame, state)
+            state = self.relocate(frame, state)
         error = state.gamma * (frame[:, None] - state.prediction)  # (B, K', C, H, W)
         B, K = error.shape[:2]
         K -= self.config.background
@@ -132,7 +132,7 @@ class NeuralEM(nn.Module):
         found = None if state.place is None else state.place[:, :2]
         return state._replace(moved=state.logits, found=found)
 
-    def _relocated(self, frame: Tensor, state: State) -> State:
+    def relocate(self, frame: Tensor, state: State) -> State:
         """Let a slot that nobody would miss begin anew where `frame` has unexpected light."""
         if state.place is None:
             return state  # no window has been anywhere yet
