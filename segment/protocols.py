@@ -39,8 +39,20 @@ class Damage:
             self.reasons.append(reason)
 
 
+class Entered(Protocol):
+    """A context manager that is entered as itself, and lets exceptions pass."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
 @runtime_checkable
-class FrameSource(Protocol):
+class FrameSource(Entered, Protocol):
     """Frames of one sequence, read once from first to last; a context manager.
 
     Attributes
@@ -60,14 +72,6 @@ class FrameSource(Protocol):
     def stop(self) -> None:
         """End the iteration after the current frame; may come from a signal or a thread."""
         ...
-
-    def __enter__(self) -> Self: ...
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
 
 
 @runtime_checkable
@@ -156,7 +160,7 @@ class Watcher(Protocol):
 
 
 @runtime_checkable
-class Sink(Protocol):
+class Sink(Entered, Protocol):
     """Writes the frames of one sequence to one output; a context manager.
 
     The output stands under its final name only when it is whole: leaving the
@@ -164,10 +168,3 @@ class Sink(Protocol):
     """
 
     def write(self, frame: Frame) -> None: ...
-    def __enter__(self) -> Self: ...
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...

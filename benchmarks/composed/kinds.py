@@ -193,14 +193,7 @@ def noise(draft: Draft) -> Scene:
     rng = draft.dice(20)
     night = draft.seed % 2 == 1
     if night:
-        gain = float(rng.uniform(0.12, 0.4))
-        black = float(rng.uniform(4, 16))
-
-        def dark(picture: np.ndarray, t: int) -> None:
-            picture *= gain
-            picture += black
-
-        scene.lights.append(dark)
+        scene.lights.append(light.dark(float(rng.uniform(0.12, 0.4)), float(rng.uniform(4, 16))))
         scene.sun = None
     read = float(rng.uniform(3, 9)) if night else float(rng.uniform(6, 16))
     scene.camera.noise = sensor(

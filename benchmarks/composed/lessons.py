@@ -1,6 +1,6 @@
 """More kinds, to learn from and not to judge by: what the others show too little of."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import cv2
 import numpy as np
@@ -21,14 +21,9 @@ def flat(draft: Draft) -> Scene:
     rng = draft.dice(20)
     scene, _, _ = plain(draft, cast=("plain",), every=400.0)
     if rng.random() < 0.5:
-        bare = _bare(rng, draft.size)
-        scene.backdrop = unmoved(Plate("bare", "bare", bare, frozenset({"still"})), draft.dice(2))
+        _lay_bare(scene, rng, draft)
         scene.camera.noise = sensor(draft, float(rng.uniform(0.5, 3)))
-    cast = draft.sources.cutouts("plain")
-    begin = int(rng.integers(0, 30))
-    while begin < draft.length - 20:
-        scene.actors.append(_crossing(rng, picked(rng, cast), draft, begin, (0.1, 0.55)))
-        begin += int(rng.exponential(80)) + 10
+    scene.actors.extend(_one_by_one(rng, draft, (0.1, 0.55), every=80, least=10))
     return scene
 
 
@@ -42,20 +37,15 @@ def pale(draft: Draft) -> Scene:
     draft.grey = bool(rng.random() < 0.5)
     scene, _, _ = plain(draft, cast=("plain",), every=1e6)
     scene.actors, scene.sun = [], None
-    bare = _bare(rng, draft.size)
-    scene.backdrop = unmoved(Plate("bare", "bare", bare, frozenset({"still"})), draft.dice(2))
+    bare = _lay_bare(scene, rng, draft)
     scene.camera.noise = sensor(draft, float(np.exp(rng.uniform(0, 1.9))))
     scene.camera.jpeg = 0
-    cast = draft.sources.cutouts("plain")
-    begin = int(rng.integers(0, 30))
-    while begin < draft.length - 20:
-        actor = _crossing(rng, picked(rng, cast), draft, begin, (0.06, 0.4))
+    for actor in _one_by_one(rng, draft, (0.06, 0.4), every=50, least=8):
         own = float(actor.cutout.colours[0].mean())
         level = float(bare.mean()) + float(rng.choice([-1, 1])) * float(rng.uniform(12, 100))
         offset = np.full(3, level - 0.1 * own, np.float32) + np.float32(rng.normal(0, 3, 3))
         actor.recolour = np.full(3, 0.1, np.float32), offset
         scene.actors.append(actor)
-        begin += int(rng.exponential(50)) + 8
     return scene
 
 
@@ -94,13 +84,7 @@ def dusk(draft: Draft) -> Scene:
     """Little light and a noisy sensor; now and then what comes has a lamp."""
     scene, _, _ = plain(draft, "still", "stretch", every=70.0)
     rng = draft.dice(20)
-    gain, black = float(rng.uniform(0.1, 0.5)), float(rng.uniform(2, 20))
-
-    def dark(picture: np.ndarray, t: int) -> None:
-        picture *= gain
-        picture += black
-
-    scene.lights.append(dark)
+    scene.lights.append(light.dark(float(rng.uniform(0.1, 0.5)), float(rng.uniform(2, 20))))
     scene.sun = None
     scene.camera.noise = sensor(
         draft, float(rng.uniform(2, 8)), float(rng.uniform(0, 0.2)), float(rng.choice([0, 0.7])),
@@ -129,6 +113,27 @@ def _crossing(
     wander = smooth_field(rng, (1, draft.length), float(rng.uniform(20, 120)))[0]
     actor.y = actor.y + 0.05 * height * wander
     return actor
+
+
+def _one_by_one(
+    rng: np.random.Generator, draft: Draft, share: tuple[float, float], *, every: int, least: int
+) -> Iterator[Actor]:
+    """Plain things that cross, one about `every` frames and `least` frames apart.
+
+    Each is drawn when it is asked for: what is drawn for it in between comes before the next.
+    """
+    cast = draft.sources.cutouts("plain")
+    begin = int(rng.integers(0, 30))
+    while begin < draft.length - 20:
+        yield _crossing(rng, picked(rng, cast), draft, begin, share)
+        begin += int(rng.exponential(every)) + least
+
+
+def _lay_bare(scene: Scene, rng: np.random.Generator, draft: Draft) -> np.ndarray:
+    """Put the scene on bare ground, and return its picture."""
+    bare = _bare(rng, draft.size)
+    scene.backdrop = unmoved(Plate("bare", "bare", bare, frozenset({"still"})), draft.dice(2))
+    return bare
 
 
 def _bare(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:

@@ -16,6 +16,16 @@ Light = Callable[[np.ndarray, int], None]
 """Changes a picture (H, W, 3) float32 of frame t in place."""
 
 
+def dark(gain: float, black: float) -> Light:
+    """Little light, and a sensor whose black is not black."""
+
+    def change(picture: np.ndarray, t: int) -> None:
+        picture *= gain
+        picture += black
+
+    return change
+
+
 @dataclass(frozen=True)
 class Sun:
     """Where shadows fall, and how dark.

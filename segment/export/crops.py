@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -86,16 +85,11 @@ class CropImages(Pictures):
         for number in [n for n, b in self._live.items() if frame.time - b.seen > _GONE]:
             self._end(number)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
         if kind is None:
             for number in list(self._live):
                 self._end(number)
-        super().__exit__(kind, error, trace)
+        super().__exit__(kind, *rest)
 
     def _end(self, number: int) -> None:
         best = self._live.pop(number)

@@ -6,7 +6,6 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
 from typing import Any, ClassVar, Self
 
 import cv2
@@ -84,12 +83,7 @@ class Pictures:
         while len(self._waiting) > _AHEAD:
             self._waiting.popleft().result()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
         writers, self._writers = self._writers, None
         if writers is None:
             return

@@ -4,9 +4,9 @@ import operator
 
 import numpy as np
 
-from segment.arrays import Image, Labels, Mask, check_image, check_mask
-from segment.errors import MissingForeground
+from segment.arrays import Image, Labels, Mask
 from segment.grouping.identity import IdentityTracker
+from segment.grouping.needed import with_foreground
 from segment.turns import one_at_a_time
 
 
@@ -38,12 +38,7 @@ class ConnectedComponents:
 
         Raises MissingForeground without a mask, and ValueError for one of another size.
         """
-        if foreground is None:
-            raise MissingForeground(
-                "group-components needs a foreground mask; put a subtract-... command before it"
-            )
-        check_image(image)
-        check_mask(foreground, image.shape[:2], "foreground")
+        foreground = with_foreground(image, foreground, "group-components")
         return self._tracker.update(_components(foreground, self.smallest), image)
 
 

@@ -3,10 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.arrays import Image, Labels, Mask, check_image, check_mask, check_number
-from segment.errors import MissingForeground
+from segment.arrays import Image, Labels, Mask, check_number
 from segment.grouping.components import ConnectedComponents
 from segment.grouping.identity import IdentityTracker
+from segment.grouping.needed import with_foreground
 from segment.turns import one_at_a_time
 
 __all__ = ["Watershed"]
@@ -64,12 +64,7 @@ class Watershed:
 
         Raises MissingForeground without a mask, and ValueError for one of another size.
         """
-        if foreground is None:
-            raise MissingForeground(
-                "group-watershed needs a foreground mask; put a subtract-... command before it"
-            )
-        check_image(image)
-        check_mask(foreground, image.shape[:2], "foreground")
+        foreground = with_foreground(image, foreground, "group-watershed")
         return self._tracker.update(self._part(foreground), image)
 
     def _part(self, foreground: Mask) -> Labels:

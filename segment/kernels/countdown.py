@@ -88,7 +88,7 @@ class Countdown:
             self._name, self._began = name, time.monotonic()
             if self._teller is None:
                 self._teller = threading.Thread(
-                    target=self._tell, name="segment-compiling", daemon=True
+                    target=self.tell, name="segment-compiling", daemon=True
                 )
                 self._teller.start()
 
@@ -113,8 +113,8 @@ class Countdown:
         others = sum(left.values()) - current
         return pace * others + max(0.0, pace * current - now)
 
-    def _tell(self) -> None:
-        """Say it once a second, as long as something is compiled."""
+    def tell(self) -> None:
+        """Say it once a second, as long as something is compiled; in a thread of its own."""
         idle = 0.0
         time.sleep(QUIET)
         while idle < 2 * EVERY:

@@ -9,16 +9,13 @@ from scipy.special import digamma, gammaln, multigammaln
 from segment.mixture import fused
 from segment.mixture.base import Mixture, Propose
 from segment.mixture.em import Fit
-from segment.mixture.family import Assign, Collapse, Family, Pass
+from segment.mixture.family import EPS, LOG_2PI, Assign, Collapse, Family, Pass
 from segment.mixture.fused import Form, Moments, Precision
 from segment.mixture.gaussian import given, in_memory
 from segment.mixture.gaussian_family import GaussianFamily
 from segment.mixture.samples import Floats, Samples
 
 __all__ = ["BayesianGaussianMixture"]
-
-_EPS = 10 * float(np.finfo(np.float64).eps)
-_LOG_2PI = float(np.log(2 * np.pi))
 
 
 class Posterior(NamedTuple):
@@ -65,7 +62,7 @@ class BayesianFamily(Family):
         halves = 0.5 * (degrees[:, None] - np.arange(features))
         log_precision = digamma(halves).sum(axis=1) + features * np.log(2) + log_det
         log_weights = digamma(alpha) - digamma(alpha.sum())
-        constants = log_weights + 0.5 * (log_precision - features / beta - features * _LOG_2PI)
+        constants = log_weights + 0.5 * (log_precision - features / beta - features * LOG_2PI)
         return Form(means, factors * np.sqrt(degrees)[:, None, None], constants)
 
     def sweep(self, samples: Samples, parameters: Posterior, assign: Assign | None = None) -> Pass:
@@ -85,7 +82,7 @@ class BayesianFamily(Family):
 
     def maximise(self, statistics: Moments, parameters: Any) -> Posterior:
         counts, means, scatters = statistics
-        counts = counts + _EPS
+        counts = counts + EPS
         features = means.shape[1]
         alpha, m, beta, degrees, scale = self.prior
         means = np.where(statistics.counts[:, None] > 0, means, m)

@@ -4,7 +4,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from segment.mixture.family import Assign, Collapse, Family, Pass
+from segment.mixture.family import EPS, Assign, Collapse, Family, Pass
 from segment.mixture.fused import Moments, Precision
 from segment.mixture.gaussian_family import GaussianFamily, GaussianParameters
 from segment.mixture.samples import Floats, Samples
@@ -12,8 +12,6 @@ from segment.mixture.samples import Floats, Samples
 __all__ = ["FactorFamily", "FactorParameters", "Noise", "posterior"]
 
 Noise = Literal["diag", "isotropic"]
-
-_EPS = 10 * float(np.finfo(np.float64).eps)
 
 
 class FactorParameters(NamedTuple):
@@ -135,7 +133,7 @@ class FactorFamily(Family):
         self, statistics: Moments, parameters: FactorParameters | None
     ) -> FactorParameters:
         counts, means, scatters = statistics
-        weights = (counts + _EPS) / (counts + _EPS).sum()
+        weights = (counts + EPS) / (counts + EPS).sum()
         components, features = means.shape
         loadings = np.empty((components, features, self.factors))
         noises = np.empty((components, features))
@@ -145,7 +143,7 @@ class FactorFamily(Family):
                 # A component without samples stays as it is.
                 means[k], loadings[k], noises[k] = (p[k] for p in parameters[1:])
                 continue
-            covariance = scatters[k] / (counts[k] + _EPS)
+            covariance = scatters[k] / (counts[k] + EPS)
             if not np.isfinite(covariance).all():
                 raise Collapse("the parameters are no longer finite")
             if parameters is None:
@@ -162,7 +160,7 @@ class FactorFamily(Family):
         counts, means, scatters = statistics
         noises = np.maximum(np.broadcast_to(noise, means.shape), self.least)
         found = [
-            self._loadings(scatter / (count + _EPS), psi)
+            self._loadings(scatter / (count + EPS), psi)
             for scatter, count, psi in zip(scatters, counts, noises, strict=True)
         ]
         return FactorParameters(counts / counts.sum(), means, np.array(found), noises)

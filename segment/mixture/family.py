@@ -9,7 +9,13 @@ from scipy.special import logsumexp
 
 from segment.mixture.samples import Floats, Samples
 
-__all__ = ["Assign", "Collapse", "Drawn", "Family", "Pass", "one_hot"]
+__all__ = ["EPS", "LOG_2PI", "Assign", "Collapse", "Drawn", "Family", "Pass", "one_hot"]
+
+EPS = 10 * float(np.finfo(np.float64).eps)
+"""Added to counts of samples, so that a component without any divides nothing by 0."""
+
+LOG_2PI = float(np.log(2 * np.pi))
+"""Of every Gaussian's density, for each dimension half of it."""
 
 Assign = Callable[[Floats], Floats]
 """ln responsibilities (n, K) to the (n, K) that the M-step shall use: drawn, or the largest."""

@@ -5,7 +5,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from segment.mixture import fused, missing
-from segment.mixture.family import Assign, Collapse, Family, Pass
+from segment.mixture.family import EPS, LOG_2PI, Assign, Collapse, Family, Pass
 from segment.mixture.fused import Form, Moments, Precision
 from segment.mixture.priors import GaussianPrior
 from segment.mixture.samples import Floats, Samples
@@ -13,9 +13,6 @@ from segment.mixture.samples import Floats, Samples
 __all__ = ["CovarianceType", "GaussianFamily", "GaussianParameters"]
 
 CovarianceType = Literal["full", "tied", "diag", "spherical"]
-
-_EPS = 10 * float(np.finfo(np.float64).eps)
-_LOG_2PI = float(np.log(2 * np.pi))
 
 
 class GaussianParameters(NamedTuple):
@@ -87,7 +84,7 @@ class GaussianFamily(Family):
             factors = 1.0 / np.sqrt(covariances)
             log_det = np.log(factors).sum(axis=1)
         log_weights = np.log(np.maximum(weights, np.finfo(np.float64).tiny))
-        return Form(means, factors, log_weights + log_det - 0.5 * features * _LOG_2PI)
+        return Form(means, factors, log_weights + log_det - 0.5 * features * LOG_2PI)
 
     def sweep(
         self, samples: Samples, parameters: GaussianParameters, assign: Assign | None = None
@@ -138,7 +135,7 @@ class GaussianFamily(Family):
         counts, means, scatters = statistics
         # A component without samples stays where it is, and weighs next to nothing.
         empty = counts <= 0
-        counts = counts + _EPS
+        counts = counts + EPS
         means = np.where(empty[:, None], parameters.means, means)
         total = float(counts.sum())
         weights = counts / total

@@ -9,15 +9,13 @@ from numpy.typing import NDArray
 from segment.mixture import fused
 from segment.mixture.algorithms import hard
 from segment.mixture.base import Mixture, Propose
-from segment.mixture.family import Assign, Family, Pass
+from segment.mixture.family import LOG_2PI, Assign, Family, Pass
 from segment.mixture.fused import Form, Moments
 from segment.mixture.gaussian import given
 from segment.mixture.samples import Floats, Samples
 from segment.mixture.start import Start, squared_distances
 
 __all__ = ["KMeans", "SoftKMeans"]
-
-_LOG_2PI = float(np.log(2 * np.pi))
 
 
 class Centres(NamedTuple):
@@ -37,7 +35,7 @@ class _SoftFamily(Family):
 
     def form(self, parameters: Centres) -> Form:
         components, features = parameters.means.shape
-        constant = -np.log(components) - 0.5 * features * (_LOG_2PI + np.log(self.variance))
+        constant = -np.log(components) - 0.5 * features * (LOG_2PI + np.log(self.variance))
         factors = np.full((components, features), self.variance**-0.5)
         return Form(parameters.means, factors, np.full(components, constant))
 

@@ -13,13 +13,11 @@ from typing import Any
 import numpy as np
 from scipy.special import logsumexp
 
-from segment.mixture.family import Assign, Collapse, Pass
+from segment.mixture.family import LOG_2PI, Assign, Collapse, Pass
 from segment.mixture.fused import Moments
 from segment.mixture.samples import Floats, Samples
 
 __all__ = ["complete", "joint_of_known", "log_joint", "patterns", "statistics", "sweep"]
-
-_LOG_2PI = float(np.log(2 * np.pi))
 
 
 def sweep(
@@ -111,7 +109,7 @@ def joint_of_known(some: Floats, known: Any, covariances: Floats, parameters: An
                 "give a prior or fewer components"
             ) from None
         y = np.linalg.solve(lower, (some - mean[known]).T)
-        constant = logs[k] - np.log(np.diagonal(lower)).sum() - 0.5 * len(lower) * _LOG_2PI
+        constant = logs[k] - np.log(np.diagonal(lower)).sum() - 0.5 * len(lower) * LOG_2PI
         joint[:, k] = constant - 0.5 * (y**2).sum(axis=0)
     return joint
 

@@ -10,7 +10,7 @@ from scipy.special import digamma, gammaln, logsumexp, polygamma
 
 from segment.mixture import fused
 from segment.mixture.base import Mixture, Propose
-from segment.mixture.family import Family
+from segment.mixture.family import EPS, Family
 from segment.mixture.fused import Form
 from segment.mixture.gaussian import given
 from segment.mixture.gaussian_family import GaussianFamily, GaussianParameters
@@ -19,7 +19,6 @@ from segment.mixture.samples import Floats, Samples
 
 __all__ = ["StudentMixture"]
 
-_EPS = 10 * float(np.finfo(np.float64).eps)
 # Above, a Student is a Gaussian; below, it has no middle to speak of.
 _MOST, _LEAST = 1e4, 0.05
 _START = 10.0
@@ -134,11 +133,11 @@ class StudentFamily(Family):
     def maximise(
         self, statistics: StudentSums, parameters: StudentParameters | None
     ) -> StudentParameters:
-        counts = statistics.counts + _EPS
+        counts = statistics.counts + EPS
         means, scatters = statistics.means, statistics.scatters
         divisor = counts
         if self.algorithm == "px":
-            divisor = statistics.masses + _EPS
+            divisor = statistics.masses + EPS
         weights = counts / counts.sum()
         if self.prior is not None:
             features = means.shape[1]
@@ -161,7 +160,7 @@ class StudentFamily(Family):
             masses, logs = statistics.masses, statistics.logs
             if self.algorithm == "px":
                 # What u is expected to be besides its own scale, which went into the matrices.
-                logs = logs - counts * np.log(np.maximum(masses, _EPS) / counts)
+                logs = logs - counts * np.log(np.maximum(masses, EPS) / counts)
                 masses = counts
             slopes = (logs - masses) / counts
             degrees = np.array([_solve_degrees(float(slope)) for slope in slopes])

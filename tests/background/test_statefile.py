@@ -105,6 +105,14 @@ def rewritten(path, *, sign=True, metadata=(), arrays=()):
         save_file(kept, path, told)
 
 
+def refused(cls, path, whole, words, **change):
+    """Change a whole state file by hand: it is refused, with these words."""
+    path.write_bytes(whole)
+    rewritten(path, **change)
+    with pytest.raises(BadState, match=words):
+        cls.load(path)
+
+
 class state_of:
     def __init__(self, path):
         self.path = path
@@ -176,15 +184,10 @@ def test_a_checksum_guards_numbers_and_arrays(cls, tmp_path):
     with state_of(path) as (told, kept):
         names = [*kept]
     for name in names:
-        path.write_bytes(whole)
-        rewritten(path, sign=False, arrays={name: lambda array: array + array.dtype.type(1)})
-        with pytest.raises(BadState, match="is damaged"):
-            cls.load(path)
+        change = {name: lambda array: array + array.dtype.type(1)}
+        refused(cls, path, whole, "is damaged", sign=False, arrays=change)
     for name in set(told) - {"format"}:
-        path.write_bytes(whole)
-        rewritten(path, sign=False, metadata={name: told[name] + " "})
-        with pytest.raises(BadState, match="is damaged"):
-            cls.load(path)
+        refused(cls, path, whole, "is damaged", sign=False, metadata={name: told[name] + " "})
 
 
 PICTURE = '{{"shape": {}, "dtype": "{}"}}'
@@ -233,10 +236,8 @@ def test_wrong_parameters_and_numbers_are_refused_though_signed(cls, tmp_path):
         ({"components": 255}, "wanted"),
         ({"extra": 1}, "unknown extra"),
     ):
-        path.write_bytes(whole)
-        rewritten(path, metadata={"parameters": json.dumps({**parameters, **change})})
-        with pytest.raises(BadState, match=words):
-            cls.load(path)
+        changed = {"parameters": json.dumps({**parameters, **change})}
+        refused(cls, path, whole, words, metadata=changed)
     learned = next(name for name in numbers if name.endswith("learned"))
     shapes = [name for name in numbers if name.endswith("shape")]
     for change, words in (
@@ -245,10 +246,8 @@ def test_wrong_parameters_and_numbers_are_refused_though_signed(cls, tmp_path):
         *(({shape: {"tuple": [66, 47, 3]}}, "66") for shape in shapes),
         ({"apply": 1}, "unknown apply"),
     ):
-        path.write_bytes(whole)
-        rewritten(path, metadata={"numbers": json.dumps({**numbers, **change})})
-        with pytest.raises(BadState, match=words):
-            cls.load(path)
+        changed = {"numbers": json.dumps({**numbers, **change})}
+        refused(cls, path, whole, words, metadata=changed)
 
 
 @every
@@ -265,14 +264,8 @@ def test_arrays_of_another_form_are_refused_though_signed(cls, tmp_path):
             (lambda a: a.astype(np.float16), f"{name} is float16"),
             (lambda a: None, f"lacks {name}"),
         ):
-            path.write_bytes(whole)
-            rewritten(path, arrays={name: change})
-            with pytest.raises(BadState, match=words):
-                cls.load(path)
-    path.write_bytes(whole)
-    rewritten(path, arrays={"more": lambda _: np.zeros(3)})
-    with pytest.raises(BadState, match="unknown more"):
-        cls.load(path)
+            refused(cls, path, whole, words, arrays={name: change})
+    refused(cls, path, whole, "unknown more", arrays={"more": lambda _: np.zeros(3)})
 
 
 @mixtures
@@ -283,10 +276,8 @@ def test_more_modes_than_there_is_room_for_are_refused_though_signed(cls, tmp_pa
     whole = path.read_bytes()
     count = "_count" if cls is GaussianMixtureSubtractor else "_state.modes.alive"
     for wrong in (0, 200):
-        path.write_bytes(whole)
-        rewritten(path, arrays={count: lambda a, wrong=wrong: np.full_like(a, wrong)})
-        with pytest.raises(BadState, match=f"{wrong}"):
-            cls.load(path)
+        change = {count: lambda a, wrong=wrong: np.full_like(a, wrong)}
+        refused(cls, path, whole, f"{wrong}", arrays=change)
 
 
 def mutated(rng, content):

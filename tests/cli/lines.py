@@ -32,6 +32,30 @@ def heed_interrupts():
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+def interrupted_live(line, masks, images, rest):
+    """Feed a line with raw pictures, and interrupt it when all but the last have their masks.
+
+    Then `rest` is fed. Returns how it ended: code, and what it said.
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-m", "segment", *map(str, line)],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=heed_interrupts,
+    )
+    process.stdin.write(images.tobytes())
+    process.stdin.flush()
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not (
+        masks.is_dir() and len(files(masks)) >= len(images) - 1
+    ):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.2)
+    _, stderr = process.communicate(rest.tobytes(), timeout=60)
+    return process.returncode, stderr
+
+
 def interrupted(line, folder, number, at):
     """Start the command, send it a signal when `at` masks are there, and return how it ended."""
     process = subprocess.Popen(

@@ -2,14 +2,11 @@
 
 import json
 import signal
-import subprocess
-import sys
-import time
 
 import pytest
 
 from segment.video import open_frames
-from tests.cli.lines import call, files, heed_interrupts, interrupted
+from tests.cli.lines import call, files, interrupted, interrupted_live
 from tests.conftest import moving_square
 
 
@@ -46,23 +43,11 @@ def test_interrupt_then_resume_equals_one_run(long_clip, tmp_path, number, code)
 def test_ctrl_c_ends_a_live_source_and_finishes_its_files(tmp_path):
     images, _ = moving_square(12)
     line = ["read", "-", "--raw-size", "62x46", "subtract", "export", tmp_path / "out"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "segment", *map(str, line), "--as", "masks", "--as", "video"],
-        stdin=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        preexec_fn=heed_interrupts,
-    )
     masks = tmp_path / "out/stdin/masks"
-    process.stdin.write(images[:6].tobytes())
-    process.stdin.flush()
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and not (masks.is_dir() and len(files(masks)) >= 5):
-        time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
-    time.sleep(0.2)
-    _, stderr = process.communicate(images[6:].tobytes(), timeout=60)
+    line += ["--as", "masks", "--as", "video"]
+    code, stderr = interrupted_live(line, masks, images[:6], images[6:])
 
-    assert process.returncode == 130, stderr
+    assert code == 130, stderr
     with open_frames(tmp_path / "out/stdin/masks.mkv") as frames:
         count = sum(1 for _ in frames)
         assert not frames.damage

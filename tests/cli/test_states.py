@@ -3,9 +3,6 @@
 import json
 import re
 import signal
-import subprocess
-import sys
-import time
 
 import cv2
 import numpy as np
@@ -13,7 +10,7 @@ import pytest
 
 from segment.background import PosteriorSubtractor
 from segment.errors import OutputError
-from tests.cli.lines import call, files, heed_interrupts, interrupted, masks_in
+from tests.cli.lines import call, files, interrupted, interrupted_live, masks_in
 from tests.conftest import moving_square, write_video
 
 subtracts = pytest.mark.parametrize("command", ["subtract", "subtract-mixture"])
@@ -96,22 +93,9 @@ def test_a_live_source_keeps_its_state_and_starts_warm(tmp_path):
     images, _ = moving_square(20)
     state = tmp_path / "state"
     line = ["read", "-", "--raw-size", "62x46", "subtract", "--state", state, "export"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "segment", *map(str, line), str(tmp_path / "out")],
-        stdin=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        preexec_fn=heed_interrupts,
-    )
     masks = tmp_path / "out/stdin/masks"
-    process.stdin.write(images[:12].tobytes())
-    process.stdin.flush()
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and not (masks.is_dir() and len(files(masks)) >= 11):
-        time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
-    time.sleep(0.2)
-    _, stderr = process.communicate(images[12:13].tobytes(), timeout=60)
-    assert process.returncode == 130, stderr
+    code, stderr = interrupted_live([*line, tmp_path / "out"], masks, images[:12], images[12:13])
+    assert code == 130, stderr
 
     seen = len(files(masks))
     expected = PosteriorSubtractor()

@@ -2,7 +2,10 @@
 
 from unittest.mock import patch
 
+import numpy as np
+
 from segment.mixture import estimator
+from segment.mixture.family import Family
 
 
 def caught(model, *given):
@@ -23,3 +26,16 @@ def caught(model, *given):
 def free_numbers(model, X, *lengths):
     """How many numbers of a model are free, by what Akaike's criterion counts."""
     return round(model.aic(X, *lengths) / 2 + model.score(X, *lengths) * len(X))
+
+
+def check_slope(model, given, apart, **close):
+    """The slope is that of small differences, `apart` from where a fit ended; returns where.
+
+    That is (parameters, the same packed and unpacked).
+    """
+    family, samples, learned = caught(model, *given)
+    sums, _ = family.sweep(samples, learned)
+    moved = family.unpack(family.pack(learned) + apart)
+    by_differences = Family.gradient(family, sums, moved)
+    np.testing.assert_allclose(family.gradient(sums, moved), by_differences, **close)
+    return moved, family.unpack(family.pack(moved))

@@ -54,6 +54,20 @@ def test_between_pixels_light_is_shared_by_the_neighbours():
     torch.testing.assert_close(found[0, 0], wanted)
 
 
+def test_on_whole_pixels_a_window_learns_where_to_go():
+    """The slope there is that of both sides together, in every version of torch."""
+    picture = torch.rand(1, 1, 4, 4, generator=torch.manual_seed(0))
+    corner = torch.tensor([[2.0, 3.0]], requires_grad=True)
+    wanted = torch.rand(1, 1, 9, 11, generator=torch.manual_seed(1))
+    (places.paint(picture, corner, (9, 11)) * wanted).sum().backward()
+    sides = []
+    for step in (torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0])):
+        ahead, behind = (places.paint(picture, corner.detach() + s, (9, 11)) for s in (step, -step))
+        sides.append(float(((ahead - behind) * wanted).sum()))
+    assert corner.grad[0].tolist() == pytest.approx(sides, rel=1e-4)
+    assert min(map(abs, sides)) > 0.01
+
+
 @pytest.mark.parametrize("spread", [1.0, 4.0])
 def test_settling_is_mean_shift(spread):
     """Against the plain formula, point by point."""

@@ -4,10 +4,10 @@ from collections.abc import Collection
 
 import numpy as np
 
-from segment.arrays import Image, Labels, Mask, check_image, check_mask, like_before
-from segment.errors import MissingForeground
+from segment.arrays import Image, Labels, Mask, like_before
 from segment.feedback import Places
 from segment.grouping.layer import Layer
+from segment.grouping.needed import with_foreground
 from segment.grouping.objects.beginning import begin_all
 from segment.grouping.objects.following import follow_alone, share
 from segment.grouping.objects.linking import clusters, one_to_one
@@ -55,12 +55,7 @@ class ObjectGrouper:
 
         Raises MissingForeground without a mask, and ValueError for one of another size.
         """
-        if foreground is None:
-            raise MissingForeground(
-                f"{self.command} needs a foreground mask; put a subtract-... command before it"
-            )
-        check_image(image)
-        check_mask(foreground, image.shape[:2], "foreground")
+        foreground = with_foreground(image, foreground, self.command)
         self._shape = like_before("image", image.shape, self._shape)
         scene = self.scene
         frame = Pieces(np.ascontiguousarray(image), foreground, self.smallest)

@@ -75,5 +75,8 @@ def _tents(corner: Tensor, size: tuple[int, ...], side: int) -> tuple[Tensor, Te
     for axis in range(2):
         frame = torch.arange(size[axis], device=corner.device, dtype=corner.dtype)
         far = frame[:, None] - within - corner[:, axis, None, None]  # (M, H or W, side)
-        found.append((1 - far.abs()).clamp_min(0))
+        tent = 1 - far.abs()
+        # On whole pixels the neighbours lie at a kink: both must count there, or a window would
+        # not learn where to go. What clamp does at its bound differs between versions of torch.
+        found.append(torch.where(tent >= 0, tent, torch.zeros_like(tent)))
     return found[0], found[1]
