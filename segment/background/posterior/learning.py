@@ -9,7 +9,6 @@ a decision what the next frame asks of it.
 
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,6 +27,7 @@ from segment.background.posterior.kernels.records import (
     Slack,
     Steps,
 )
+from segment.background.posterior.kernels.shelter import REACH
 from segment.background.posterior.parameters import Parameters
 from segment.background.posterior.sharing import Workspace
 from segment.background.posterior.state import State
@@ -65,9 +65,6 @@ _GHOST = 2
 
 # Variances of a pixel that a change of light may have to explain; more is none.
 _LARGEST_RESIDUAL = 2000
-
-# How far the rim of foreground reaches, in pixels to all sides.
-_RIM = np.ones((5, 5), np.uint8)
 
 _NO_NUMBERS = np.empty(0, np.float32)
 
@@ -183,7 +180,7 @@ def remember(
     the picture that stands still.
     """
     gain, noise = light
-    state.pictures.mask[:] = _sheltered(foreground, told, state, asked).reshape(-1)
+    _shelter(foreground, told, state, asked, workspace)
     channels = len(frame.which)
     if asked.absorb is not None:
         _absorb(state, frame, light, told, asked)
@@ -209,20 +206,25 @@ def remember(
     return float(still) / state.change.motion.size
 
 
-def _sheltered(foreground: Bytes, told: Bytes, state: State, asked: Parameters) -> Bytes:
-    """Return what is not to be learned: foreground, and its rim where that is unlike background.
+def _shelter(
+    foreground: Bytes, told: Bytes, state: State, asked: Parameters, workspace: Workspace
+) -> None:
+    """Say what is not to be learned: foreground, and its rim where that is unlike background.
 
     A thing that stands would otherwise be learned from its rim inwards: there a decision wavers.
     """
+    mask = state.pictures.mask.reshape(foreground.shape)
     if asked.quality == "fast" and asked.absorb is None:
-        return foreground
-    own = state.evidence.own.reshape(foreground.shape)
-    near = np.asarray(cv2.dilate(foreground, _RIM), np.uint8)
-    near &= (own >= asked.least_own).view(np.uint8)
-    if told.size:
-        near[told.reshape(foreground.shape) != 0] = 0
-    near |= foreground
-    return near
+        mask[:] = foreground
+        return
+    height, width = foreground.shape
+    least = asked.least_own
+
+    def work(band: int, start: int, stop: int) -> None:
+        line = workspace.desk(_rim, band, width)
+        kernels.shelter(foreground, state.evidence.own, told, least, line, mask, start, stop)
+
+    workspace.share("shelter", height, width, asked.threads).over(work)
 
 
 def _absorb(
@@ -248,6 +250,10 @@ def _absorb(
 def _stillness(asked: Parameters, noise: float, channels: int) -> float:
     """Mean squared change in time below which a place stands still, its noise included."""
     return asked.still + _NOISE_IN_CHANGE * noise * channels / 12
+
+
+def _rim(width: int) -> Bytes:
+    return np.zeros(width + 2 * REACH, np.uint8)
 
 
 def _edge(width: int) -> NDArray[np.uint8]:

@@ -20,6 +20,7 @@ from segment.background.posterior.kernels.frame import (
 )
 from segment.background.posterior.kernels.ghosts import ask_border, average_change, look_back
 from segment.background.posterior.kernels.planes import describe, draw_light, sift, survey
+from segment.background.posterior.kernels.shelter import shelter
 from segment.background.posterior.kernels.standing import absorb, count_standing
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "sample_change",
     "sample_light",
     "sample_noise",
+    "shelter",
     "sift",
     "survey",
 ]
