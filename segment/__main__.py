@@ -1,6 +1,6 @@
 """`python -m segment` is the command `segment`."""
 
-from segment.cli import main
+from segment.cli.leaving import command
 
 if __name__ == "__main__":
-    main(prog_name="segment")
+    command()
