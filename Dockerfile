@@ -2,7 +2,7 @@
 FROM python:3.13-slim
 
 # The CPU build: PyPI's carries gigabytes of CUDA. No screen here, so no libGL either.
-RUN pip install --no-cache-dir torch --index-url https://download.pytorch.org/whl/cpu
+RUN pip install --no-cache-dir 'torch>=2.6,<2.16' --index-url https://download.pytorch.org/whl/cpu
 COPY pyproject.toml README.md /src/
 COPY segment /src/segment
 COPY models /src/models

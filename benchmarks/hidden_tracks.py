@@ -1,6 +1,6 @@
 """Who is hidden and who is gone: a hidden Markov model of a track's evidence beside `patience`.
 
-    python benchmarks/hidden_tracks.py TRACKS VIDEO [--keep FOLDER] [--only NAME ...]
+    python benchmarks/hidden_tracks.py TRACKS VIDEO [--keep FOLDER] [--only NAME ...] [--frames N]
 
 `segment.grouping.IdentityTracker` forgets a track that is not seen for `patience` frames, ten times
 as long where it is inside another's region, a fifth where it was leaving the picture. Here these
@@ -114,7 +114,8 @@ def main() -> None:
     parser.add_argument("tracks", type=Path)
     parser.add_argument("video", type=Path)
     parser.add_argument("--keep", type=Path, help="folder for masks")
-    parser.add_argument("--only", nargs="+")
+    parser.add_argument("--only", nargs="+", help="in this order")
+    parser.add_argument("--frames", type=int, help="at most, of each video")
     options = parser.parse_args()
     options.quality = "fast"
     T = options.tracks
@@ -124,12 +125,13 @@ def main() -> None:
         "sleap_flies": (T / "sleap_flies/input.mp4", T / "sleap_flies/gt.txt", 1500),
         "tracktor_mouse": (T / "tracktor_mouse/input.mp4", T / "tracktor_mouse/tracked.csv", 1000),
     }
-    videos = {name: one for name, one in videos.items() if name in (options.only or videos)}
+    videos = {name: videos[name] for name in options.only or videos}
 
     def followed(path, length, tracker):
         masks = map(clean, masks_of(path, length, options))
         with open_frames(path) as frames:
-            for frame, mask in zip(islice(frames, length), masks, strict=False):
+            most = min(length, options.frames or length)
+            for frame, mask in zip(islice(frames, most), masks, strict=False):
                 _, regions = cv2.connectedComponents(mask.view(np.uint8), connectivity=8)
                 labels = tracker.update(regions.astype(np.int32), frame.image)
                 yield Frame(frame.image, frame.index, frame.time, frame.sequence, labels=labels)

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 from click.testing import CliRunner
@@ -22,6 +23,15 @@ def test_no_window_is_opened_so_that_headless_opencv_does():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == "cv2":
                 assert node.attr not in WINDOWS, f"{path} opens a window: cv2.{node.attr}"
+
+
+def test_the_container_takes_a_torch_that_the_package_takes():
+    """Else pip takes it away again, for one with gigabytes of CUDA."""
+    root = PACKAGE.parent
+    wanted = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    (torch,) = (one for one in wanted["project"]["dependencies"] if one.startswith("torch"))
+    dockerfile = (root / "Dockerfile").read_text(encoding="utf-8")
+    assert f"pip install --no-cache-dir '{torch}' --index-url" in dockerfile
 
 
 def test_opencv_without_its_libraries_is_one_line_that_says_what_to_do(tmp_path):

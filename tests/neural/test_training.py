@@ -244,7 +244,7 @@ assert not left, left
         )
         for rank in range(2)
     ]
-    sums = [run.communicate(timeout=60)[0].split("SUM")[-1].strip() for run in runs]
+    sums = [run.communicate(timeout=300)[0].split("SUM")[-1].strip() for run in runs]
     assert [run.returncode for run in runs] == [0, 0]
     assert sums[0] == sums[1] != ""
     looks = json.loads((tmp_path / "out" / "curve.json").read_text())
