@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from segment.grouping.tracks.decider import Decider
+from segment.grouping.tracks.naming import TrackNamer
 from segment.grouping.tracks.track import Sighting
 
 RED, BLUE = np.eye(8)[1] * 200, np.eye(8)[6] * 200
@@ -74,3 +75,18 @@ def test_one_that_is_seen_in_part_after_a_crossing_is_not_judged_by_that():
         frames.append(seen)
     decider, _ = ids_of(frames)
     assert not decider.roster.reunions
+
+
+def test_the_namer_tells_where_an_id_went_by_looks_and_how_sure_it_is():
+    namer = TrackNamer(10.0)
+    assert namer.reunions() == []
+    for t in range(70):
+        left, right = 10 + 2 * t, 170 - 2 * t
+        labels, image = np.zeros((60, 200), np.int32), np.full((60, 200, 3), 90, np.uint8)
+        for number, x, colour in ((1, left, (200, 20, 20)), (2, right, (20, 20, 200))):
+            number = 3 - number if left > right else number
+            labels[20:40, x : x + 10], image[20:40, x : x + 10] = number, colour
+        namer.take(image, labels)
+    told = namer.reunions()
+    assert {number for _, number, _ in told} == {1, 2}
+    assert all(40 < frame < 60 and 0.9 < sure <= 1 for frame, _, sure in told)

@@ -15,7 +15,7 @@ from segment.turns import one_at_a_time
 __all__ = ["TrackNamer"]
 
 
-@one_at_a_time("take", "name", "objects")
+@one_at_a_time("take", "name", "objects", "reunions")
 class TrackNamer:
     """Gives ids to what has proved to be an object; candidates, scraps and flutter are 0.
 
@@ -100,6 +100,15 @@ class TrackNamer:
             for label, number in decider.names(sightings).items()
             if number
         }
+
+    def reunions(self) -> list[tuple[int, int, float]]:
+        """Return where an id was given by looks and place rather than by being followed.
+
+        Frame, counted from 0 in what was taken in, id, and confidence in (0, 1], by frames: of
+        who came back, and of who was exchanged after a crossing; the last thousand. Where an id
+        may be wrong, look there first. Raises nothing: before the first frame there are none.
+        """
+        return sorted(one for decider in self._deciders for one in decider.roster.reunions)
 
     def _begin(self, shape: tuple[int, ...]) -> None:
         if self.arenas is not None and self.arenas.shape != shape:

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections import deque
 from collections.abc import Iterator
 
 import numpy as np
@@ -19,6 +20,7 @@ _OVERLAP = 2  # frames for which two tracks of one object may be seen at once, w
 _ODDS = 1.0  # log-odds wanted before two tracks are one object
 _AGES = 1.0  # seconds between two looks of one object that are compared
 _EVERY = 5  # frames between two lessons
+_REMEMBERED = 1000  # reunions: streams may be endless
 
 
 class Roster:
@@ -38,8 +40,8 @@ class Roster:
         self.number = number
         self.holders: dict[int, Track] = {}
         self.appearance = Appearance()
-        self.reunions: list[tuple[int, int, float]] = []
-        """Frame, object and confidence in (0, 1) of every track that was taken for a former one."""
+        self.reunions: deque[tuple[int, int, float]] = deque(maxlen=_REMEMBERED)
+        """Frame, object and confidence in (0, 1] of the last tracks taken for a former one."""
         self._rate = rate
         self._free: set[int] = set()
         self._ids = itertools.count(1) if ids is None else ids
