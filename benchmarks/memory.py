@@ -60,7 +60,7 @@ def most_of(words):
     return usage.ru_maxrss << 10
 
 
-def counted(film, chain, folder):
+def counted(film, chain):
     """What the line needs by its own count: it says so when it may have one byte."""
     line = ["read", str(film), "--max-memory", "1", *chain]
     said, needed = "", 1
@@ -102,11 +102,8 @@ def main():
             for size in given.sizes:
                 most = most_of(line(size))
                 width, height = map(int, size.split("x"))
-                told = counted(
-                    folder / f"{size}.mp4",
-                    [str(folder / f"counted-{number}-{size}") if w == "OUT" else w for w in words],
-                    folder,
-                )
+                fresh = str(folder / f"counted-{number}-{size}")
+                told = counted(folder / f"{size}.mp4", [fresh if w == "OUT" else w for w in words])
                 grown = most - base
                 print(
                     f"| `{chain.replace(' OUT', '')}` | {size} | {most / 1e6:.0f} | "

@@ -20,7 +20,9 @@ def command() -> None:
     try:
         main(prog_name="segment")
     except SystemExit as end:
-        if isinstance(end.code, int):
+        # Run by another program, as by runpy, it leaves that alone.
+        is_all = getattr(sys.modules.get("__main__"), "command", None) is command
+        if is_all and isinstance(end.code, int):
             leave(end.code)
         raise
 

@@ -6,6 +6,7 @@ from segment import pipeline
 from segment.cli.limiting import limits_of
 
 if TYPE_CHECKING:
+    from segment.cli.chain import Link
     from segment.cli.plan import Job
     from segment.protocols import FrameSource
 
@@ -20,6 +21,10 @@ _BYTES = {"image": 3, "foreground": 2, "labels": 4}  # of a pixel of a frame; sh
 # Bytes a pixel that an encoder holds: x264 143 of 1920x1080, FFV1 33 of 960x540, as measured.
 _FILMS = {**dict.fromkeys(("overlay", "report", "clips", "synopsis"), 150), "video": 40}
 _DECIDED = 64  # frames that `group` holds back at most
+# Bytes a pixel that a stage keeps of what it learned, and works in; measured, with some to spare
+# (benchmarks/memory.py).
+_LEARNED = {"subtract": 150, "subtract-mixture": 100, "subtract-opencv": 110}
+_LEARNED_FAST = 110  # by `subtract --quality fast`
 
 
 def reads_ahead(job: "Job", source: "FrameSource") -> bool:
@@ -38,6 +43,7 @@ def reads_ahead(job: "Job", source: "FrameSource") -> bool:
     films = {name for link in job.exports for name in link.formats if name in _FILMS}
     held = getattr(getattr(source, "inner", source), "held", 0) or 6 * height * width
     held += _READ * 3 * height * width + sum(_FILMS[name] for name in films) * pixels
+    held += sum(_learned(link) for link in job.links) * pixels
     if "labels" in gives:
         held += min(pipeline.HELD_BYTES, _DECIDED * frame)
     if held + len(job.links) * _STAGE * frame <= asked.memory:
@@ -45,8 +51,14 @@ def reads_ahead(job: "Job", source: "FrameSource") -> bool:
     if asked.max_memory is not None:
         with limits.use(asked):
             limits.check_memory(
-                f"{job.told}: is {width}x{height}; its frames take up to",
+                f"{job.told}: is {width}x{height}; its frames, and what is learned, take up to",
                 held + _TAKEN * frame,
-                "on their way through this chain",
+                "on their way through this chain, beside the program",
             )
     return False
+
+
+def _learned(link: "Link") -> int:
+    if link.command == "subtract" and link.options["quality"] == "fast":
+        return _LEARNED_FAST
+    return _LEARNED.get(link.command, 0)

@@ -33,6 +33,13 @@ def test_who_measures_a_run_sees_its_end():
     assert "left to Python" in done.stdout
 
 
+def test_a_program_that_runs_it_goes_on():
+    script = "import runpy, sys\nsys.argv = ['segment', '--version']\ntry:\n    runpy.run_module("
+    script += "'segment', run_name='__main__')\nfinally:\n    print('went on')"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "went on")
+
+
 def test_the_command_ends_with_its_code():
     done = subprocess.run(
         [sys.executable, "-m", "segment", "read", "nothing.mp4", "subtract", "export", "out"],
