@@ -19,6 +19,7 @@ _SLOPE = 2.0  # spread of the prior: logarithm of size over the whole height of 
 _STEPS = 12  # of EM: it has settled by then on all videos looked at
 _SCRAP_HEIGHT, _SCRAP_SIDE = 0.65, 0.75  # of the usual: less is a scrap; vtest .55 to .75 equal
 _KINDS = 0.2  # spread of sides below which all are of one kind: .15 in vtest, .3 in the street
+_HUGE = 2.5  # of the usual side: a crown of a tree, a heap
 _TALLEST, _WIDEST = 1.25, 1.2  # of the usual height and side: more is not one
 
 
@@ -117,6 +118,10 @@ class Usual:
             return tall < _SCRAP_HEIGHT
         # Of several kinds one is narrow and another low; scraps are mostly both.
         return tall < _SCRAP_HEIGHT and side < _SCRAP_SIDE
+
+    def is_huge(self, box: Box) -> bool:
+        """Whether a box is far larger than usual there; never while nothing is known."""
+        return self.ratios(box)[1] > _HUGE
 
     def may_be_one(self, box: Box) -> bool:
         """Whether a box is not much larger than one usual thing there, or nothing is known."""

@@ -299,3 +299,21 @@ def test_who_was_out_of_sight_comes_back_as_the_same(gap):
         boxes.append({} if hidden else {number: (20, 5 + 2 * t, 32, 11 + 2 * t)})
     found = decided(boxes, delay=8)
     assert [int(labels.max()) for labels in found] == [1] * 18 + [0] * gap + [1] * (23 - gap)
+
+
+def test_a_label_that_goes_from_a_walker_to_a_tree_behind_is_no_object_any_more():
+    rng = np.random.default_rng(4)
+    boxes = walker(30)
+    for _ in range(60):
+        top, left, bottom, right = rng.integers(-2, 3, 4)
+        boxes.append({7: (5 + top, 30 + left, 50 + bottom, 80 + right)})
+    found = decided(boxes, delay=8)
+    assert all(labels.any() for labels in found[:22])
+    assert not any(labels.any() for labels in found[30:])
+
+
+def test_who_comes_in_over_the_border_grows_and_stays_the_same():
+    boxes = [{7: (20, 0, 50, max(2, 2 * t))} for t in range(12)]
+    boxes += [{7: (20, 2 * t, 50, 24 + 2 * t)} for t in range(20)]
+    found = decided(boxes, delay=8)
+    assert {int(labels.max()) for labels in found[15:]} == {1}

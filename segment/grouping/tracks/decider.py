@@ -88,7 +88,10 @@ class Decider:
             track = self.tracks.get(one.id)
             if track is None:
                 self.tracks[one.id] = track = Track.of(one, self.frame)
-            track.see(one, self.frame, self._life, self._rate)
+            track.see(one, self.frame, self._life, self._rate, self._is_huge(one))
+            if track.grown >= self._life and self.roster.number is None:
+                self.roster.renounce(track, self.frame - track.grown)
+                track.begin_anew(one)
         self._relate(seen)
         for one in sorted(seen, key=lambda one: (-one.area, one.id)):
             if one.area <= self.evidence.largest:
@@ -100,6 +103,10 @@ class Decider:
         if self.frame % 10 == 9:
             self.usual.fit()
             self._forget()
+
+    def _is_huge(self, one: Sighting) -> bool:
+        """Whether it is far larger than usual, and not just coming in."""
+        return self.usual.is_huge(one.box) and not self._at_border(one.box)
 
     def _relate(self, seen: Sequence[Sighting]) -> None:
         """Count who lies on whom, or goes along beside as a part of it."""
@@ -120,6 +127,8 @@ class Decider:
         size = np.sqrt(area)
         beside = self._beside(boxes, gap, common)
         close = larger & (on | beside | self._with(tracks, gap, size))
+        # What has become something else by now holds nobody.
+        close &= ~np.array([track.grown > 0 for track in tracks])[None, :]
         near = (gap < 0.5 * size[None, :]) & (area[None, :] > 2 * area[:, None])
         beside_it = (gap <= wanted.near * size[None, :]) & (area[None, :] > 0.3 * area[:, None])
         pace = np.array([track.velocity for track in tracks])
@@ -242,6 +251,11 @@ class Decider:
         found = dict.fromkeys((one.id for one in seen), 0)
         for whole, parts in members.items():
             if sum(one.area for one in parts) > self.evidence.largest:
+                continue
+            if any(
+                one.id == whole.id and self._is_huge(one) and whole.is_another(one, True)
+                for one in parts
+            ):
                 continue
             boxes = np.array([one.box for one in parts])
             around = np.append(boxes[:, :2].min(0), boxes[:, 2:].max(0))

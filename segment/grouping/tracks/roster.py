@@ -4,6 +4,7 @@ import itertools
 import math
 from collections import deque
 from collections.abc import Iterator
+from copy import copy
 
 import numpy as np
 
@@ -57,6 +58,13 @@ class Roster:
         if self.number is not None and track.object:
             self._free.add(track.object)
             track.object = 0
+
+    def renounce(self, track: Track, since: int) -> None:
+        """Take a track for something else, and its object for out of sight since a frame."""
+        if track.object and self.number is None:
+            gone = copy(track)
+            gone.last, gone.leaving = since, False
+            self.holders[track.object] = gone
 
     def admit(self, track: Track, frame: int) -> int:
         """Return the object that a track is from now on; 0 where all are known and in sight."""

@@ -12,6 +12,8 @@ __all__ = ["Sighting", "Track"]
 _SMOOTH = 0.2  # share of a frame in what is remembered of place, size and motion
 _GROWING = 0.5  # what the middle moves counts by so much: who comes nearer grows, too
 _LOOKS = 0.05  # and of colours
+_OTHER, _SLOW = 2.5, 0.05  # times its usual side: something else; share of a frame in the usual
+_HUGE = 1.4  # the same of what is also far larger than what is usual in the video
 _MEMORY = 30.0  # seconds after which a step counts by a third: who has stood for long may walk
 
 
@@ -43,6 +45,11 @@ class Sighting:
         return self.box[3] - self.box[1]
 
     @property
+    def side(self) -> float:
+        """Side of a square of the box's area, pixels."""
+        return float(np.sqrt(self.height * self.width))
+
+    @property
     def middle(self) -> Floats:
         """Middle of the box, (2,)."""
         return np.array([self.box[0] + self.box[2], self.box[1] + self.box[3]]) / 2
@@ -65,6 +72,8 @@ class Track:
     moved : how far it has been from where it started, in its own sizes: all of it, or its middle
         by twice as much. What flutters grows and shrinks, so that its middle moves, but not all.
     small : share of its frames, smoothed, in which it was a scrap by what is usual there.
+    side : of a square of its box's area, as it usually is; what is another thing does not count.
+    grown : frames in a row in which it was several times as large.
     leaving : whether it was at the border when it was seen last.
     touched : whether it went along with another, not much smaller one, when it was seen last.
     apart : frames in which nothing larger was near.
@@ -91,6 +100,8 @@ class Track:
     seen_at: Floats | None = None
     moved: float = 0.0
     small: float = 0.0
+    side: float = 0.0
+    grown: int = 0
     leaving: bool = False
     touched: bool = False
     apart: int = 0
@@ -110,8 +121,13 @@ class Track:
         """Side of a square of its box's area, pixels."""
         return float(np.sqrt(max(1.0, self.height * self.width)))
 
-    def see(self, one: Sighting, frame: int, still: int, rate: float = 25.0) -> None:
-        """Take in a sighting; the mean of the first `still` frames is where it started."""
+    def see(
+        self, one: Sighting, frame: int, still: int, rate: float = 25.0, huge: bool = False
+    ) -> None:
+        """Take in a sighting; the mean of the first `still` frames is where it started.
+
+        huge : whether it is far larger than what is usual there.
+        """
         gap = max(1, frame - self.last)
         self.seen += 1
         middle = one.middle
@@ -132,8 +148,24 @@ class Track:
         self.width += share * (one.width - self.width)
         self.colours += max(_LOOKS, 1.0 / self.seen) * (one.colours - self.colours)
         self.edges = self.edges + share * (box - self.edges)
+        self.grown = self.grown + 1 if self.is_another(one, huge) else 0
+        if not self.grown:
+            quick = _SMOOTH if one.side > self.side else _SLOW  # who comes in grows
+            self.side += max(quick, 1.0 / self.seen) * (one.side - self.side)
         self.moved = max(self.moved, self._gone() / self.size)
         self.last = frame
+
+    def is_another(self, one: Sighting, huge: bool) -> bool:
+        """Whether a sighting is so much larger than usual that it is not, or not only, this one."""
+        return one.side > (_HUGE if huge else _OTHER) * self.side > 0
+
+    def begin_anew(self, one: Sighting) -> None:
+        """Forget what spoke for its being an object: it has become something else."""
+        self.object, self.grown, self.side = 0, 0, one.side
+        self.moved, self.steps, self.seen = 0.0, 0.0, 1
+        self.began = np.array(one.box, np.float64)
+        self.edges, self.start, self.place = self.began.copy(), one.middle, one.middle
+        self.height, self.width = one.height, one.width
 
     @property
     def purpose(self) -> float:
