@@ -129,6 +129,63 @@ def uncovered(draft: Draft) -> Scene:
     return scene
 
 
+def screens(draft: Draft) -> Scene:
+    """Monitors, signs and flags: places where something moves from the first frame to the last."""
+    scene, _, _ = plain(draft, "still", "stretch", every=110.0)
+    rng = draft.dice(20)
+    every = scene.backdrop
+    shown = [_screen(rng, draft.size) for _ in range(int(rng.integers(1, 5)))]
+
+    def at(t: int) -> np.ndarray:
+        picture = every(t).copy()
+        for show in shown:
+            show(picture, t)
+        return picture
+
+    scene.backdrop = at
+    return scene
+
+
+def _screen(rng: np.random.Generator, size: Size) -> Light:
+    """A rectangle that shows curves that run, pictures that pass, or colours that blink."""
+    height, width = size
+    high = int(height * float(np.exp(rng.uniform(*np.log((0.06, 0.35))))))
+    wide = int(high * float(rng.uniform(0.7, 1.8)))
+    top, left = int(rng.integers(0, height - high)), int(rng.integers(0, max(1, width - wide)))
+    what = str(rng.choice(["curves", "passing", "blinking", "flag"]))
+    base = rng.uniform(10, 120, 3) if rng.random() < 0.6 else rng.uniform(100, 240, 3)
+    bright = np.clip(base + rng.choice([-1, 1]) * rng.uniform(50, 140, 3), 0, 255)
+    speed, count = float(rng.uniform(0.3, 4)), int(rng.integers(1, 4))
+    film = np.clip(base + 50 * np.dstack([smooth_field(rng, (high, 4 * wide), high / 4)] * 3)
+                   + 15 * smooth_field(rng, (high, 4 * wide), 3)[..., None], 0, 255)  # fmt: skip
+    period = rng.uniform(3, 40, count)
+    x = np.arange(wide)
+
+    def at(picture: np.ndarray, t: int) -> None:
+        place = picture[top : top + high, left : left + wide]
+        own = np.empty(place.shape, np.float32)
+        if what == "passing":
+            start = int(speed * t) % (3 * wide)
+            own[:] = film[:, start : start + place.shape[1]]
+        elif what == "flag":
+            bend = np.sin(2 * np.pi * (x / wide * count - 0.05 * speed * t))[: place.shape[1]]
+            own[:] = np.roll(film, int(3 * np.sin(0.1 * speed * t)), 0)[:, : place.shape[1]]
+            own *= (1 + 0.35 * bend)[None, :, None].astype(np.float32)
+        else:
+            own[:] = base
+            for k in range(count):
+                if what == "curves":
+                    wave = np.sin(2 * np.pi * ((k + 1) * x / wide + 0.02 * speed * t) + k)
+                    wave *= np.sin(0.013 * (k + 1) * speed * t + k)
+                    line = np.stack([x, high * (0.5 + 0.35 * wave)], 1).round().astype(np.int32)
+                    cv2.polylines(own, [line], False, bright.tolist(), max(1, high // 25))
+                elif t % period[k] < period[k] / 2:
+                    own[k * high // count : (k + 1) * high // count] = bright
+        place[:] = own
+
+    return at
+
+
 def _lying(rng: np.random.Generator, thing: Cutout, draft: Draft, leaves: bool):
     """A thing that lies still, until it is gone or from when it is there, all at once."""
     height, width = draft.size

@@ -167,4 +167,5 @@ LESSONS: dict[str, Callable[[Draft], Scene]] = {
     "gusts": changes.gusts,
     "leaps": changes.leaps,
     "uncovered": changes.uncovered,
+    "screens": changes.screens,
 }
