@@ -143,6 +143,6 @@ def test_bands_find_the_same_to_the_bit(layers):
         network.judge(planes, out[0], out[1], threads)
         found.append(out)
     assert network.looked > 0.2
-    assert 20 < found[0].mean() < 235
+    assert np.unique(found[0]).size > 100
     np.testing.assert_array_equal(found[0], found[1])
     np.testing.assert_array_equal(found[0], found[2])

@@ -75,6 +75,10 @@ class Decision(Protocol):
         """Take the last decision into what is kept; foreground (H, W) with what is known."""
         ...
 
+    def doubted(self, votes: Floats) -> Floats:
+        """Return the votes on ghosts, (h4, w4), 0 where the last decision leaves no doubt."""
+        ...
+
     def count_changed(self, foreground: Bytes, evidence: Evidence, asked: Parameters) -> int:
         """Return how many pixels the last frame shows something else in than the background."""
         ...
@@ -124,6 +128,10 @@ class PooledEvidence:
         self, foreground: Bytes, learned: int, threads: int | None, workspace: Workspace
     ) -> None:
         """Do nothing: evidence is of one frame."""
+
+    def doubted(self, votes: Floats) -> Floats:
+        """Return all votes: pooled evidence is never sure."""
+        return votes
 
     def count_changed(self, foreground: Bytes, evidence: Evidence, asked: Parameters) -> int:
         """Return the pixels of the foreground, (H, W)."""

@@ -29,6 +29,9 @@ _STILL, _NOISE = 4.0, 2.0
 
 _HALF = np.uint8(128)
 
+# Posterior from which on there is no doubt.
+_SURE = np.uint8(225)
+
 # Variance of the noise, summed over the channels, from which on the glance is not left alone.
 _LOUD = 12.0
 
@@ -142,6 +145,16 @@ class LearnedEvidence:
             kernels.follow_course(course, planes, learned, start, stop)
 
         rows.over_rows(work, planes.shape[1], rows.count_threads(threads), _ROWS * BLOCK)
+
+    def doubted(self, votes: Floats) -> Floats:
+        """Return the votes where the network was not sure; see `Decision`.
+
+        Of a ghost it seldom is, of who stands there nearly always.
+        """
+        assert self.course is not None
+        doubted = np.empty_like(votes)
+        kernels.leave_doubted(votes, self.course.last, _SURE, doubted)
+        return doubted
 
     def count_changed(self, foreground: Bytes, evidence: Evidence, asked: Parameters) -> int:
         """Return the pixels whose own evidence passes the threshold, whatever the network says.

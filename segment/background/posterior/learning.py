@@ -56,12 +56,17 @@ _CHANGE_RATE = 0.02
 # frame is less than one in so many of the past: it is hardly less accurate.
 EVERY = ((4, 64), (2, 24))
 
-# What foreground that stands still learns where the network decides, which tells ghosts itself:
+# What foreground that stands still learns where the network decides, which tells most ghosts:
 # after some 4,500 frames its mode has been seen for the ten that make it background.
 _STANDING = 0.002
 
-# Grey levels of a vote from which on foreground is a ghost.
-_GHOST = 2
+# And what a ghost learns there: foreground that stands still, of which the network is not sure, and
+# at whose border the background has the contrast.
+_DISSOLVING = 20.0
+
+# Votes from which on foreground is a ghost, by quality: where the network is not sure it may be
+# somebody who stands.
+_GHOST = {"fast": 2.0, "best": 4.0}
 
 # Variances of a pixel that a change of light may have to explain; more is none.
 _LARGEST_RESIDUAL = 2000
@@ -123,7 +128,7 @@ def choose_numbers(
             history=f(asked.reach),
             **_rates_of_foreground(asked),
             still=f(_stillness(asked, noise, channels)),
-            vote=f(_GHOST),
+            vote=f(_GHOST[asked.quality]),
             every=every,
             phase=state.learned % every,
         ),
@@ -143,7 +148,7 @@ def _rates_of_foreground(asked: Parameters) -> dict[str, np.float32]:
     fast, timed = asked.quality == "fast", asked.absorb is not None
     moving = 0.0 if timed else asked.object_rate
     resting = 0.0 if timed else (asked.still_rate if fast else _STANDING)
-    ghost = asked.ghost_rate if fast and not timed else resting
+    ghost = resting if timed else (asked.ghost_rate if fast else _DISSOLVING)
     return {
         "moving": np.float32(moving),
         "resting": np.float32(resting),

@@ -59,17 +59,19 @@ def collect(
     frozen: bool,
     threads: int | None,
     workspace: Workspace,
+    votes: Floats,
 ) -> Statistics:
     """Compare every pixel with its mixture, and let that learn unless it is `frozen`.
 
     given (H * W,) : learning rates of the pixels, or nothing, see `learning.rates_by_pixel`.
+    votes (h4, w4) : by which ghosts are learned, see `Decision.doubted`.
     """
     if is_young(state) and not frozen:
         _foresee(state, frame, numbers, threads, workspace)
     height, width, channels = state.shape
     pictures, sums = state.pictures, state.evidence.sums
     ground = pictures.ground.reshape(channels, height, width)
-    learned = follow.Given(given, state.ghosts.votes, state.change.motion, state.change.unrest)
+    learned = follow.Given(given, votes, state.change.motion, state.change.unrest)
     found = follow.Found(state.evidence.own, sums, sums.reshape(4, -1), state.change.temporal)
     # Bands compare with the background of their neighbours before those learn.
     sharing = workspace.share("follow", height, width, threads)

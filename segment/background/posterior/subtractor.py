@@ -281,7 +281,10 @@ class PosteriorSubtractor(Guided, Saved):
             state.pictures.mask[told == BACKGROUND] = 0  # learns as background does
 
         # 1. What the mixtures say of the frame. They learn in the same pass, by the last decision.
-        statistics = collect(state, frame, numbers, given, frozen, asked.threads, self._workspace)
+        votes = self._decision.doubted(state.ghosts.votes)
+        statistics = collect(
+            state, frame, numbers, given, frozen, asked.threads, self._workspace, votes
+        )
         # 2. What is foreground.
         foreground = self._decision.decide(statistics, asked, self._sensitivity, self._workspace)
         foreground.reshape(-1)[unseen] = 0

@@ -18,7 +18,12 @@ from segment.background.posterior.kernels.frame import (
     sample_light,
     sample_noise,
 )
-from segment.background.posterior.kernels.ghosts import ask_border, average_change, look_back
+from segment.background.posterior.kernels.ghosts import (
+    ask_border,
+    average_change,
+    leave_doubted,
+    look_back,
+)
 from segment.background.posterior.kernels.planes import describe, draw_light, sift, survey
 from segment.background.posterior.kernels.shelter import shelter
 from segment.background.posterior.kernels.standing import absorb, count_standing
@@ -34,6 +39,7 @@ __all__ = [
     "follow_course",
     "follow_pixels",
     "keep",
+    "leave_doubted",
     "level_pixels",
     "look_back",
     "measure_change",

@@ -183,6 +183,19 @@ def look_back(ghosts, change, factor, rate, calm, lines):
 
 
 @entry
+def leave_doubted(votes, posterior, sure, out):
+    """Write into out (h4, w4) the votes, but 0 where any posterior, (h2, w2) uint8, is `sure`."""
+    height, width = posterior.shape
+    for y in range(out.shape[0]):
+        one, two = 2 * y, min(2 * y + 1, height - 1)
+        for x in range(out.shape[1]):
+            a, b = 2 * x, min(2 * x + 1, width - 1)
+            most = max(posterior[one, a], posterior[one, b])
+            most = max(most, max(posterior[two, a], posterior[two, b]))
+            out[y, x] = votes[y, x] if most < sure else ZERO
+
+
+@entry
 def average_change(change, rate, lines):
     """Follow the change of calm background, and how much of it there is; `unrest` is the ratio.
 
