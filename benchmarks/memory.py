@@ -8,7 +8,6 @@ with the picture (beside a film of 64x36), and what `--max-memory` counts, all i
 """
 
 import argparse
-import os
 import re
 import subprocess
 import sys
@@ -50,14 +49,24 @@ def draw(path, size, frames):
         out.mux(stream.encode())
 
 
+# A process begins with what its parent had at its most: so the parent has to be a small one.
+_WATCH = """
+import os, subprocess, sys
+run = subprocess.Popen([sys.executable, "-m", "segment", "-q", *sys.argv[1:]])
+_, status, usage = os.wait4(run.pid, 0)
+run.returncode = os.waitstatus_to_exitcode(status)
+print(usage.ru_maxrss << 10)
+sys.exit(run.returncode)
+"""
+
+
 def most_of(words):
     """Bytes that a run had at its most. It is waited for by itself, so that nobody else counts."""
-    process = subprocess.Popen([sys.executable, "-m", "segment", "-q", *words])
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"{' '.join(words)} ends with {process.returncode}")
-    return usage.ru_maxrss << 10
+    watch = [sys.executable, "-c", _WATCH, *words]
+    done = subprocess.run(watch, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(words)} ends with {done.returncode}")
+    return int(done.stdout)
 
 
 def counted(film, chain):
