@@ -1,5 +1,6 @@
 """Workers whose parent is killed leave, whatever they are at: reading, working, cleaning up."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -33,7 +34,9 @@ def children_of(pid):
 def test_no_worker_outlives_its_parent(tmp_path, at):
     work = "touch_and_clean_up" if at.endswith("order") else "touch_and_sleep"
     (tmp_path / "script.py").write_text(SCRIPT.format(slow=at == "its start", work=work))
-    parent = subprocess.Popen([sys.executable, "script.py"], cwd=tmp_path)
+    # It imports the tests, which nobody has installed.
+    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    parent = subprocess.Popen([sys.executable, "script.py"], cwd=tmp_path, env=environ)
     mark = tmp_path / "begun"
     try:
         while not mark.exists() and parent.poll() is None:
