@@ -34,6 +34,9 @@ class _Wide(JITCodeLibrary):
 class _Linked(_Wide):
     """A library that is never run by itself."""
 
+    def enable_object_caching(self) -> None:
+        """Do nothing: there is no machine code to keep."""
+
     def _optimize_final_module(self) -> None:
         """Do nothing: it is optimised in the module of each entrance, once, with its callers.
 
@@ -77,8 +80,7 @@ class Entry(Compiler):
         """Compile a function into a library of our kind."""
         library: Any = self.library
         self.state.library = library(self.state.targetctx.codegen(), function.__qualname__)
-        if self.library is _Wide:
-            self.state.library.enable_object_caching()
+        self.state.library.enable_object_caching()
         return super().compile_extra(function)  # type: ignore[no-untyped-call]
 
 

@@ -118,9 +118,11 @@ class PosteriorSubtractor(Guided, Saved):
     closing : pixels across the disc that closes holes, odd; 1 closes none.
     quality : "fast" decides by pooled evidence as said above. "best" lets a network decide, which
         reads what the mixtures say (`kernels.planes`) and was trained on footage with truth
-        (models/mixture-e-step): it tells ghosts, shadows and light itself, so that `own_evidence`,
-        `light_price`, the bounds of light, `still_rate`, `ghost_rate`, `majority` and `closing`
-        have no say; its log odds count 4 in evidence: `threshold` 16 is one half. Chosen once.
+        (models/mixture-e-step): it tells shadows, light and most ghosts itself, so that
+        `own_evidence`, `light_price`, the bounds of light, `still_rate`, `ghost_rate`, `majority`
+        and `closing` have no say. What stands still, has its contrast in the background and leaves
+        the network in doubt is a ghost, too, and learned 20 times as fast as background. Its log
+        odds count 4 in evidence: `threshold` 16 is one half. Chosen once.
     follow_light : measure the gain of the whole picture.
     follow_noise : measure the noise of the camera, and raise the variances to it.
     stabilize : look for shifts of a moving camera, and move the background with it.
