@@ -14,8 +14,9 @@ that does begins within .5 s. DVR-Scan 1.8.2.1 runs with its defaults, but for `
 before an event would count as a wrong onset. MOG2 is OpenCV's as it comes, without shadows, by the
 rule of the true intervals. With `--fast` also by the masks of `subtract --quality fast`.
 
-Two hours take an hour or two to draw: with `--keep` films, and what each way found in them, stay
-in FOLDER, a run that was cut off goes on there, and a way whose `*.WAY.json` are gone is run anew.
+Two hours take half an hour of processor time or more: with `--keep` films, our masks of them
+and what each way found stay in FOLDER, a run that was cut off goes on there, and a way whose
+`*.WAY.json` are gone is run anew. Masks are of the code that made them: without `*.masks.npz` anew.
 """
 
 import argparse
@@ -25,7 +26,7 @@ import re
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -39,6 +40,7 @@ from composed.staging import Draft, plain, sensor
 from segment import open_frames, pipeline
 from segment.background import PosteriorSubtractor
 from segment.events import Watcher
+from segment.frame import Frame
 
 SIZE = (240, 320)
 RATE, STEP = 5, 5  # frames a second that are shown, of the scene's five times as many
@@ -133,14 +135,33 @@ def intervals(flags: Iterable[bool], rate: float, shortest: float = SHORTEST) ->
     return [(a, b) for a, b in found if b - a >= shortest]
 
 
-def ours(path: Path, quality: str = "best") -> Intervals:
-    """Our motion events, all defaults but the quality of `subtract`."""
+def ours(path: Path, quality: str = "best", kept: Path | None = None) -> Intervals:
+    """Our motion events, all defaults but the quality of `subtract`; masks are `kept` in a file."""
     found: Intervals = []
     with open_frames(path) as frames:
-        masks = pipeline.clean(pipeline.subtract(frames, PosteriorSubtractor(quality=quality)))
+        masks = masked(frames, quality, kept)
         for frame in pipeline.watch(masks, Watcher(kinds={"motion"})):
             found += [(event.start, event.end) for event in frame.events or ()]
     return found
+
+
+def masked(frames: Iterable[Frame], quality: str, kept: Path | None) -> Iterator[Frame]:
+    """Frames with the masks in the file `kept`, or with new ones, which are put there."""
+    if kept is not None and kept.exists():
+        packed = np.load(kept)["masks"]
+        for frame, bits in zip(frames, packed, strict=True):
+            size = frame.image.shape[:2]
+            mask = np.unpackbits(bits, count=size[0] * size[1]).reshape(size)
+            yield replace(frame, foreground=mask.astype(np.bool_))
+        return
+    made = []
+    for frame in pipeline.clean(pipeline.subtract(frames, PosteriorSubtractor(quality=quality))):
+        made.append(np.packbits(frame.foreground))
+        yield frame
+    if kept is not None:
+        part = kept.with_suffix(".part.npz")
+        np.savez_compressed(part, masks=np.array(made))
+        os.replace(part, kept)
 
 
 def mog2(path: Path, rate: float) -> Intervals:
@@ -278,14 +299,17 @@ def main() -> None:
     parser.add_argument("--fast", action="store_true", help="masks of --quality fast, too")
     parser.add_argument("--keep", type=Path, help="folder for films and what was found")
     options = parser.parse_args()
-    # By name: what finds intervals in a film of a rate.
-    ways: dict[str, Callable[[Path, float], Intervals]] = {"segment": lambda p, _: ours(p)}
+    # By name: what finds intervals in a film of a rate, and may keep more in a file.
+    ways: dict[str, Callable[[Path, float, Path], Intervals]] = {
+        "segment": lambda p, _, kept: ours(p, "best", kept)
+    }
     if options.fast:
-        ways["segment, fast"] = lambda p, _: ours(p, "fast")
-    ways["MOG2"] = mog2
+        ways["segment, fast"] = lambda p, _, kept: ours(p, "fast", kept)
+    ways["MOG2"] = lambda p, rate, _: mog2(p, rate)
     if options.dvr_scan:
-        ways["DVR-Scan, MOG2"] = lambda p, _: dvr_scan(options.dvr_scan, p)
-        ways["DVR-Scan, CNT"] = lambda p, _: dvr_scan(options.dvr_scan, p, "-b", "CNT")
+        program = options.dvr_scan
+        ways["DVR-Scan, MOG2"] = lambda p, *_: dvr_scan(program, p)
+        ways["DVR-Scan, CNT"] = lambda p, *_: dvr_scan(program, p, "-b", "CNT")
 
     with tempfile.TemporaryDirectory() as folder:
         kept = options.keep or Path(folder)
@@ -294,7 +318,9 @@ def main() -> None:
         def judge(title, scores, path, counts, rate, size) -> None:
             for name, way in ways.items():
                 done = kept / f"{title}.{name.replace(', ', '-')}.json"
-                found = [tuple(one) for one in once(done, lambda way=way: way(path, rate))]
+                more = done.with_suffix(".masks.npz")
+                made = once(done, lambda way=way, more=more: way(path, rate, more))
+                found = [tuple(one) for one in made]
                 one = Score()
                 one.add(counts, rate, size, found)
                 scores[name].add(counts, rate, size, found)
