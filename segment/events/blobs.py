@@ -1,12 +1,14 @@
 """Blobs of a mask from frame to frame: which goes on as which, and how far each has got away."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Blob", "Blobs"]
+__all__ = ["Blob", "Blobs", "Cells"]
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom; the last two are outside
 
@@ -82,6 +84,45 @@ def _shift(then: tuple[int, ...], now: tuple[int, ...], most: int) -> float:
     return float(min(abs(near), abs(far))) if near * far > 0 else 0.0
 
 
+class Cells:
+    """The cells of a frame's blobs: few of all, so that only these need be looked at.
+
+    numbers (H, W) int32 : which blob each cell is of, from 1; 0 is none. where, own (N,) : the
+    index of each cell of a blob in the flattened frame, in reading order, and its blob's number.
+    """
+
+    def __init__(self, numbers: NDArray[np.int32]) -> None:
+        self.numbers = numbers
+        self.where = np.flatnonzero(numbers > 0)  # of bools it is found faster
+        self.own = numbers.reshape(-1)[self.where]
+
+    def count(self, those: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """By number: how many of `those` (N,) of the cells a blob has."""
+        most = int(self.own.max(initial=0)) + 1
+        return np.asarray(np.bincount(self.own[those], minlength=most), np.int64)
+
+    def larger(self, least: float) -> Iterator[tuple[int, int, tuple[float, float], Box]]:
+        """The blobs of `least` cells or more: number, cells, middle (column, row), box."""
+        order = np.argsort(self.own, kind="stable")
+        rows, columns = np.divmod(self.where[order], self.numbers.shape[1])
+        starts = np.flatnonzero(np.diff(self.own[order], prepend=0))
+        areas = np.diff(starts, append=len(order))
+        of = (
+            starts,
+            areas,
+            np.add.reduceat(columns, starts) / areas,
+            np.add.reduceat(rows, starts) / areas,
+            np.minimum.reduceat(columns, starts),
+            rows[starts],
+            np.maximum.reduceat(columns, starts) + 1,
+            rows[starts + areas - 1] + 1,
+        )
+        for start, area, x, y, *box in zip(*(part.tolist() for part in of), strict=True):
+            if area >= least:
+                left, top, right, bottom = box
+                yield int(self.own[order[start]]), area, (x, y), (left, top, right, bottom)
+
+
 class Blobs:
     """Those of the last frame, by which the next frame's go on.
 
@@ -100,13 +141,13 @@ class Blobs:
         """When each that is here, or may come back, began."""
         return [one.since for one in [*self.now, *self._lost]]
 
-    def follow(self, found: list[tuple[int, Blob]], labels: NDArray[np.int32], time: float) -> None:
-        """Let the blobs of a frame, each with its number in `labels` (H, W), go on."""
-        families = self._families(labels)
+    def follow(self, found: list[tuple[int, Blob]], cells: Cells, time: float) -> None:
+        """Let the blobs of a frame, each with its number in `cells`, go on."""
+        families = self._families(cells)
         taken = {k for n, _ in found for k, _ in families.get(n, [])}
         lost = [one for k, one in enumerate(self.now) if k not in taken]
         lost += self._lingering(self._lost, time)
-        keep = np.zeros(int(labels.max(initial=0)) + 1, np.min_scalar_type(len(found)))
+        keep = np.zeros(int(cells.own.max(initial=0)) + 1, np.min_scalar_type(len(found)))
         for k, (n, blob) in enumerate(found):
             keep[n] = k + 1
             family = families.get(n, [])
@@ -115,8 +156,10 @@ class Blobs:
             leapt = trifle and not blob.flutters and _leap(blob, lost)
             if family and not leapt:
                 self._inherit(blob, family)
+        here: NDArray[Any] = np.zeros(cells.numbers.shape, keep.dtype)
+        here.reshape(-1)[cells.where] = keep[cells.own]
         self.now, self._lost, self._time = [blob for _, blob in found], lost, time
-        self._labels = np.take(keep, labels)
+        self._labels = here
 
     def clear(self, time: float) -> None:
         """There is none in this frame."""
@@ -126,14 +169,15 @@ class Blobs:
     def _lingering(self, those: list[Blob], time: float) -> list[Blob]:
         return [one for one in those if time - one.seen <= _LINGER + time - self._time]
 
-    def _families(self, labels: NDArray[np.int32]) -> dict[int, list[tuple[int, int]]]:
+    def _families(self, cells: Cells) -> dict[int, list[tuple[int, int]]]:
         """By number: the blobs of the last frame that each lies on, and on how much of them."""
         if self._labels is None:
             return {}
-        both = (labels > 0) & (self._labels > 0)
+        before = self._labels.reshape(-1)[cells.where]
+        both = before > 0
         many = len(self.now) + 1
         codes, counts = np.unique(
-            labels[both].astype(np.int64) * many + self._labels[both], return_counts=True
+            cells.own[both].astype(np.int64) * many + before[both], return_counts=True
         )
         found: dict[int, list[tuple[int, int]]] = {}
         for code, count in zip(codes.tolist(), counts.tolist(), strict=True):

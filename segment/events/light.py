@@ -22,6 +22,7 @@ _ACROSS = 4  # cells within which an edge rises
 _EDGE = (
     0.12  # by how much, in natural logarithms of light: clouds make .02 to .10, people .4 to 1.3
 )
+_APART = 3  # cells from one to the next by which noise is measured
 _LOUD = 4.0  # times the step that noise makes in the median
 _FAINT = 0.03  # less change than this is none
 _BODY = 10  # cells from an edge to the next one of the same body, at most twice this,
@@ -58,11 +59,11 @@ class Backdrop:
             self._looked = time
             unseen = (~coarse).view(np.uint8)
             cv2.accumulateWeighted(grey, self._plain, _FOLLOW, unseen)
-            np.log(self._plain + np.float32(_BLACK), out=self._logs)
+            self._logs = np.asarray(cv2.log(self._plain + np.float32(_BLACK)), np.float32)
             if unseen.any():
                 everywhere = slice(0, grey.shape[0]), slice(0, grey.shape[1])
-                steps = _steps(self._change(grey, everywhere))[::3, ::3]
-                self._noise = float(np.median(steps[unseen[::3, ::3] > 0]))
+                steps = _steps(self._change(grey, everywhere), _APART)
+                self._noise = float(np.median(steps[unseen[::_APART, ::_APART] > 0]))
         return grey
 
     def edged(self, grey: NDArray[np.uint8], numbers: NDArray[np.int32]) -> NDArray[np.bool_]:
@@ -80,25 +81,34 @@ class Backdrop:
             slice(max(0, int(rows[0]) - reach), int(rows[-1]) + reach + 1),
             slice(max(0, int(columns[0]) - reach), int(columns[-1]) + reach + 1),
         )
-        part = coarse[where]
+        part = np.ascontiguousarray(coarse[where]).view(np.uint8)
         change = self._change(grey, where)
-        near = np.ones((_ACROSS + 1, _ACROSS + 1), np.uint8)
-        front = np.asarray(cv2.dilate(part.view(np.uint8), near)) > 0
+        front = np.asarray(cv2.dilate(part, np.ones((_ACROSS + 1, _ACROSS + 1), np.uint8)))
         least = max(_EDGE, _LOUD * self._noise)
-        edges = ((_steps(change) > least) & front).view(np.uint8)
+        edges = ((_steps(change) > least) & (front > 0)).view(np.uint8)
         grown = cv2.dilate(edges, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
-        body = cv2.erode(grown, np.ones((2 * _BODY + 1, 2 * _BODY + 1), np.uint8))
-        kept = part & (np.asarray(body) > 0)
-        rim = part & (np.asarray(cv2.erode(part.view(np.uint8), np.ones((3, 3), np.uint8))) == 0)
-        crisp = rim & (np.asarray(cv2.dilate(edges, np.ones((3, 3), np.uint8))) > 0)
-        own = numbers[where]
-        areas, changed, held, rims, crisps = (
-            np.bincount(own[of], minlength=int(numbers.max()) + 1)
-            for of in (part, part & (np.abs(change) > _FAINT), kept, rim, crisp)
+        body = np.asarray(cv2.erode(grown, np.ones((2 * _BODY + 1, 2 * _BODY + 1), np.uint8)))
+        near = np.ones((3, 3), np.uint8)
+        inner, crisp = np.asarray(cv2.erode(part, near)), np.asarray(cv2.dilate(edges, near))
+        # Few cells are of a blob: the rest is of these.
+        cells = np.flatnonzero(part)
+        own, held = numbers[where].reshape(-1)[part.reshape(-1) > 0], body.reshape(-1)[cells] > 0
+        rim = inner.reshape(-1)[cells] == 0
+        areas, changed, holds, rims, crisps = (
+            np.bincount(those, minlength=int(own.max()) + 1)
+            for those in (
+                own,
+                own[np.abs(change.reshape(-1)[cells]) > _FAINT],
+                own[held],
+                own[rim],
+                own[rim & (crisp.reshape(-1)[cells] > 0)],
+            )
         )
-        whole = (crisps > rims / 2) | ((held == 0) & (changed < areas / 2))
+        whole = (crisps > rims / 2) | ((holds == 0) & (changed < areas / 2))
+        kept = np.zeros(part.size, np.bool_)
+        kept[cells] = held | whole[own]
         seen = np.zeros_like(coarse)
-        seen[where] = kept | (part & whole[own])
+        seen[where] = kept.reshape(part.shape)
         return seen
 
     def is_light(self, grey: NDArray[np.uint8], inside: NDArray[np.bool_], where: Part) -> bool:
@@ -118,15 +128,22 @@ class Backdrop:
         import cv2
 
         assert self._logs is not None
-        return np.asarray(cv2.blur(_LOG[grey[where]] - self._logs[where], (3, 3)), np.float32)
+        change = np.asarray(cv2.LUT(grey[where], _LOG), np.float32)
+        change -= self._logs[where]
+        return np.asarray(cv2.blur(change, (3, 3)), np.float32)
 
 
-def _steps(change: Plane) -> Plane:
-    """By how much it changes across each cell."""
-    steps, half = np.zeros(change.shape, np.float32), _ACROSS // 2
-    across = np.abs(change[:, _ACROSS:] - change[:, :-_ACROSS])
-    down = np.abs(change[_ACROSS:] - change[:-_ACROSS])
-    steps[:, half : half + across.shape[1]] = across
-    inner = steps[half : half + down.shape[0]]
+def _steps(change: Plane, apart: int = 1) -> Plane:
+    """By how much it changes across each cell, or across some, so many cells apart."""
+    half = _ACROSS // 2
+    steps = np.zeros((-(-change.shape[0] // apart), -(-change.shape[1] // apart)), np.float32)
+    # The first cell, of those looked at, that has others on both sides.
+    first = -(-half // apart) * apart
+    begin = first - half
+    across = np.abs(change[::apart, first + half :: apart] - change[::apart, begin:-_ACROSS:apart])
+    down = np.abs(change[first + half :: apart, ::apart] - change[begin:-_ACROSS:apart, ::apart])
+    first //= apart
+    steps[:, first : first + across.shape[1]] = across
+    inner = steps[first : first + down.shape[0]]
     np.maximum(inner, down, out=inner)
     return steps

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.arrays import Image, Mask
-from segment.events.blobs import Blob, Blobs
+from segment.events.blobs import Blob, Blobs, Cells
 from segment.events.light import Backdrop
 
 _COARSE = 240  # columns of the copy, about; a frame costs .2 ms
@@ -151,30 +151,25 @@ class Motion:
             self._blobs.clear(time)
             self._count(coarse, time)
             return []
-        count, labels, stats, centres = cv2.connectedComponentsWithStats(
-            coarse.view(np.uint8), connectivity=8
-        )
+        _, labels = cv2.connectedComponents(coarse.view(np.uint8), connectivity=8)
+        cells = Cells(np.asarray(labels, np.int32))
         least = max(2.0, foreground.size / _LEAST / step**2)
-        numbers = np.asarray(labels, np.int32)
         enough = max(_SOON, _OFTEN * (1 - math.exp((self._began - time) / _FLUTTER)))
-        often = np.bincount(numbers[self._comings > enough], minlength=count)
+        often = cells.count(self._comings.reshape(-1)[cells.where] > enough)
         found: list[tuple[int, Blob]] = []
-        for n in range(1, count):
-            left, top, width, height, area = (int(v) for v in stats[n])
-            if area < least:
-                continue
-            x, y = (float(v) for v in centres[n])
-            box = left, top, left + width, top + height
-            extent = math.sqrt(width * height)
+        for n, area, (x, y), box in cells.larger(least):
+            extent = math.sqrt((box[2] - box[0]) * (box[3] - box[1]))
             blob = Blob(time, index, time, index, x, y, box, area, extent, (x, y), box)
             blob.doubt, blob.calm = float(often[n] / area), bool(often[n] < _CALM * area)
             found.append((n, blob))
-        self._blobs.follow(found, numbers, time)
+        self._blobs.follow(found, cells, time)
         for n, blob in found:
-            self._judge(blob, n, numbers, grey)
-        known = np.zeros(count, np.bool_)
+            self._judge(blob, n, cells.numbers, grey)
+        known = np.zeros(len(often), np.bool_)
         known[[n for n, blob in found if blob.moved and not blob.flutters]] = True
-        self._count(coarse & ~known[numbers], time)
+        coming = np.zeros_like(coarse)
+        coming.reshape(-1)[cells.where] = ~known[cells.own]
+        self._count(coming, time)
         return self._blobs.now
 
     def _judge(
@@ -213,8 +208,9 @@ class Motion:
         assert self._before is not None
         assert self._came is not None
         self._comings *= np.float32(math.exp(-max(0.0, time - self._time) / _FLUTTER))
-        came = coming & ~self._before
-        came &= self._came < time - _AGAIN
-        self._comings[came] += 1
-        self._came[came] = time
+        came = np.flatnonzero(coming & ~self._before)
+        latest = self._came.reshape(-1)
+        came = came[latest[came] < time - _AGAIN]
+        self._comings.reshape(-1)[came] += 1
+        latest[came] = time
         self._before, self._time = coming, time
