@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 _NUMBER = re.compile(r"%(?:0(\d+))?d")
+_MANY = 3  # pictures of a folder that are hardly meant as a sequence each
 
 
 def is_pattern(given: str) -> bool:
@@ -95,6 +96,18 @@ def is_picture(given: str) -> bool:
     return Path(given).suffix.lower() in PICTURES
 
 
+def holds_several(given: str) -> bool:
+    """Whether an input is a stack, or an animation: one file of several frames."""
+    from segment.video import decode
+
+    return decode.holds_several(given)
+
+
+def are_stacks(pictures: Sequence[str]) -> bool:
+    """Whether every one of these files holds several frames. Most often the first tells."""
+    return bool(pictures) and all(map(holds_several, pictures))
+
+
 def summary(many: dict[str, list[str]]) -> str | None:
     """Return what tells these pictures from others, short enough for `run.json`; None of none."""
     if not many:
@@ -109,7 +122,11 @@ def advice(inputs: Sequence[str]) -> str | None:
     if not folders:
         return None
     folder, count = folders.most_common(1)[0]
-    if count < 3:
+    if count < _MANY:
+        return None
+    files = [given for given in inputs if os.path.dirname(given) == folder and is_picture(given)]
+    count = sum(not holds_several(path) for path in files)  # a stack is a sequence by itself
+    if count < _MANY:
         return None
     return (
         f"{count} pictures of {folder or '.'} are read as {count} sequences of one frame, in which "

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from segment import stores
-from segment.cli.gathering import has_wildcards, is_picture
+from segment.cli.gathering import are_stacks, has_wildcards, is_picture
 from segment.cli.owned import NAME
 
 log = logging.getLogger("segment.cli")
@@ -96,7 +96,7 @@ def _expanded(word: str) -> list[str]:
         raise click.UsageError(f"no file is called like {word!r}")
     pictures = sum(map(is_picture, files))
     if pictures == len(files):
-        return [word]  # one sequence
+        return files if are_stacks(files) else [word]  # one sequence
     if pictures:
         other = next(path for path in files if not is_picture(path))
         raise click.UsageError(
@@ -107,7 +107,7 @@ def _expanded(word: str) -> list[str]:
 
 
 def _below(given: str) -> Iterator[str]:
-    """The videos below a folder, and the folders of pictures; what is no folder itself."""
+    """The videos and stacks below a folder, and folders of pictures; what is no folder itself."""
     if stores.is_store(given):
         yield from _below_store(given)
         return
@@ -159,7 +159,12 @@ def _walk(top: str) -> Iterator[str]:
             for name in sorted(files, key=natural)
             if not name.startswith(".")
         }
-        if any(ending in PICTURES for ending in endings.values()):
+        pictures = [
+            os.path.join(folder, name) for name, ending in endings.items() if ending in PICTURES
+        ]
+        if are_stacks(pictures):
+            yield from pictures
+        elif pictures:
             yield folder
         for name, ending in endings.items():
             if ending in VIDEOS:

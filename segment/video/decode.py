@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.arrays import Image
-from segment.errors import UnreadableInput
+from segment.errors import SegmentError, UnreadableInput
 from segment.video.animated import AnimatedPages
 from segment.video.clear import may_be_clear
 from segment.video.limits import check_picture
@@ -88,6 +88,20 @@ def first_of(pages: Pages) -> Pixels:
     pixels = pages.read(0)
     complaints += pages.complaints
     return pixels._replace(flaw=complaints[0]) if complaints else pixels
+
+
+def holds_several(path: str | Path) -> bool:
+    """Whether a file holds several pictures that are frames each; False where nobody can tell."""
+    try:
+        pages = open_pages(Path(path))
+        if pages is None:
+            return False
+        try:
+            return pages.length > 1
+        finally:
+            pages.close()
+    except SegmentError:
+        return False
 
 
 def _brands(head: bytes) -> set[bytes]:

@@ -178,7 +178,11 @@ class ImageFolder(_Fitted):
                 continue
             if pages > 1 and not paged:
                 paged = True
-                more = "" if path.suffix.lower() in _JPEGS else "; read the file for all of them"
+                more = (
+                    ""
+                    if path.suffix.lower() in _JPEGS
+                    else "; read the file, or --recursive, for all of them"
+                )
                 log.warning(
                     "%s holds %d pictures; in a folder the first of a file is a frame%s",
                     path,
