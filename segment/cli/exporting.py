@@ -201,6 +201,10 @@ def export(
     from segment.export import FORMATS as SINKS  # each says itself what it needs
 
     store = out.rstrip("/") if stores.is_store(out) else None
+    if store is not None and not stores.is_store(store):
+        raise click.UsageError(
+            f"OUT is {out}, a store without a place in it; wanted one, as {out}BUCKET/FOLDER"
+        )
     if store is None and _ADDRESS.match(out):
         raise click.UsageError(
             f"nothing can be written to {stores.told(out)}; OUT is a folder, or in a store: "

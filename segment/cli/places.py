@@ -89,7 +89,7 @@ def _options(link: "Link") -> Iterator[tuple[str, Path]]:
     """Every file that an option names: regions, models and the like."""
     for name, value in link.options.items():
         if name not in _WRITTEN and isinstance(value, (str, os.PathLike)):
-            yield f"of --{name.replace('_', '-')}, {value},", Path(value)
+            yield f"{value} of --{name.replace('_', '-')}", Path(value)
 
 
 def _inside(folder: Path) -> list[Path]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from segment import stores
+from segment.video import kinds
 from segment.video.camera import Camera
 from segment.video.decode import PICTURES
 from segment.video.file import VideoFile
@@ -70,7 +71,10 @@ def open_frames(
     path = Path(path)
     if path.is_dir():
         return ImageFolder(path, 25 if rate is None else rate, name, levels)
-    if path.suffix.lower() in PICTURES:
+    called_picture = path.suffix.lower() in PICTURES
+    if kinds.is_bare_gif(path) or (
+        not kinds.is_film(path) if called_picture else kinds.is_picture(path)
+    ):
         return open_picture(path, rate, name, levels, track)
     return VideoFile(path, name, rate, levels, track)
 

@@ -1,4 +1,4 @@
-"""Animated WebP, PNG and AVIF: every picture of the film, and AVIF that stands still."""
+"""Animated WebP, PNG and AVIF, and bare GIF: every picture; and AVIF that stands still."""
 
 import warnings
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ _ORIENTATION = 274  # EXIF's tag
 
 
 class AnimatedPages:
-    """The pictures of an animated WebP, PNG or AVIF, whole and upright, in their order.
+    """The pictures of an animated WebP, PNG, AVIF or GIF, whole and upright, in their order.
 
     Read in any order, but quickly forwards only: each is drawn over those before it.
 

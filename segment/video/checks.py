@@ -47,7 +47,8 @@ def why_not_a_video(path: Path, refused: bool = False) -> str | None:
                     "and needs a repair tool, or to be copied again"
                 )
     except FileNotFoundError:
-        return "no such file"
+        is_address = str(path).lower().startswith("file:/")
+        return f"no such file{'; give its path, without file://' if is_address else ''}"
     except IsADirectoryError:
         return "is a folder"
     except PermissionError:

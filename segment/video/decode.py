@@ -14,6 +14,7 @@ from segment.arrays import Image
 from segment.errors import SegmentError, UnreadableInput
 from segment.video.animated import AnimatedPages
 from segment.video.clear import may_be_clear
+from segment.video.kinds import TIFF, brands, is_bare_gif
 from segment.video.limits import check_picture
 from segment.video.shape import orientation_of
 from segment.video.soundness import find_flaw, muted, reaches_far
@@ -38,7 +39,6 @@ LINEAR = frozenset([".exr", ".hdr"])
 """Suffixes of pictures of light: floats from 0 to 1, with highlights above."""
 
 _HEAD = 1 << 16
-_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -60,7 +60,7 @@ class Pages(Protocol):
 
 
 def open_pages(path: Path, track: int = 0) -> Pages | None:
-    """Open a TIFF, AVIF, or animated WebP or PNG, whatever its suffix; None for all else.
+    """Open a TIFF, AVIF, animated WebP or PNG, or bare GIF, whatever its suffix; else None.
 
     `track` chooses among the series of a TIFF that holds several. Raises UnreadableInput, also
     for a picture, of whatever kind, that is larger than the limits let in.
@@ -71,13 +71,15 @@ def open_pages(path: Path, track: int = 0) -> Pages | None:
             head = file.read(_HEAD)
     except OSError:
         return None  # `read_bytes` says why
-    if head[:4] in _TIFF:
+    if head[:4] in TIFF:
         return TiffPages(path, track)
-    if head[4:8] == b"ftyp" and {b"avif", b"avis"} & _brands(head):
+    if head[4:8] == b"ftyp" and {b"avif", b"avis"} & brands(head):
         return AnimatedPages(path)
     if head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X" and head[20:21] and head[20] & 2:
         return AnimatedPages(path)
     if head.startswith(_PNG) and b"acTL" in head.partition(b"IDAT")[0]:
+        return AnimatedPages(path)
+    if is_bare_gif(path):
         return AnimatedPages(path)
     return None
 
@@ -102,11 +104,6 @@ def holds_several(path: str | Path) -> bool:
             pages.close()
     except SegmentError:
         return False
-
-
-def _brands(head: bytes) -> set[bytes]:
-    end = min(int.from_bytes(head[:4], "big"), 256)
-    return {head[8:12], *(head[at : at + 4] for at in range(16, end, 4))}
 
 
 def read_stored(path: Path) -> Pixels:

@@ -9,6 +9,8 @@ import struct
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from segment.video.kinds import brands
+
 __all__ = ["picture_size", "pixel_bytes"]
 
 Size = tuple[int, int]
@@ -24,7 +26,7 @@ def picture_size(head: bytes, file: BinaryIO | None = None) -> Size | None:
             if head.startswith(begins):
                 return look(head, file)
         # In a film these four letters may stand anywhere, by chance.
-        if head[4:8] == b"ftyp" and _brands(head) & _PICTURE_BRANDS:
+        if head[4:8] == b"ftyp" and brands(head) & _PICTURE_BRANDS:
             return _boxes(head, b"ispe", 4, file)
     except (struct.error, ValueError, IndexError, OverflowError):
         pass
@@ -36,12 +38,6 @@ _PICTURE_BRANDS = frozenset(
      b"avif", b"avis", b"avci", b"avcs", b"1pic", b"jpeg", b"jpgs"]
 )  # fmt: skip
 """What HEIF and AVIF call themselves; one of these stands in every such file."""
-
-
-def _brands(head: bytes) -> set[bytes]:
-    """What a file of boxes says that it is."""
-    end = min(int.from_bytes(head[:4], "big"), len(head))
-    return {head[8:12], *(head[at : at + 4] for at in range(16, end, 4))}
 
 
 def pixel_bytes(head: bytes, file: BinaryIO | None = None) -> int:

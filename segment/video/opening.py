@@ -29,6 +29,12 @@ def is_address(path: str) -> bool:
     return bool(sign) and scheme.isalnum() and scheme.lower() != "file"
 
 
+def _plain(address: str) -> str:
+    """The address with its scheme in small letters, which mean the same; FFmpeg knows no others."""
+    scheme, sign, rest = address.partition("://")
+    return f"{scheme.lower()}{sign}{rest}"
+
+
 def is_pipe(path: Path) -> bool:
     """Say whether `path` gives its bytes once, in order: a named pipe or a shell's <(...)."""
     return path.is_fifo() or path.is_char_device() or path.is_socket()
@@ -62,7 +68,7 @@ def open_container(path: str | Path | BinaryIO, name: str) -> InputContainer:
         _check_head(_head(path), name, allow)
         target = path
     elif address is not None:
-        target, timeout = address, silence()
+        target, timeout = _plain(address), silence()
         if urlsplit(address).scheme.lower().startswith("rtsp"):
             options["rtsp_transport"] = "tcp"  # its default, udp, loses packets
     else:

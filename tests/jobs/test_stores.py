@@ -126,6 +126,7 @@ def test_a_store_that_fails_has_no_complete_record_and_resume_brings_the_rest(
         ("read 'memory://cams/x*.mp4' subtract export {}", "no file is called"),
         ("read --from memory://none.txt subtract export {}", "no such file"),
         ("read sample:street subtract export https://host/out", "nothing can be written"),
+        ("read sample:street subtract export s3://", "a store without a place in it"),
         ("--jobs 2 read sample:street subtract export memory://out", "do not share"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import io
 import os
+import socket
 from pathlib import Path
 from typing import ClassVar
 
@@ -30,6 +31,14 @@ def test_no_such_file(tmp_path):
         line = refused(tmp_path / name)
         assert str(tmp_path / name) in line
         assert "no such file" in line
+    assert "without file://" in refused(f"file://{tmp_path}/nothing.mp4")
+
+
+def test_an_address_means_the_same_in_capitals():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    # Nobody listens there any more; FFmpeg itself would not know HTTP.
+    assert "refused" in refused(f"HTTP://127.0.0.1:{port}/cam.ts")
 
 
 @pytest.mark.parametrize("name", ["empty.mp4", "empty.mkv", "empty.png", "empty"])

@@ -1,0 +1,61 @@
+"""What a file is called does not decide what is read of it: all of its pictures are."""
+
+import shutil
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from segment.video import open_frames
+from segment.video.kinds import is_bare_gif
+from tests.conftest import write_video
+from tests.video.makers import scenes
+
+LENGTH = 6
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """The same six pictures in several kinds of file."""
+    folder = tmp_path_factory.mktemp("kinds")
+    images = scenes(LENGTH, (24, 32))
+    first, *more = map(Image.fromarray, images)
+    settings = {"save_all": True, "append_images": more, "duration": 40}
+    for kind in ("gif", "webp", "avif", "png"):
+        first.save(folder / f"film.{kind}", lossless=True, **settings)
+    tifffile.imwrite(folder / "film.tif", images, photometric="rgb")
+    write_video(folder / "film.mkv", images)
+    write_video(folder / "film.mp4", images, codec="libx264", pixels="yuv420p")
+    return folder
+
+
+@pytest.mark.parametrize("called", ["jpg", "mkv", "dat", "tif", "mp4", ""])
+@pytest.mark.parametrize("kind", ["gif", "webp", "avif", "png", "tif", "mkv", "mp4"])
+def test_all_pictures_are_read_whatever_it_is_called(files, tmp_path, kind, called):
+    path = tmp_path / (f"other.{called}" if called else "other")
+    shutil.copy(files / f"film.{kind}", path)
+    with open_frames(files / f"film.{kind}") as wanted, open_frames(path) as found:
+        pairs = list(zip(wanted, found, strict=True))
+    assert len(pairs) == LENGTH
+    assert all(np.array_equal(one.image, other.image) for one, other in pairs)
+
+
+def test_a_gif_whose_pictures_say_no_time_is_read_whole(tmp_path):
+    images = scenes(LENGTH, (24, 32))
+    first, *more = (Image.fromarray(image).convert("P") for image in images)
+    first.save(tmp_path / "bare.gif", save_all=True, append_images=more)
+    assert is_bare_gif(tmp_path / "bare.gif")
+    with open_frames(tmp_path / "bare.gif") as source, Image.open(tmp_path / "bare.gif") as known:
+        for number, frame in enumerate(source):
+            known.seek(number)
+            assert np.array_equal(frame.image, np.asarray(known.convert("RGB")))
+    assert number == LENGTH - 1
+
+
+def test_a_gif_of_one_picture_or_with_times_is_none(files, tmp_path):
+    Image.fromarray(scenes(1, (24, 32))[0]).convert("P").save(tmp_path / "one.gif")
+    assert not is_bare_gif(tmp_path / "one.gif")
+    assert not is_bare_gif(files / "film.gif")
+    (tmp_path / "cut.gif").write_bytes((files / "film.gif").read_bytes()[:800])
+    assert not is_bare_gif(tmp_path / "cut.gif")
