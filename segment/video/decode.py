@@ -16,21 +16,23 @@ from segment.video.animated import AnimatedPages
 from segment.video.clear import may_be_clear
 from segment.video.kinds import TIFF, brands, is_bare_gif
 from segment.video.limits import check_picture
+from segment.video.rarer import RARER, read_rarer
 from segment.video.shape import orientation_of
 from segment.video.soundness import find_flaw, muted, reaches_far
 from segment.video.tiff import Pixels, TiffPages
 from segment.video.upright import by_exif, turned
 
 _PICTURES = (
-    ".png .apng .jpg .jpeg .jpe .jp2 .bmp .dib .tif .tiff .btf .tf8 .lsm .webp .avif .ppm .pgm "
-    ".pbm .pnm .pam .exr .hdr"
+    ".png .apng .jpg .jpeg .jpe .jfif .mpo .jp2 .bmp .dib .tif .tiff .btf .tf8 .lsm .webp .avif "
+    ".ppm .pgm .pbm .pnm .pam .exr .hdr"
 )
-PICTURES = frozenset(_PICTURES.split())
+PICTURES = frozenset(_PICTURES.split()) | RARER
 """Suffixes of picture files, lower case. A gif is a short film and goes to PyAV."""
 
 _VIDEOS = (
-    ".mp4 .m4v .mov .mkv .webm .avi .mpg .mpeg .ts .m2ts .mts .wmv .asf .flv .3gp .gif "
-    ".h264 .264 .h265 .265 .hevc .ogv .y4m .mjpeg .vob .mxf"
+    ".mp4 .m4v .mov .qt .mkv .webm .avi .divx .mpg .mpeg .mpe .m1v .m2v .ts .m2ts .mts .m2t "
+    ".trp .wmv .asf .flv .f4v .3gp .3g2 .gif .h264 .264 .h265 .265 .hevc .obu .ivf .ogv .ogm "
+    ".y4m .mjpeg .mjpg .mj2 .vob .mxf .dv .nut .wtv .rm .rmvb .tod"
 )
 VIDEOS = frozenset(_VIDEOS.split())
 """Suffixes that a folder's message names as videos."""
@@ -39,6 +41,7 @@ LINEAR = frozenset([".exr", ".hdr"])
 """Suffixes of pictures of light: floats from 0 to 1, with highlights above."""
 
 _HEAD = 1 << 16
+_WRITTEN = (b"P1", b"P2", b"P3")  # pictures whose pixels are numbers in letters
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -117,6 +120,8 @@ def read_stored(path: Path) -> Pixels:
             return first_of(pages)
         finally:
             pages.close()
+    if path.suffix.lower() in RARER:
+        return read_rarer(path)
     # Decoding from memory keeps names OK that the library's own file reading cannot open.
     data = read_bytes(path)
     flaw = find_flaw(data)
@@ -177,6 +182,8 @@ def _decode(data: bytes) -> tuple[NDArray[Any] | None, NDArray[Any] | None]:
 
 def _decoded(data: bytes, flags: int) -> NDArray[Any] | None:
     """Return (H, W, C), with the channels in the order of RGB, and alpha first."""
+    if data[:2] in _WRITTEN:
+        data += b"\n"  # without it the last number has no end
     with quiet():
         try:
             picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags)

@@ -194,8 +194,15 @@ class ImageFolder(_Fitted):
             yield Frame(image, index, time, self.info, file_name=path.name)
 
 
-_JPEGS = (".jpg", ".jpeg", ".jpe", ".mpo")  # of which only the first picture is ever read
-_ONE_KIND = {".jpeg": ".jpg", ".jpe": ".jpg", ".tiff": ".tif", ".dib": ".bmp", ".apng": ".png"}
+_JPEGS = (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo")  # of which only the first picture is ever read
+_ONE_KIND = {
+    ".jpeg": ".jpg",
+    ".jpe": ".jpg",
+    ".jfif": ".jpg",
+    ".tiff": ".tif",
+    ".dib": ".bmp",
+    ".apng": ".png",
+}
 
 
 class Picture(_Fitted):

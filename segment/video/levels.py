@@ -16,6 +16,7 @@ log = logging.getLogger("segment.video")
 Level = float | Literal["auto"] | None
 
 _DEPTHS = (8, 10, 12, 14, 16, 20, 24, 32)  # bits that cameras and files count in
+_WHOLE = 65535  # the highest of 16 bits
 _OVERSHOOT = 1.02  # floats a little above white are its rounding and resampling
 _BRIGHTEST = 99.9  # per cent of the pixels that `auto` and floats take for ordinary
 _CLIPPED = 0.1  # share of the pixels above white, from which on it is told
@@ -33,7 +34,8 @@ class Levels:
 
     By None whole numbers run from 0 to the highest of 8, 10, 12, 14, 16, ... bits that some
     pictures need, where none is negative; floats from 0 to 1, or to the highest level of such
-    a depth. Where that is not the whole range of the type, it is told.
+    a depth up to 16 bits, and beyond that to a power of two. Where that is not the whole range
+    of the type, it is told.
     """
 
     black: Level = None
@@ -203,7 +205,7 @@ def _guess(
             )
         if high <= 1.5:
             return Range(0, 1)
-        white = _full(high / _OVERSHOOT)
+        white = _full_of_floats(high / _OVERSHOOT)
         return Range(0, white, f"its {dtype} levels reach {high:g}: white is {white:g}; {told}")
     if dtype.kind == "b":
         return Range(0, 1)
@@ -240,6 +242,11 @@ def _ends(samples: Sequence[NDArray[Any]]) -> tuple[float, float]:
 def _full(level: float) -> int:
     """Return the highest level of the smallest depth that holds `level`."""
     return next((2**bits - 1 for bits in _DEPTHS if level <= 2**bits - 1), math.ceil(level))
+
+
+def _full_of_floats(level: float) -> float:
+    """The same of floats, which beyond 16 bits count in no depth: the next power of two."""
+    return _full(level) if level <= _WHOLE else 2.0 ** math.ceil(math.log2(level))
 
 
 def _thinned(sample: NDArray[Any]) -> NDArray[np.float64]:
