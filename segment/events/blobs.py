@@ -117,9 +117,10 @@ class Cells:
             np.maximum.reduceat(columns, starts) + 1,
             rows[starts + areas - 1] + 1,
         )
-        for start, area, x, y, *box in zip(*(part.tolist() for part in of), strict=True):
+        for start, area, x, y, left, top, right, bottom in zip(
+            *[part.tolist() for part in of], strict=True
+        ):
             if area >= least:
-                left, top, right, bottom = box
                 yield int(self.own[order[start]]), area, (x, y), (left, top, right, bottom)
 
 

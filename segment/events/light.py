@@ -59,7 +59,7 @@ class Backdrop:
             self._looked = time
             unseen = (~coarse).view(np.uint8)
             cv2.accumulateWeighted(grey, self._plain, _FOLLOW, unseen)
-            self._logs = np.asarray(cv2.log(self._plain + np.float32(_BLACK)), np.float32)
+            cv2.log(self._plain + np.float32(_BLACK), self._logs)
             if unseen.any():
                 everywhere = slice(0, grey.shape[0]), slice(0, grey.shape[1])
                 steps = _steps(self._change(grey, everywhere), _APART)
