@@ -157,6 +157,28 @@ class LevelOf(click.ParamType):  # type: ignore[type-arg]  # generic since click
         return level
 
 
+class Rate(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
+    """Pictures a second, 25 or 1/3600; converts to float, or to the fraction as it was written."""
+
+    name = "RATE"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> "float | str":
+        from segment.video.source import check_rate
+
+        try:
+            check_rate(value)
+            return str(value) if "/" in str(value) else float(value)
+        except ValueError:
+            self.fail(
+                f"{value!r} is no rate; wanted pictures a second, such as 25, 24000/1001, or "
+                "1/3600 for one an hour, from one in ten days to a million",
+                param,
+                ctx,
+            )
+
+
 class Amount(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
     """How many, or how many bytes: 400000000, 400M, 2G, 2GB; converts to int."""
 

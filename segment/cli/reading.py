@@ -15,7 +15,7 @@ from segment.cli.chain import Link, Stage, did_you_mean, typed
 from segment.cli.gathering import chain, gather, summary
 from segment.cli.limiting import coming_back, limited, limits_of
 from segment.cli.listing import all_inputs
-from segment.cli.params import Input, LevelOf, Moment, Size
+from segment.cli.params import Input, LevelOf, Moment, Rate, Size
 from segment.errors import UnreadableInput
 
 if TYPE_CHECKING:
@@ -193,8 +193,8 @@ def _standard_input() -> BinaryIO:
 )
 @click.option(
     "--rate",
-    type=click.FloatRange(0, min_open=True),
-    help="Frames a second of pictures and raw frames.  [default: 25]",
+    type=Rate(),
+    help="Frames a second of pictures and raw frames, 25 or 1/3600.  [default: 25]",
 )
 @click.option(
     "--white",

@@ -1,5 +1,6 @@
 """H.264 that browsers play: how files, encoders and pictures are set up for all that write it."""
 
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,9 +13,16 @@ from numpy.typing import NDArray
 
 from segment.arrays import Image
 
-__all__ = ["CLOCK", "LARGEST_SIDE", "Ticks", "as_picture", "dress", "even", "fitting", "open_mp4"]
+__all__ = [
+    "CLOCK", "LARGEST_SIDE", "LONGEST", "Ticks", "as_picture", "dress", "even", "fitting",
+    "nominal", "open_mp4",
+]  # fmt: skip
 
 CLOCK = Fraction(1, 90_000)  # seconds; fine enough for every rate in use
+LONGEST = round(3000 / CLOCK)
+"""Ticks for which a picture is shown at most. MP4 has 31 bits, six hours and a half, for how much
+later than it is decoded a picture is shown, which is up to four pictures later."""
+
 LARGEST_SIDE = 16384  # pixels of a side that the encoder takes
 
 Size = tuple[int, int]
@@ -32,6 +40,14 @@ def open_mp4(path: Path) -> Any:
         format="mp4",
         options={"fflags": "+bitexact", "movflags": "+faststart"},
     )
+
+
+def nominal(rate: Fraction, least: float = 0.001, most: float = 1000) -> Fraction:
+    """The rate that a file is told: as it is, within what encoders and players bear.
+
+    Every picture has its own time beside it.
+    """
+    return min(max(rate, Fraction(str(least))), Fraction(str(most)))
 
 
 def fitting(size: Size) -> Size:
@@ -118,3 +134,12 @@ class Ticks:
         """The tick of a frame that comes next."""
         self.last = max(round(seconds / float(CLOCK)), self.last + 1)
         return self.last
+
+    def again(self, seconds: float) -> Iterator[int]:
+        """The ticks at which the last picture is shown again, where the next is too far from it.
+
+        A camera that was away for a night leaves such a gap.
+        """
+        while self.last >= 0 and seconds / float(CLOCK) - self.last > LONGEST:
+            self.last += LONGEST
+            yield self.last

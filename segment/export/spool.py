@@ -17,7 +17,17 @@ import av
 from av.codec.context import CodecContext
 
 from segment.arrays import Image
-from segment.export.h264 import CLOCK, Ticks, as_picture, dress, even, fitting, open_mp4
+from segment.export.h264 import (
+    CLOCK,
+    LONGEST,
+    Ticks,
+    as_picture,
+    dress,
+    even,
+    fitting,
+    nominal,
+    open_mp4,
+)
 from segment.export.sound import Sound
 
 __all__ = ["Spool"]
@@ -74,6 +84,7 @@ class Spool:
         self, folder: Path, size: tuple[int, int], rate: Fraction, aspect: Fraction = Fraction(1)
     ) -> None:
         self._fitting = fitting(size)
+        rate = nominal(rate)
         self._folder, self._rate, self._aspect = folder, rate, aspect
         keys = max(1, round(_ALONE * float(rate)))
         self._options = {
@@ -128,12 +139,14 @@ class Spool:
             self._dress(stream.codec_context)
             spoken = None if sound is None else sound.begin(out)
             usual = round(1 / float(self._rate) / float(CLOCK))
+            left_out = 0  # of gaps that are longer than a picture can be shown
             for n, (ticks, alone, content) in enumerate(packets):
                 packet = av.Packet(content)
-                packet.pts = packet.dts = ticks - first
+                packet.pts = packet.dts = ticks - first - left_out
                 packet.time_base, packet.stream, packet.is_keyframe = CLOCK, stream, alone
                 after = packets[n + 1][0] - ticks if n + 1 < len(packets) else usual
-                packet.duration = after
+                left_out += max(0, after - LONGEST)
+                packet.duration = min(after, LONGEST)
                 out.mux(packet)
             if sound is not None and spoken is not None:
                 first_time = float(first * CLOCK)

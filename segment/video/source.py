@@ -8,6 +8,11 @@ from typing import Self
 from segment.frame import Frame, SequenceInfo
 from segment.protocols import Damage
 
+FASTEST = 1_000_000
+"""Frames a second; a film of the fastest cameras. The slowest is as fine as rates are kept."""
+
+_FINE = 1_000_000  # parts of a frame a second in which rates are kept
+
 Position = int | Fraction | float | None
 """A frame's number (int), or seconds since the first frame (Fraction, float); None is open."""
 
@@ -91,13 +96,15 @@ def reaches(index: int, time: float, position: int | Fraction | float) -> bool:
 
 
 def check_rate(rate: Fraction | float | str) -> Fraction:
-    """Return frames per second as an exact fraction; `ValueError` unless it is above zero."""
+    """Return frames per second as an exact fraction; ValueError unless a camera may have it."""
     try:
-        exact = Fraction(rate).limit_denominator(1_000_000)
+        exact = Fraction(rate).limit_denominator(_FINE)
     except (ValueError, ZeroDivisionError, OverflowError):
         exact = Fraction(0)
-    if exact <= 0:
-        raise ValueError(f"rate is {rate!r}, wanted frames per second above 0, such as 25")
+    if not 0 < exact <= FASTEST:
+        raise ValueError(
+            f"rate is {rate!r}, wanted frames per second above 0, such as 25, and at most {FASTEST}"
+        )
     return exact
 
 

@@ -3,9 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+import av
+
 from segment.arrays import Image
 from segment.export.aspect import shown_size
-from segment.export.h264 import CLOCK, Ticks, as_picture, dress, open_mp4
+from segment.export.h264 import CLOCK, Ticks, as_picture, dress, nominal, open_mp4
 from segment.frame import Frame
 
 _WIDEST = 768  # pixels; wider, nobody sees more on a page and the chain waits for the encoder
@@ -19,7 +21,7 @@ class Film:
     """Writes frames to an H.264 file, with square pixels; times are since its first frame."""
 
     def __init__(self, path: Path, frame: Frame) -> None:
-        rate, start = frame.sequence.rate, frame.time
+        rate, start = nominal(frame.sequence.rate), frame.time
         height, width = shown_size(frame.sequence.size, frame.sequence.aspect)
         scale = min(1.0, _WIDEST / width, _WIDEST / height)
         self.size = max(2, round(height * scale / 2) * 2), max(2, round(width * scale / 2) * 2)
@@ -43,6 +45,7 @@ class Film:
         # A tenth of a frame less: two frames' distance must do where it is two of 25.
         self._apart = 1 / _OFTEN - 0.1 / float(rate)
         self._ticks = Ticks()
+        self._last: av.VideoFrame | None = None
         self._start = start
         self._busy = start
         self._until = -float("inf")
@@ -60,7 +63,14 @@ class Film:
         if self._shown % MANY == 0:
             self._slower *= 2
         picture = as_picture(image, self.size, quick=True)
-        picture.pts, picture.time_base = self._ticks.at(time - self._start), CLOCK
+        if self._last is not None:
+            for tick in self._ticks.again(time - self._start):
+                self._encode(self._last, tick)
+        self._encode(picture, self._ticks.at(time - self._start))
+        self._last = picture
+
+    def _encode(self, picture: av.VideoFrame, tick: int) -> None:
+        picture.pts, picture.time_base = tick, CLOCK
         self._container.mux(self._stream.encode(picture))
 
     def close(self) -> None:

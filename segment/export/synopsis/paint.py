@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.events import Scene
+from segment.export.h264 import nominal
 from segment.export.overlay import attach_tags, colour_of
 from segment.export.synopsis.backgrounds import Backgrounds
 from segment.export.synopsis.encode import Encoder
@@ -20,6 +21,7 @@ __all__ = ["Shown", "paint"]
 
 _LATE = 0.3  # seconds for which a slice stands in for one that is missing
 _INSIDE = 0.5  # share of the change of light that an object itself takes part in
+_LEAST, _MOST = 1, 120  # pictures a second: of films that are slower or faster it has these
 _COARSE = 8  # pixels of a cell in which light is compared: it changes by large patches
 
 
@@ -58,7 +60,7 @@ def paint(
 ) -> float:
     """Write the video; return which share of the objects' pixels lies on other groups'."""
     backgrounds.finish()
-    rate = sequence.rate
+    rate = nominal(sequence.rate, _LEAST, _MOST)
     scene = sequence.scene or Scene()
     first, last = backgrounds.span
     count = max(1, round(length * rate))
