@@ -17,8 +17,8 @@ __all__ = [
     "four",
     "halve_row",
     "look_up",
-    "nine",
     "rectify",
+    "three",
     "to_float",
 ]
 
@@ -27,7 +27,7 @@ u = np.uint8
 
 ZERO, QUARTER = f(0), f(0.25)
 
-# Loops of `nine` and `four` are whole multiples of it, in pixels.
+# Loops of `three` and `four` are whole multiples of it, in pixels.
 VECTOR = 16
 
 # Logits at which the table of posteriors ends, and its steps in 1.
@@ -42,27 +42,22 @@ def fill(values, value):
 
 
 @fused
-def nine(a, b, c, d, above, here, below, w):
-    """Add to four maps what nine neighbours of one bring; its rows are two longer."""
-    a0, a1, a2, a3, a4, a5, a6, a7, a8 = w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7], w[8]
-    b0, b1, b2, b3, b4 = w[9], w[10], w[11], w[12], w[13]
-    b5, b6, b7, b8 = w[14], w[15], w[16], w[17]
-    c0, c1, c2, c3, c4 = w[18], w[19], w[20], w[21], w[22]
-    c5, c6, c7, c8 = w[23], w[24], w[25], w[26]
-    d0, d1, d2, d3, d4 = w[27], w[28], w[29], w[30], w[31]
-    d5, d6, d7, d8 = w[32], w[33], w[34], w[35]
+def three(a, b, c, d, values, w, first):
+    """Add to four maps what three neighbours along a row of one bring; that row is two longer.
+
+    w (36,) : nine weights for each of the four, of which those from `first` on are taken. A row at
+    a time, they all stay in registers.
+    """
+    a0, a1, a2 = w[first], w[first + 1], w[first + 2]
+    b0, b1, b2 = w[first + 9], w[first + 10], w[first + 11]
+    c0, c1, c2 = w[first + 18], w[first + 19], w[first + 20]
+    d0, d1, d2 = w[first + 27], w[first + 28], w[first + 29]
     for k in range(a.size):
-        r, s, t = above[k], above[k + 1], above[k + 2]
-        x, y, z = here[k], here[k + 1], here[k + 2]
-        l, m, n = below[k], below[k + 1], below[k + 2]  # noqa: E741
-        v = a[k] + a0 * r + a1 * s + a2 * t + a3 * x + a4 * y + a5 * z
-        a[k] = v + a6 * l + a7 * m + a8 * n
-        v = b[k] + b0 * r + b1 * s + b2 * t + b3 * x + b4 * y + b5 * z
-        b[k] = v + b6 * l + b7 * m + b8 * n
-        v = c[k] + c0 * r + c1 * s + c2 * t + c3 * x + c4 * y + c5 * z
-        c[k] = v + c6 * l + c7 * m + c8 * n
-        v = d[k] + d0 * r + d1 * s + d2 * t + d3 * x + d4 * y + d5 * z
-        d[k] = v + d6 * l + d7 * m + d8 * n
+        r, s, t = values[k], values[k + 1], values[k + 2]
+        a[k] = a[k] + a0 * r + a1 * s + a2 * t
+        b[k] = b[k] + b0 * r + b1 * s + b2 * t
+        c[k] = c[k] + c0 * r + c1 * s + c2 * t
+        d[k] = d[k] + d0 * r + d1 * s + d2 * t
 
 
 @fused

@@ -9,10 +9,10 @@ the coarser level and what was found on the way there. Its last maps are the log
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
 from segment import threads as rows
 from segment.background.network import blocks, passes
+from segment.background.network.cuts import cut_rows
 from segment.background.network.records import BLOCK, EVIDENCE, Bytes, Floats, Layers, Room, Runs
 from segment.background.network.strips import size_of
 
@@ -27,8 +27,8 @@ _MUCH = np.float32(96) * _SCALE
 # Posteriors by logits from -8 to 8 in steps of 1/64.
 _TABLE = np.rint(255 / (1 + np.exp(-(np.arange(1024) - 511.5) / 64))).astype(np.uint8)
 
-# Blocks in doubt that are worth a thread.
-_WORTH = 32
+# Blocks in doubt that are worth a thread, and what a row of them costs beside, in blocks.
+_WORTH, _ROW = 32, 2.5
 
 
 class Network:
@@ -112,12 +112,11 @@ class Network:
         rows.over_rows(work, len(edges) - 1, threads)
 
     def _shared(self, threads: int) -> list[int]:
-        """Return the first rows of bands with about as many blocks in doubt each, and their end."""
-        upto: NDArray[np.int64] = np.cumsum(self._runs.blocks)
-        bands = max(1, min(threads, int(upto[-1]) // _WORTH, self._rows // (2 * passes.REACH)))
-        wanted = upto[-1] * np.arange(1, bands) / bands
-        edges = {0, self._rows, *(int(row) + 1 for row in np.searchsorted(upto, wanted))}
-        return sorted(edges)
+        """Return the first rows of bands that take about the same time, and their end."""
+        blocks = self._runs.blocks
+        costs = np.where(blocks > 0, blocks + _ROW, 0.0)
+        bands = max(1, min(threads, int(blocks.sum()) // _WORTH))
+        return cut_rows(costs, passes.BEYOND, bands)
 
     def _make_room(self, planes: int) -> Room:
         """Return maps for a band; of those only what is looked at is ever touched."""

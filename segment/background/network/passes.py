@@ -14,17 +14,21 @@ from segment.background.network.loops import (
     four,
     halve_row,
     look_up,
-    nine,
     rectify,
+    three,
     to_float,
 )
 from segment.background.network.records import BLOCK, FIRST_SIGNED, LAST_SIGNED
 from segment.background.network.strips import close, length, meet, stride_of
 
-__all__ = ["REACH", "convolve_strip", "judge", "mix_strip"]
+__all__ = ["BEYOND", "convolve_strip", "judge", "mix_strip"]
 
-# Rows of blocks beside a band that what is found in it depends on: 23 pixels, from level to level.
-REACH = 3
+# Rows of blocks beside a band that what is found in it depends on, 23 pixels: of the finest level
+# on the way down and the first of the middle one, of the others down to the coarsest, and on.
+_FAR, _NEAR, _NEXT = 3, 2, 1
+
+BEYOND = (0.77, 0.52, 0.37)
+"""What a row costs so many rows beyond a band, of what one costs in it, by the products."""
 
 _FINE, _MIDDLE, _COARSE = BLOCK, BLOCK // 2, BLOCK // 4
 
@@ -39,20 +43,18 @@ def convolve_strip(maps, row, layer, stride, step, out, at):
     low = 1 + stride
     for c in range(layer.weight.shape[0]):
         one, two = out[4 * c, at, low : low + n], out[4 * c + 1, at, low : low + n]
-        three, last = out[4 * c + 2, at, low : low + n], out[4 * c + 3, at, low : low + n]
+        other, last = out[4 * c + 2, at, low : low + n], out[4 * c + 3, at, low : low + n]
         fill(one, layer.bias[4 * c])
         fill(two, layer.bias[4 * c + 1])
-        fill(three, layer.bias[4 * c + 2])
+        fill(other, layer.bias[4 * c + 2])
         fill(last, layer.bias[4 * c + 3])
         for m in range(maps.shape[0]):
-            values = maps[m, row]
-            nine(
-                one, two, three, last, values[: n + 2], values[stride : stride + n + 2],
-                values[2 * stride : 2 * stride + n + 2], layer.weight[c, m],
-            )  # fmt: skip
+            for y in range(3):
+                values = maps[m, row, y * stride : y * stride + n + 2]
+                three(one, two, other, last, values, layer.weight[c, m], 3 * y)
         rectify(one)
         rectify(two)
-        rectify(three)
+        rectify(other)
         rectify(last)
 
 
@@ -221,43 +223,49 @@ def judge(planes, scale, layers, runs, room, told, table, foreground, shadow, st
     planes (P, h, w) uint8, times `scale`; told (maps, 1, size) : what the glance tells of blocks,
     see `_add_told`; table uint8 : of posteriors. What is not in a run stays as it is.
     """
-    low, high = max(start - REACH, 0), min(stop + REACH, runs.count.size)
-    bounds = low, high
     columns = -(-planes.shape[2] // BLOCK)
-    for row in range(low, high):
+    far, near = _around(start, stop, _FAR, runs), _around(start, stop, _NEAR, runs)
+    beside = _around(start, stop, _NEXT, runs)
+    for row in range(*far):
         if runs.count[row] > 0:
             _read(planes, scale, runs, row, room.desk)
             _enter(room.desk, layers.e0, runs, row, room.e0)
-    for row in range(low, high):
+    for row in range(*far):
         if runs.count[row] > 0:
-            _convolve(room.e0, layers.f0, runs, row, _FINE, bounds, room.f0, row)
+            _convolve(room.e0, layers.f0, runs, row, _FINE, far, room.f0, row)
             _halve(room.f0, runs, row, _MIDDLE, room.p1)
-    for row in range(low, high):
+    for row in range(*far):
         if runs.count[row] > 0:
-            _convolve(room.p1, layers.a1, runs, row, _MIDDLE, bounds, room.a1, row)
-    for row in range(low, high):
+            _convolve(room.p1, layers.a1, runs, row, _MIDDLE, far, room.a1, row)
+    for row in range(*near):
         if runs.count[row] > 0:
-            _convolve(room.a1, layers.b1, runs, row, _MIDDLE, bounds, room.b1, row)
+            _convolve(room.a1, layers.b1, runs, row, _MIDDLE, far, room.b1, row)
             _halve(room.b1, runs, row, _COARSE, room.p2)
-    for row in range(low, high):
+    for row in range(*near):
         if runs.count[row] > 0:
-            _convolve(room.p2, layers.a2, runs, row, _COARSE, bounds, room.a2, row)
-    for row in range(low, high):
+            _convolve(room.p2, layers.a2, runs, row, _COARSE, near, room.a2, row)
+    for row in range(*beside):
         if runs.count[row] > 0:
-            _convolve(room.a2, layers.b2, runs, row, _COARSE, bounds, room.b2, 0)
+            _convolve(room.a2, layers.b2, runs, row, _COARSE, near, room.b2, 0)
             _add_told(told, columns, room.b2, runs, row, room.s2)
-    for row in range(low, high):  # sums of the way up take the place of a1, then of e0
+    for row in range(*beside):  # sums of the way up take the place of a1, then of e0
         if runs.count[row] > 0:
-            _convolve(room.s2, layers.u2, runs, row, _COARSE, bounds, room.u2, 0)
+            _convolve(room.s2, layers.u2, runs, row, _COARSE, beside, room.u2, 0)
             mix_strip(room.u2, layers.t1, stride_of(runs, row, _COARSE), _COARSE, room.t1, 0)
             _add_finer(room.t1, room.b1, runs, row, _MIDDLE, room.a1)
-    for row in range(low, high):
+    for row in range(*beside):
         if runs.count[row] > 0:
-            _convolve(room.a1, layers.u1, runs, row, _MIDDLE, bounds, room.u1, 0)
+            _convolve(room.a1, layers.u1, runs, row, _MIDDLE, beside, room.u1, 0)
             mix_strip(room.u1, layers.t0, stride_of(runs, row, _MIDDLE), _MIDDLE, room.t0, 0)
             _add_finer(room.t0, room.f0, runs, row, _FINE, room.e0)
     for row in range(start, stop):
         if runs.count[row] > 0:
-            _convolve(room.e0, layers.u0, runs, row, _FINE, bounds, room.u0, 0)
+            _convolve(room.e0, layers.u0, runs, row, _FINE, beside, room.u0, 0)
             mix_strip(room.u0, layers.out, stride_of(runs, row, _FINE), _FINE, room.out, 0)
             _answer(room.out, runs, row, table, room.found, foreground, shadow)
+
+
+@part
+def _around(start, stop, reach, runs):
+    """Rows of blocks from and to which a pass goes, so many beside the band's."""
+    return max(start - reach, 0), min(stop + reach, runs.count.size)

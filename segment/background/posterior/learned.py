@@ -15,7 +15,7 @@ from segment.background.posterior.decision import Decision, PooledEvidence, judg
 from segment.background.posterior.kernels.planes import GLANCED, PLANES, Desk
 from segment.background.posterior.kernels.records import Bytes, Course, Evidence, Floats
 from segment.background.posterior.parameters import QUALITIES, Parameters
-from segment.background.posterior.sharing import Workspace
+from segment.background.posterior.sharing import Sharing, Workspace
 from segment.background.posterior.statistics import Statistics
 
 __all__ = ["LearnedEvidence", "age_of", "decision_of", "network_of", "planes_of"]
@@ -110,10 +110,12 @@ class LearnedEvidence:
         count = rows.count_threads(asked.threads)
         planes = planes_of(workspace, size)
         network = network_of(workspace, size)
-        restless = self._survey(statistics, asked, network, planes, count)
+        share = workspace.share("survey", *planes.shape[1:], asked.threads)
+        restless = self._survey(statistics, asked, network, planes, share)
         foreground, shade = self.foreground.reshape(size), self.shade.reshape(size)
         if network.glance(restless, _wary(statistics, restless)):
-            self._describe(statistics, network.active, planes, count)
+            share = workspace.share("describe", *planes.shape[1:], asked.threads)
+            self._describe(statistics, network.active, planes, share)
             network.judge(planes, foreground, shade, count)
         else:
             foreground[:], shade[:] = 0, 0
@@ -184,7 +186,12 @@ class LearnedEvidence:
         return shaded if explained is None else shaded | explained
 
     def _survey(
-        self, statistics: Statistics, asked: Parameters, network: Network, planes: Bytes, count: int
+        self,
+        statistics: Statistics,
+        asked: Parameters,
+        network: Network,
+        planes: Bytes,
+        share: Sharing,
     ) -> Bytes:
         """Write what the glance reads; return the blocks (rows, columns) uint8 that are restless.
 
@@ -198,9 +205,9 @@ class LearnedEvidence:
         age, before = age_of(statistics), statistics.pictures.before
         shown = before[:, :0] if statistics.frozen else before
 
-        def work(start: int, stop: int) -> None:
+        def work(_: int, first: int, last: int) -> None:
             desk, room = np.empty((2, frame.width + 1), np.float32), np.empty(wide, np.uint8)
-            first, last = start * BLOCK, min(stop * BLOCK, half)
+            start, stop = first // BLOCK, -(-last // BLOCK)
             kernels.draw_light(frame, shown, gain, desk, planes, first, last)
             kernels.sift(
                 evidence.sums[3], course.last, largest, room, planes, restless, start, stop
@@ -211,10 +218,12 @@ class LearnedEvidence:
             )  # fmt: skip
             network.read(planes, restless, start, stop)
 
-        rows.over_rows(work, restless.shape[0], count, _ROWS)
+        share.over(work)
         return restless
 
-    def _describe(self, statistics: Statistics, active: Bytes, planes: Bytes, count: int) -> None:
+    def _describe(
+        self, statistics: Statistics, active: Bytes, planes: Bytes, share: Sharing
+    ) -> None:
         """Write the other planes where it is active, (rows, columns) uint8 of blocks."""
         course = self.course
         assert course is not None
@@ -223,7 +232,8 @@ class LearnedEvidence:
         level = np.uint8(min(255, 40 * np.log2(1 + noise)))
         wide = planes.shape[2]
 
-        def work(start: int, stop: int) -> None:
+        def work(_: int, first: int, last: int) -> None:
+            start, stop = first // BLOCK, -(-last // BLOCK)
             desk = Desk(
                 np.empty((BLOCK + 2, wide + 2), np.uint8),
                 np.empty(wide, np.uint8),
@@ -235,7 +245,7 @@ class LearnedEvidence:
                 start, stop,
             )  # fmt: skip
 
-        rows.over_rows(work, active.shape[0], count, _ROWS)
+        share.over(work)
 
 
 def _wary(statistics: Statistics, restless: Bytes) -> Bytes:
