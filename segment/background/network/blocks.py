@@ -92,17 +92,19 @@ def glance(blocks, layers, restless, wary, evident, much, seen, doubt, told, act
     """
     rows, columns = active.shape
     stride = columns + 2
-    convolve_strip(blocks, 0, layers.g0, stride, rows, seen, 0)
+    first, end = _rows_of(restless)
+    convolve_strip(blocks, 0, layers.g0, stride, end - first, seen, 0, first)
     for m in range(seen.shape[0]):
-        for by in range(rows):
+        fill(seen[m, 0, 1 + first * stride : 1 + (first + 1) * stride], ZERO)
+        for by in range(first, end):
             low = 1 + (by + 1) * stride
             seen[m, 0, low] = ZERO
             seen[m, 0, low + columns + 1] = ZERO
             for bx in range(columns):
                 if restless[by, bx] == 0:
                     seen[m, 0, low + bx + 1] = ZERO
-        fill(seen[m, 0, 1 + (rows + 1) * stride : 1 + (rows + 2) * stride], ZERO)
-    mix_strip(seen, layers.doubt, stride, rows, doubt, 0)
+        fill(seen[m, 0, 1 + (end + 1) * stride : 1 + (end + 2) * stride], ZERO)
+    mix_strip(seen, layers.doubt, stride, end - first, doubt, 0, first)
     found = 0
     for by in range(rows):
         low = 1 + (by + 1) * stride
@@ -115,8 +117,20 @@ def glance(blocks, layers, restless, wary, evident, much, seen, doubt, told, act
             found += 1 if marked else 0
     _list_runs(active, runs)
     if found > 0:
-        convolve_strip(seen, 0, layers.c1, stride, rows, told, 0)
+        first, end = _rows_of(active)
+        convolve_strip(seen, 0, layers.c1, stride, end - first, told, 0, first)
     return found
+
+
+@part
+def _rows_of(blocks):
+    """Rows from and to which any block is marked."""
+    first, end = 0, 0
+    for row in range(blocks.shape[0]):
+        if run_of(blocks, row, 0)[0] < blocks.shape[1]:
+            first = row if end == 0 else first
+            end = row + 1
+    return first, end
 
 
 @part

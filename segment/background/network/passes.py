@@ -34,13 +34,15 @@ _FINE, _MIDDLE, _COARSE = BLOCK, BLOCK // 2, BLOCK // 4
 
 
 @part
-def convolve_strip(maps, row, layer, stride, step, out, at):
+def convolve_strip(maps, row, layer, stride, step, out, at, begin=0):
     """Convolution with 3 x 3 and rectification, of strip `row` of maps into `at` of out.
 
-    What it makes of the places beside the runs is not 0.
+    Of its rows of pixels, `step` from `begin` on. What it makes of the places beside the runs is
+    not 0.
     """
     n = length(stride, step)
-    low = 1 + stride
+    above = begin * stride
+    low = 1 + above + stride
     for c in range(layer.weight.shape[0]):
         one, two = out[4 * c, at, low : low + n], out[4 * c + 1, at, low : low + n]
         other, last = out[4 * c + 2, at, low : low + n], out[4 * c + 3, at, low : low + n]
@@ -50,7 +52,8 @@ def convolve_strip(maps, row, layer, stride, step, out, at):
         fill(last, layer.bias[4 * c + 3])
         for m in range(maps.shape[0]):
             for y in range(3):
-                values = maps[m, row, y * stride : y * stride + n + 2]
+                first = above + y * stride
+                values = maps[m, row, first : first + n + 2]
                 three(one, two, other, last, values, layer.weight[c, m], 3 * y)
         rectify(one)
         rectify(two)
@@ -59,10 +62,10 @@ def convolve_strip(maps, row, layer, stride, step, out, at):
 
 
 @part
-def mix_strip(maps, layer, stride, step, out, at):
-    """Convolution with 1 x 1, not rectified, of one strip into `at` of out."""
+def mix_strip(maps, layer, stride, step, out, at, begin=0):
+    """Convolution with 1 x 1, not rectified, of one strip into `at` of out: rows as above."""
     n = length(stride, step)
-    low = 1 + stride
+    low = 1 + (begin + 1) * stride
     for c in range(layer.weight.shape[0]):
         one, two = out[4 * c, at, low : low + n], out[4 * c + 1, at, low : low + n]
         three, last = out[4 * c + 2, at, low : low + n], out[4 * c + 3, at, low : low + n]

@@ -70,9 +70,18 @@ class Decision(Protocol):
         ...
 
     def learn(
-        self, foreground: Bytes, learned: int, threads: int | None, workspace: Workspace
+        self,
+        foreground: Bytes,
+        kept: Bytes,
+        learned: int,
+        workspace: Workspace,
+        start: int,
+        stop: int,
     ) -> None:
-        """Take the last decision into what is kept; foreground (H, W) with what is known."""
+        """Take rows of the last decision into what is kept, `start` of the picture a multiple of 2.
+
+        foreground (H, W), with what is known; only where `kept`, (H, W), is not 0 either.
+        """
         ...
 
     def doubted(self, votes: Floats) -> Floats:
@@ -125,7 +134,13 @@ class PooledEvidence:
         """Do nothing: evidence is of one frame."""
 
     def learn(
-        self, foreground: Bytes, learned: int, threads: int | None, workspace: Workspace
+        self,
+        foreground: Bytes,
+        kept: Bytes,
+        learned: int,
+        workspace: Workspace,
+        start: int,
+        stop: int,
     ) -> None:
         """Do nothing: evidence is of one frame."""
 

@@ -41,8 +41,6 @@ _MOVES = 3.0
 # Pixels apart at which it is looked how long the scene has been learned.
 _APART = 61
 
-_ROWS = 4  # rows of blocks that are worth a thread
-
 
 @dataclass
 class LearnedEvidence:
@@ -134,19 +132,21 @@ class LearnedEvidence:
         return decided
 
     def learn(
-        self, foreground: Bytes, learned: int, threads: int | None, workspace: Workspace
+        self,
+        foreground: Bytes,
+        kept: Bytes,
+        learned: int,
+        workspace: Workspace,
+        start: int,
+        stop: int,
     ) -> None:
-        """Take the last decision, foreground (H, W), into what places have gone through."""
+        """Take rows of the last decision into what places have gone through; see `Decision`."""
         assert self.course is not None
         assert self.foreground is not None
-        course, planes = self.course, planes_of(workspace, foreground.shape)
         soft = self.foreground.reshape(foreground.shape)
-
-        def work(start: int, stop: int) -> None:
-            kernels.keep(foreground, soft, course, start, stop)
-            kernels.follow_course(course, planes, learned, start, stop)
-
-        rows.over_rows(work, planes.shape[1], rows.count_threads(threads), _ROWS * BLOCK)
+        rows = start // 2, -(-stop // 2)
+        kernels.keep(foreground, kept, soft, self.course, *rows)
+        kernels.follow_course(self.course, planes_of(workspace, foreground.shape), learned, *rows)
 
     def doubted(self, votes: Floats) -> Floats:
         """Return the votes where the network was not sure; see `Decision`.
@@ -163,7 +163,7 @@ class LearnedEvidence:
 
         It lets go of most of another scene within a few frames, long before that is learned.
         """
-        return int(np.count_nonzero(evidence.own >= asked.least_own))
+        return int(kernels.count_from(evidence.own, asked.least_own))
 
     def soften(
         self, evidence: Evidence, size: tuple[int, int], sensitivity: Floats | None
@@ -256,12 +256,8 @@ def _wary(statistics: Statistics, restless: Bytes) -> Bytes:
     """
     noise = float(statistics.numbers.slack.noise)
     wary = np.ones_like(restless)
-    if noise <= _LOUD:
-        motion = statistics.change.motion  # of squares of half a block
-        (rows_, columns), (tall, wide) = restless.shape, motion.shape
-        cells = np.zeros((2 * rows_, 2 * columns), np.bool_)
-        cells[:tall, :wide] = motion > _MOVES + noise / 4
-        wary[:] = cells.reshape(rows_, 2, columns, 2).any(axis=(1, 3))
+    if noise <= _LOUD:  # of squares of half a block
+        kernels.mark_moving(statistics.change.motion, np.float32(_MOVES + noise / 4), wary)
     return wary
 
 

@@ -7,6 +7,7 @@ place stands still, by `ghost_rate` where a ghost is (`kernels.rows.spread_rates
 a decision what the next frame asks of it.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -177,12 +178,13 @@ def remember(
     light: tuple[float, float],
     asked: Parameters,
     workspace: Workspace,
+    learn: Callable[[int, int], None],
 ) -> float:
     """Keep of a decision, foreground (H, W), what the next frame asks of it.
 
     Its mask, which rates follow; for how long things have stood, of which what is `told` (H * W,)
-    or nothing has a say; what its border says of ghosts; how places changed. Returns the share of
-    the picture that stands still.
+    or nothing has a say; what its border says of ghosts, and what `learn(start, stop)` does to its
+    rows; how places changed. Returns the share of the picture that stands still.
     """
     gain, noise = light
     _shelter(foreground, told, state, asked, workspace)
@@ -195,6 +197,7 @@ def remember(
         kernels.ask_border(
             frame, state.pictures, np.float32(gain), state.ghosts.border, edge, start, stop
         )
+        learn(start, stop)
 
     workspace.share("ask", frame.height, frame.width, asked.threads).over(ask)
     still = kernels.look_back(

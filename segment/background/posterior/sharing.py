@@ -79,9 +79,15 @@ class Sharing:
 
 
 class Workspace:
-    """Where frames are worked on: rows shared out among threads, and scratch that is used again."""
+    """Where frames are worked on: rows shared out among threads, and scratch that is used again.
+
+    Attributes
+    ----------
+    whole : whether every pixel is known to have been seen, so that nobody need look again.
+    """
 
     def __init__(self) -> None:
+        self.whole = False
         self._kept: dict[Any, Any] = {}
 
     def share(self, name: str, height: int, width: int, threads_asked: int | None) -> Sharing:

@@ -1,6 +1,7 @@
 """The posterior subtractor: what it is asked for, and the way of a frame through it."""
 
 import logging
+from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -46,6 +47,8 @@ from segment.turns import one_at_a_time
 __all__ = ["PosteriorSubtractor"]
 
 _log = logging.getLogger("segment.background")
+
+_NOWHERE = np.empty(0, np.int64)
 
 
 class Inside(NamedTuple):
@@ -275,7 +278,8 @@ class PosteriorSubtractor(Guided, Saved):
             return self._look_first(image, request)
         state = self._state
         frame, light = look_at(image, state, self._decision, request, asked)
-        told, frozen, unseen = request.told, request.frozen, state.find_unseen()
+        told, frozen = request.told, request.frozen
+        unseen = self._find_unseen(state)
         given = rates_by_pixel(request.rate, told, told.size or state.pictures.mask.size)
         rate = None if isinstance(request.rate, np.ndarray) else request.rate
         numbers = choose_numbers(asked, state, light, rate, given)
@@ -297,9 +301,11 @@ class PosteriorSubtractor(Guided, Saved):
         if frozen:
             state.shown[:] = foreground.reshape(-1)
         else:
-            still = remember(state, frame, foreground, told, light, asked, self._workspace)
-            decided = foreground & state.pictures.mask.reshape(foreground.shape)
-            self._decision.learn(decided, state.learned, asked.threads, self._workspace)
+            kept = state.pictures.mask.reshape(foreground.shape)
+            learn = partial(
+                self._decision.learn, foreground, kept, state.learned + 1, self._workspace
+            )
+            still = remember(state, frame, foreground, told, light, asked, self._workspace, learn)
             if request.free and asked.relearn and not request.facts:
                 self._guard(image, request.where, foreground, still)
         mask: Mask = foreground.view(np.bool_)
@@ -394,6 +400,15 @@ class PosteriorSubtractor(Guided, Saved):
             unseen = foreground if unseen is None else foreground | unseen
         self._begin(image, unseen)
         return foreground
+
+    def _find_unseen(self, state: State) -> NDArray[np.int64]:
+        """Return the places (N,) of pixels of which nothing was ever shown; see `State`."""
+        room, moved = self._workspace, state.camera.calm == 0
+        if room.whole and not moved:
+            return _NOWHERE
+        unseen = state.find_unseen()
+        room.whole = not unseen.size
+        return unseen
 
     def _guard(
         self, image: Image, where: Mask | None, foreground: NDArray[np.uint8], still: float

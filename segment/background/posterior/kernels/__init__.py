@@ -21,8 +21,10 @@ from segment.background.posterior.kernels.frame import (
 from segment.background.posterior.kernels.ghosts import (
     ask_border,
     average_change,
+    count_from,
     leave_doubted,
     look_back,
+    mark_moving,
 )
 from segment.background.posterior.kernels.planes import describe, draw_light, sift, survey
 from segment.background.posterior.kernels.shelter import shelter
@@ -32,6 +34,7 @@ __all__ = [
     "absorb",
     "ask_border",
     "average_change",
+    "count_from",
     "count_standing",
     "decide",
     "describe",
@@ -42,6 +45,7 @@ __all__ = [
     "leave_doubted",
     "level_pixels",
     "look_back",
+    "mark_moving",
     "measure_change",
     "move_modes",
     "move_plane",

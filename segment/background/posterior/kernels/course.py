@@ -3,7 +3,7 @@
 
 import numpy as np
 
-from segment.background.compiling import entry, inline, loop, part
+from segment.background.compiling import entry, inline, loop
 from segment.background.posterior.kernels.constants import ONE, ZERO, f
 
 __all__ = ["follow_course", "keep"]
@@ -58,38 +58,35 @@ def follow_course(course, planes, learned, start, stop):
 
 
 @entry
-def keep(foreground, posterior, course, start, stop):
+def keep(foreground, kept, posterior, course, start, stop):
     """Keep the posterior of half-resolution rows, and for how long they have been foreground.
 
-    foreground and posterior (H, W) uint8 : what is known, or decided at another threshold, counts
-    as decided.
+    foreground, kept and posterior (H, W) uint8 : foreground, where it is kept, and what is not,
+    count as decided: they may be known, or decided at another threshold.
     """
-    height = foreground.shape[0]
+    height, width = foreground.shape
     for row in range(start, stop):
         one, two = 2 * row, min(2 * row + 1, height - 1)
-        mask, mask_below = foreground[one], foreground[two]
-        soft, soft_below = posterior[one], posterior[two]
         last, stay = course.last[row], course.stay[row]
-        _keep_row(mask, mask_below, soft, soft_below, last, stay)
-        _keep_end(mask, mask_below, soft, soft_below, last, stay)
+        _keep_row(
+            foreground[one], foreground[two], kept[one], kept[two], posterior[one], posterior[two],
+            last, stay,
+        )  # fmt: skip
+        if width % 2 == 1:  # the last column counts twice
+            a = width - 1
+            s = _agreed(foreground[one, a] & kept[one, a], posterior[one, a])
+            s += _agreed(foreground[two, a] & kept[two, a], posterior[two, a])
+            _keep(2 * s, a // 2, last, stay)
 
 
 @loop
-def _keep_row(mask, mask_below, soft, soft_below, last, stay):
+def _keep_row(mask, mask_below, kept, kept_below, soft, soft_below, last, stay):
     for x in range(mask.size // 2):
         a, b = 2 * x, 2 * x + 1
-        s = _agreed(mask[a], soft[a]) + _agreed(mask[b], soft[b])
-        s += _agreed(mask_below[a], soft_below[a]) + _agreed(mask_below[b], soft_below[b])
+        s = _agreed(mask[a] & kept[a], soft[a]) + _agreed(mask[b] & kept[b], soft[b])
+        s += _agreed(mask_below[a] & kept_below[a], soft_below[a])
+        s += _agreed(mask_below[b] & kept_below[b], soft_below[b])
         _keep(s, x, last, stay)
-
-
-@part
-def _keep_end(mask, mask_below, soft, soft_below, last, stay):
-    """The last column of a picture of odd width, which counts twice."""
-    if mask.size % 2 == 1:
-        a = mask.size - 1
-        s = 2 * (_agreed(mask[a], soft[a]) + _agreed(mask_below[a], soft_below[a]))
-        _keep(s, a // 2, last, stay)
 
 
 @inline

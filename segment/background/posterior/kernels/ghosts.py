@@ -187,12 +187,42 @@ def leave_doubted(votes, posterior, sure, out):
     """Write into out (h4, w4) the votes, but 0 where any posterior, (h2, w2) uint8, is `sure`."""
     height, width = posterior.shape
     for y in range(out.shape[0]):
-        one, two = 2 * y, min(2 * y + 1, height - 1)
-        for x in range(out.shape[1]):
+        one, two = posterior[2 * y], posterior[min(2 * y + 1, height - 1)]
+        _leave(votes[y], one, two, sure, out[y])
+        if width % 2 == 1:
+            last = max(one[width - 1], two[width - 1])
+            out[y, width // 2] = votes[y, width // 2] if last < sure else ZERO
+
+
+@loop
+def _leave(votes, one, two, sure, out):
+    for x in range(one.size // 2):
+        a, b, c, d = one[2 * x], one[2 * x + 1], two[2 * x], two[2 * x + 1]
+        a = a if a > b else b
+        c = c if c > d else d
+        a = a if a > c else c
+        out[x] = votes[x] if a < sure else ZERO
+
+
+@entry
+def count_from(values, least):
+    """Return how many values (N,) uint8 are at least `least`."""
+    count = 0
+    for k in range(values.size):
+        count += np.int32(1) if values[k] >= least else np.int32(0)
+    return count
+
+
+@entry
+def mark_moving(motion, least, moving):
+    """Mark in moving, (rows, columns) uint8, where any of 2 x 2 squares of motion is above."""
+    height, width = motion.shape
+    for y in range(moving.shape[0]):
+        one, two = motion[2 * y], motion[min(2 * y + 1, height - 1)]
+        for x in range(moving.shape[1]):
             a, b = 2 * x, min(2 * x + 1, width - 1)
-            most = max(posterior[one, a], posterior[one, b])
-            most = max(most, max(posterior[two, a], posterior[two, b]))
-            out[y, x] = votes[y, x] if most < sure else ZERO
+            most = max(max(one[a], one[b]), max(two[a], two[b]))
+            moving[y, x] = np.uint8(1) if most > least else np.uint8(0)
 
 
 @entry
