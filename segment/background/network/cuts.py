@@ -16,8 +16,8 @@ def cut_rows(costs: Floats, beyond: Sequence[float], count: int) -> list[int]:
     cost: there both bands work. So a cut goes where little is to be done, if it can.
     """
     inside = len(beyond)
-    upto = np.concatenate(([0.0], np.cumsum(costs)))
-    around = np.concatenate((np.zeros(inside), costs, np.zeros(inside)))
+    upto: Floats = np.concatenate(([0.0], np.cumsum(costs))).astype(np.float32)
+    around: Floats = np.pad(costs, inside).astype(np.float32)
 
     def cut(start: int, stop: int, count: int) -> list[int]:
         if count < 2 or stop - start < 2:

@@ -107,12 +107,13 @@ class LearnedEvidence:
         size = statistics.frame.height, statistics.frame.width
         count = rows.count_threads(asked.threads)
         planes = planes_of(workspace, size)
+        half, wide = planes.shape[1:]
         network = network_of(workspace, size)
-        share = workspace.share("survey", *planes.shape[1:], asked.threads)
+        share = workspace.share("survey", half, wide, asked.threads)
         restless = self._survey(statistics, asked, network, planes, share)
         foreground, shade = self.foreground.reshape(size), self.shade.reshape(size)
         if network.glance(restless, _wary(statistics, restless)):
-            share = workspace.share("describe", *planes.shape[1:], asked.threads)
+            share = workspace.share("describe", half, wide, asked.threads)
             self._describe(statistics, network.active, planes, share)
             network.judge(planes, foreground, shade, count)
         else:

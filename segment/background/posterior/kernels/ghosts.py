@@ -207,7 +207,7 @@ def _leave(votes, one, two, sure, out):
 @entry
 def count_from(values, least):
     """Return how many values (N,) uint8 are at least `least`."""
-    count = 0
+    count = np.int32(0)
     for k in range(values.size):
         count += np.int32(1) if values[k] >= least else np.int32(0)
     return count
