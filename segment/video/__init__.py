@@ -15,7 +15,7 @@ from segment.video.decode import PICTURES
 from segment.video.file import VideoFile
 from segment.video.images import ImageFolder, Paged, Picture, open_picture
 from segment.video.levels import Levels
-from segment.video.opening import is_address, name_of
+from segment.video.opening import head_of, is_address, name_of
 from segment.video.raw import RawFrames
 from segment.video.source import Source
 
@@ -56,6 +56,8 @@ def open_frames(
     if isinstance(path, int):
         return Camera(path, name)
     if not isinstance(path, (str, Path)):
+        if kinds.needs_a_file(head_of(path)):
+            return _copied(path, "input", name or name_of(path), rate, levels, track)
         return VideoFile(path, name, rate, levels, track)
     if isinstance(path, str):
         if path == "-":
@@ -88,14 +90,27 @@ def _open_stored(
 ) -> Source:
     """Open a film of a store, read in blocks as it is asked for; a picture is copied here first."""
     suffix = Path(address).suffix.lower()
+    stored = stores.open_stored(address)
     if suffix not in PICTURES:
-        return VideoFile(stores.open_stored(address), name, rate, levels, track)
+        return VideoFile(stored, name, rate, levels, track)
+    return _copied(stored, f"{name}{suffix}", name, rate, levels, track)
+
+
+def _copied(
+    stream: BinaryIO,
+    called: str,
+    name: str,
+    rate: Fraction | float | str | None,
+    levels: Levels | None,
+    track: int,
+) -> Source:
+    """Open what comes once, and is read in another order, from a copy that goes with its reader."""
     folder = tempfile.mkdtemp(prefix="segment-")
     try:
-        path = Path(folder) / f"{name}{suffix}"
+        path = Path(folder) / called
         with path.open("wb") as file:
-            shutil.copyfileobj(stores.open_stored(address), file)
-        source = open_picture(path, rate, name, levels, track)
+            shutil.copyfileobj(stream, file)
+        source = open_frames(path, name=name, rate=rate, levels=levels, track=track)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise

@@ -95,6 +95,7 @@ class VideoFile(Source):
         self._levels = levels
         self._track = track
         self._gave_up = False
+        self._fell_silent = False
         self._settled = True  # nothing to settle before the first frame has come
         self._wanted_rate = None if rate is None else check_rate(rate)
         self._path = path
@@ -135,6 +136,7 @@ class VideoFile(Source):
             pipe = not address and is_pipe(Path(self._path))
         else:
             pipe = not self._path.seekable()
+        self._piped = pipe
         self.live = pipe or (
             address
             and (
@@ -297,6 +299,7 @@ class VideoFile(Source):
                 # IndexError: damage that looks like a new track, which PyAV does not know.
                 failures += 1
                 if self.live and isinstance(error, av.error.ExitError):
+                    self._fell_silent = True
                     self.damage.note(
                         f"{self.told}: silent for {self._silence:g} s, taken as its end"
                     )
@@ -386,7 +389,9 @@ class VideoFile(Source):
             elif self._stopped:
                 return
             picture = next(self._decoded, None)
-        self._settle(ended=not self.live)
+        # What comes by a pipe may be a file, whose head declares what should have come.
+        whole = self._piped and not (self._stopped or self._fell_silent or self._gave_up)
+        self._settle(ended=whole or not self.live)
         self._look_at_structure()
 
     def _tell_tracks(self) -> None:

@@ -1,9 +1,10 @@
 """What a file is by its first bytes, whatever it is called: a film, or a picture of pages."""
 
+import io
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["TIFF", "brands", "is_bare_gif", "is_film", "is_picture"]
+__all__ = ["TIFF", "brands", "is_bare_gif", "is_film", "is_picture", "needs_a_file"]
 
 _HEAD = 1 << 12
 _FILMS = (b"GIF8", b"\x1aE\xdf\xa3", b"FLV\1", b"OggS", b"\0\0\1\xba", b"0&\xb2u\x8ef\xcf\x11")
@@ -26,7 +27,18 @@ def is_film(path: Path) -> bool:
 
 def is_picture(path: Path) -> bool:
     """Whether a file is a TIFF, WebP or AVIF, of which films' decoders would show one page."""
-    head = _head(path)
+    return _is_picture(_head(path))
+
+
+def needs_a_file(head: bytes) -> bool:
+    """Whether what begins so has pictures that are found only by going to and fro in it."""
+    if head.startswith(b"GIF8"):
+        return _pictures(io.BytesIO(head))[:1] == [False]
+    animated = head.startswith(b"\x89PNG") and b"acTL" in head.partition(b"IDAT")[0]
+    return animated or _is_picture(head)
+
+
+def _is_picture(head: bytes) -> bool:
     if head.startswith(TIFF) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP"):
         return True
     return head[4:8] == b"ftyp" and {b"avif", b"avis"} & brands(head) != set()

@@ -65,7 +65,7 @@ def open_container(path: str | Path | BinaryIO, name: str) -> InputContainer:
     target: str | BinaryIO
     kind = None
     if not isinstance(path, (str, Path)):
-        _check_head(_head(path), name, allow)
+        _check_head(head_of(path), name, allow)
         target = path
     elif address is not None:
         target, timeout = _plain(address), silence()
@@ -74,7 +74,7 @@ def open_container(path: str | Path | BinaryIO, name: str) -> InputContainer:
     else:
         # Bytes of a pipe that are looked at are gone.
         if not is_pipe(Path(path)):
-            kind = _check_head(_head(Path(path)), name, allow)
+            kind = _check_head(head_of(Path(path)), name, allow)
             why = None if kind else why_not_a_video(Path(path))
             if why is not None:
                 raise UnreadableInput(f"{name}: {why}")
@@ -115,7 +115,7 @@ def _check_head(head: bytes, name: str, allow: frozenset[str]) -> str | None:
     return kind
 
 
-def _head(path: Path | BinaryIO) -> bytes:
+def head_of(path: Path | BinaryIO) -> bytes:
     """Return the first bytes of a file, or of a stream that can give them back."""
     try:
         if isinstance(path, Path):

@@ -146,7 +146,10 @@ def is_grey(picture: av.VideoFrame) -> bool:
 
 def turn_of(picture: av.VideoFrame) -> Turn:
     """Return how the picture becomes upright, by the display matrix that came with it."""
-    found: Any = picture.side_data.get("DISPLAYMATRIX")
+    try:
+        found: Any = picture.side_data.get("DISPLAYMATRIX")
+    except ValueError:  # PyAV knows not every kind of data that stands beside a picture (EXIF)
+        return Turn(quarters=picture.rotation // 90 % 4)
     if found is None:
         return UPRIGHT
     numbers = np.frombuffer(bytes(found), "=i4")
