@@ -14,6 +14,11 @@ Box = tuple[int, int, int, int]  # left, top, right, bottom; the last two are ou
 
 _STEADY = 0.3  # share by which a size may change in a frame before its middle is no place
 _LESSER = 0.7  # share of the parent's area below which a piece of it is no more the same
+_TRIFLE = 0.1  # share of a blob that others may join, and its middle has not jumped
+_FEW = 1  # of those that come about a blob, so many may be parts of one who walks
+_BESIDE = 0.25  # share of the picture's longer side within which they lie
+_SIMILAR = 0.2  # share of its area that each has at least
+_YOUNG = 1.0  # seconds ago, or less, that each came
 _REACH = 3.0  # times its size that one may leap from a frame to the next, when its way is not known
 _AIM = 1.0  # times its size by which it may then miss the place it is headed for
 _ALIKE = 2.5  # times by which two areas may differ for one to be the other, a leap on
@@ -38,6 +43,8 @@ class Blob:
     extent: float  # its size, smoothed
     home: tuple[float, float]  # where its middle was before it went away,
     home_box: Box  # and its box
+    born: float  # when it was last a splinter of another
+    usual: float  # its area, smoothed
     step: tuple[float, float] | None = None  # columns and rows a second
     leaps: int = 0
     doubt: float = 0.0  # share of it that lies where something comes again and again, lately;
@@ -45,6 +52,7 @@ class Blob:
     moved: bool = False
     stood: bool = False  # near its first place for a while
     restless: float = 0.0  # when it was last known to go somewhere
+    crowded: float = -math.inf  # when it last was among others that had just come, as leaves are
     checked: float = -math.inf  # when it was last held against the background
     light: int = 0  # how often that said light, less how often it did not since
 
@@ -55,8 +63,8 @@ class Blob:
 
     @property
     def flutters(self) -> bool:
-        """Whether it was lately where something comes again and again."""
-        return self.doubt > 0.5
+        """Whether it was lately where something comes again and again, or where much comes."""
+        return self.doubt > 0.5 or self.seen - self.crowded < _LATELY
 
     def stay(self) -> None:
         """Let what is here be the place that it has to get away from."""
@@ -144,9 +152,10 @@ class Blobs:
 
     def follow(self, found: list[tuple[int, Blob]], cells: Cells, time: float) -> None:
         """Let the blobs of a frame, each with its number in `cells`, go on."""
-        families = self._families(cells)
-        taken = {k for n, _ in found for k, _ in families.get(n, [])}
-        lost = [one for k, one in enumerate(self.now) if k not in taken]
+        families, size = self._families(cells), cells.numbers.shape
+        shares = sorted((count, n, k) for n, _ in found for k, count in families.get(n, []))
+        heirs = {k: n for _, n, k in shares}  # of each, who lies on most of it
+        lost = [one for k, one in enumerate(self.now) if k not in heirs]
         lost += self._lingering(self._lost, time)
         keep = np.zeros(int(cells.own.max(initial=0)) + 1, np.min_scalar_type(len(found)))
         for k, (n, blob) in enumerate(found):
@@ -154,13 +163,29 @@ class Blobs:
             family = families.get(n, [])
             # Who leaps may come down on a drop of rain.
             trifle = all(_ALIKE * self.now[k].area < blob.area for k, _ in family)
-            leapt = trifle and not blob.flutters and _leap(blob, lost)
+            leapt = trifle and not blob.flutters and _leap(blob, lost, size)
             if family and not leapt:
-                self._inherit(blob, family)
+                self._inherit(blob, family, heirs[_main(family)] != n, size)
+        self._crowd([blob for _, blob in found], size, time)
         here: NDArray[Any] = np.zeros(cells.numbers.shape, keep.dtype)
         here.reshape(-1)[cells.where] = keep[cells.own]
         self.now, self._lost, self._time = [blob for _, blob in found], lost, time
         self._labels = here
+
+    @staticmethod
+    def _crowd(those: list[Blob], size: tuple[int, ...], time: float) -> None:
+        """Say which are among others that came just now: a gust moves many leaves at once."""
+        reach = _BESIDE * max(size)
+        young = [one for one in those if time - one.born <= _YOUNG and not one.moved]
+        for blob in those:
+            beside = [
+                one
+                for one in young
+                if one.area >= _SIMILAR * blob.area
+                and math.hypot(one.column - blob.column, one.row - blob.row) <= reach
+            ]
+            if len(beside) - (any(one is blob for one in beside)) > _FEW:
+                blob.crowded = time
 
     def clear(self, time: float) -> None:
         """There is none in this frame."""
@@ -186,12 +211,19 @@ class Blobs:
             found.setdefault(child, []).append((parent - 1, count))
         return found
 
-    def _inherit(self, blob: Blob, family: list[tuple[int, int]]) -> None:
+    def _inherit(
+        self, blob: Blob, family: list[tuple[int, int]], splinter: bool, size: tuple[int, ...]
+    ) -> None:
         """Let a blob go on where those of the last frame were that it lies on."""
         everyone = [self.now[k] for k, _ in family]
-        old = self.now[max(family, key=lambda one: one[1])[0]]
+        old = self.now[_main(family)]
         _go_on(blob, old)
-        blob.leaps = old.leaps
+        if old.sure:
+            blob.leaps = old.leaps
+        else:
+            # What leapt and then goes on step by step has to get away from there.
+            blob.born = blob.seen
+            blob.stay()
         # A union's beginning is the earliest of those who were somebody, or the main one's.
         if gone := [one for one in everyone if one.moved]:
             first = min(gone, key=lambda one: one.since)
@@ -199,25 +231,41 @@ class Blobs:
         blob.restless = max(one.restless for one in everyone)
         extent = blob.extent
         # Where blobs join or split, their middle jumps: that is no way gone.
-        if len(family) > 1 or abs(extent - old.extent) > _STEADY * max(extent, old.extent):
+        others = sum(count for _, count in family) - max(count for _, count in family)
+        joined = others > _TRIFLE * blob.area
+        if joined or abs(extent - old.extent) > _STEADY * max(extent, old.extent):
             blob.home = blob.column, blob.row
-        lesser = blob.area < _LESSER * old.area and not _at_border(blob, self._labels)
+        # What goes out of the picture gets smaller, too; a splinter has not gone out.
+        if splinter:
+            blob.born = blob.seen
+        stays = splinter or not _cut(blob, size)
+        lesser = blob.area < _LESSER * old.usual and stays
         if lesser:
             blob.home_box = blob.box
-        blob.extent = extent if lesser else 0.7 * old.extent + 0.3 * extent
+        if not lesser:
+            blob.extent = 0.7 * old.extent + 0.3 * extent
+            blob.usual = 0.7 * old.usual + 0.3 * blob.area
 
 
-def _leap(blob: Blob, lost: list[Blob]) -> bool:
+def _main(family: list[tuple[int, int]]) -> int:
+    return max(family, key=lambda one: one[1])[0]
+
+
+def _leap(blob: Blob, lost: list[Blob], size: tuple[int, ...]) -> bool:
     """Let a blob that lies on none go on as one that is missing; whether one leads there."""
+    cut = _cut(blob, size)
     best, least, second = None, 1.0, math.inf
     for one in lost:
-        if not one.area / _ALIKE < blob.area < one.area * _ALIKE:
+        # Of what comes into the picture, or goes out of it, only a part is seen.
+        less = _ALIKE**2 if cut else _ALIKE
+        more = _ALIKE**2 if _cut(one, size) else _ALIKE
+        if not one.area / less < blob.area < one.area * more:
             continue
-        size, gap = max(one.extent, blob.extent), blob.seen - one.seen
+        extent, gap = max(one.extent, blob.extent), blob.seen - one.seen
         column, row = one.column, one.row
         if one.step is not None:
             column, row = column + gap * one.step[0], row + gap * one.step[1]
-        reach = (_REACH if one.step is None else _AIM) * size
+        reach = (_REACH if one.step is None else _AIM) * extent
         miss = math.hypot(blob.column - column, blob.row - row) / reach
         if miss < least:
             best, least, second = one, miss, least if best is not None else math.inf
@@ -234,9 +282,9 @@ def _leap(blob: Blob, lost: list[Blob]) -> bool:
 
 def _go_on(blob: Blob, old: Blob) -> None:
     blob.since, blob.first, blob.moved = old.since, old.first, old.moved
-    blob.home, blob.home_box = old.home, old.home_box
+    blob.home, blob.home_box, blob.born = old.home, old.home_box, old.born
     blob.stood, blob.checked, blob.light = old.stood, old.checked, old.light
-    blob.restless = old.restless
+    blob.restless, blob.crowded = old.restless, old.crowded
     gap = blob.seen - old.seen
     # A leaf that swings out of its crown for a frame is a leaf.
     blob.doubt += (old.doubt - blob.doubt) * math.exp(-gap / _LATELY)
@@ -244,9 +292,7 @@ def _go_on(blob: Blob, old: Blob) -> None:
         blob.step = (blob.column - old.column) / gap, (blob.row - old.row) / gap
 
 
-def _at_border(blob: Blob, labels: NDArray[np.unsignedinteger] | None) -> bool:
-    # What goes out of the picture gets smaller, too.
-    assert labels is not None
-    height, width = labels.shape
+def _cut(blob: Blob, size: tuple[int, ...]) -> bool:
+    """Whether the picture's border, `size` (height, width), may cut a blob."""
     left, top, right, bottom = blob.box
-    return left <= 0 or top <= 0 or right >= width or bottom >= height
+    return left <= 0 or top <= 0 or right >= size[1] or bottom >= size[0]

@@ -159,7 +159,7 @@ class Motion:
         found: list[tuple[int, Blob]] = []
         for n, area, (x, y), box in cells.larger(least):
             extent = math.sqrt((box[2] - box[0]) * (box[3] - box[1]))
-            blob = Blob(time, index, time, index, x, y, box, area, extent, (x, y), box)
+            blob = Blob(time, index, time, index, x, y, box, area, extent, (x, y), box, time, area)
             blob.doubt, blob.calm = float(often[n] / area), bool(often[n] < _CALM * area)
             found.append((n, blob))
         self._blobs.follow(found, cells, time)
@@ -185,7 +185,7 @@ class Motion:
         if blob.flutters:
             wanted = max(_FARTHER * blob.extent, _WAY * max(numbers.shape))
         huge = blob.area > _HUGE * numbers.size
-        if time - blob.since >= _SETTLED and blob.sure and (away >= wanted or huge):
+        if time - blob.born >= _SETTLED and blob.sure and (away >= wanted or huge):
             if grey is not None and not blob.moved and time - blob.checked >= _CHECK:
                 left, top, right, bottom = blob.box
                 where = slice(top, bottom), slice(left, right)

@@ -131,3 +131,60 @@ def test_who_walks_in_a_cloud_is_told_from_it():
 
     (found,) = moving(picture, mask, 110)
     assert (found.start, found.end) == pytest.approx((3.0, 5.9), abs=0.11)
+
+
+# --- how blobs go on -------------------------------------------------------------------------
+
+PLAIN = np.full((120, 200, 3), 90, np.uint8)
+
+
+def test_a_splinter_at_the_border_has_not_got_away_by_being_elsewhere():
+    def standing(t):
+        mask = np.zeros((120, 200), bool)
+        if t >= 5:
+            mask[0:40, 60:100] = True
+        if t in (30, 31, 32, 33, 34):  # a corner of it comes off
+            mask[8:12, 60:70] = mask[0:12, 66:70] = False
+        return mask
+
+    assert moving(lambda _: PLAIN, standing, 60) == []
+
+
+def test_who_leaps_once_and_then_walks_is_somebody():
+    def walker(t):
+        mask = np.zeros((120, 200), bool)
+        if 10 <= t < 45:
+            x = 5 if t == 10 else 35 + 4 * (t - 10)
+            mask[40:60, x : x + 10] = True
+        return mask
+
+    (found,) = moving(lambda _: PLAIN, walker, 80)
+    assert (found.start, found.end) == pytest.approx((1.0, 4.4), abs=0.11)
+
+
+def test_who_is_quick_is_there_also_while_the_border_cuts_him():
+    def runner(t):
+        mask = np.zeros((120, 200), bool)
+        if 20 <= t < 27:
+            x = 190 - 38 * (t - 20)
+            mask[40:80, max(0, x) : max(0, x + 30)] = True
+        return mask
+
+    (found,) = moving(lambda _: PLAIN, runner, 60)
+    assert (found.start, found.end) == pytest.approx((2.0, 2.5), abs=0.11)
+
+
+def test_a_gust_after_a_calm_is_nobody():
+    """Many leaves at once, each of which goes farther than its own size."""
+    rng = np.random.default_rng(5)
+    places = rng.integers(0, (60, 80), (12, 2))
+    ways = rng.uniform(-1.5, 1.5, (12, 2))
+
+    def leaves(t):
+        mask = np.zeros((120, 200), bool)
+        if 200 <= t < 212:
+            for y, x in np.rint(places + (t - 200) * ways).astype(int):
+                mask[max(0, y) : y + 8, max(0, x) : x + 9] = True
+        return mask
+
+    assert moving(lambda _: PLAIN, leaves, 260) == []
