@@ -4,7 +4,8 @@
 import numpy as np
 
 from segment.background.compiling import entry, loop, part
-from segment.background.network.loops import ZERO, f, fill, u
+from segment.background.lines import fill
+from segment.background.network.loops import ZERO, f, u
 from segment.background.network.passes import convolve_strip, mix_strip
 from segment.background.network.records import BLOCK, FIRST_SIGNED, LAST_SIGNED
 

@@ -13,7 +13,6 @@ __all__ = [
     "VECTOR",
     "ZERO",
     "add_row",
-    "fill",
     "four",
     "halve_row",
     "look_up",
@@ -32,13 +31,6 @@ VECTOR = 16
 
 # Logits at which the table of posteriors ends, and its steps in 1.
 _LOGITS, _STEPS = f(8), f(64)
-
-
-@loop
-def fill(values, value):
-    """Make all of a row one value."""
-    for k in range(values.size):
-        values[k] = value
 
 
 @fused

@@ -6,11 +6,11 @@ next step reads is kept for one strip.
 """
 
 from segment.background.compiling import entry, loop, part
+from segment.background.lines import fill
 from segment.background.network.loops import (
     ZERO,
     add_row,
     f,
-    fill,
     four,
     halve_row,
     look_up,

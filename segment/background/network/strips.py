@@ -8,8 +8,9 @@ convolution is one long loop over the strip, whatever the blocks, and what it ma
 between is made 0 again.
 """
 
-from segment.background.compiling import loop, part
-from segment.background.network.loops import VECTOR, ZERO, fill
+from segment.background.compiling import part
+from segment.background.lines import copy, fill
+from segment.background.network.loops import VECTOR, ZERO
 
 __all__ = ["close", "length", "meet", "size_of", "stride_of"]
 
@@ -46,12 +47,6 @@ def close(maps, at, runs, row, step):
             left = right + 1
 
 
-@loop
-def _copy(values, out):
-    for k in range(out.size):
-        out[k] = values[k]
-
-
 @part
 def meet(maps, runs, row, step, low, high):
     """Fill the first and the last row of strips with what lies above and below.
@@ -78,7 +73,7 @@ def meet(maps, runs, row, step, low, high):
                 if left < right:
                     a, b = there + left - first, place + left - begin
                     for m in range(maps.shape[0]):
-                        _copy(
+                        copy(
                             maps[m, other, a : a + right - left],
                             maps[m, row, b : b + right - left],
                         )

@@ -48,8 +48,6 @@ __all__ = ["PosteriorSubtractor"]
 
 _log = logging.getLogger("segment.background")
 
-_NOWHERE = np.empty(0, np.int64)
-
 
 class Inside(NamedTuple):
     """What a subtractor works with, itself and no copy: for tests and studies, and no promise.
@@ -405,7 +403,7 @@ class PosteriorSubtractor(Guided, Saved):
         """Return the places (N,) of pixels of which nothing was ever shown; see `State`."""
         room, moved = self._workspace, state.camera.calm == 0
         if room.whole and not moved:
-            return _NOWHERE
+            return np.empty(0, np.int64)
         unseen = state.find_unseen()
         room.whole = not unseen.size
         return unseen

@@ -4,6 +4,7 @@
 import numpy as np
 
 from segment.background.compiling import entry, inline, loop
+from segment.background.lines import copy
 from segment.background.posterior.kernels.constants import ONE, ZERO, f
 
 __all__ = ["follow_course", "keep"]
@@ -20,12 +21,6 @@ _FORGETS, _FORGOTTEN = f(0.7), f(0.3)
 # Evidence (of 255) from which on it has come; shares of a frame in the averages.
 _COME = f(70)
 _BLINK, _SLOW = f(0.04), f(0.03)
-
-
-@loop
-def _copy(values, out):
-    for k in range(out.size):
-        out[k] = values[k]
 
 
 @loop
@@ -51,7 +46,7 @@ def follow_course(course, planes, learned, start, stop):
     slow = ONE / f(1 + learned)
     slow = slow if slow > _SLOW else _SLOW
     for r in range(start, stop):
-        _copy(planes[10, r], course.light[r])
+        copy(planes[10, r], course.light[r])
         _average_blinks(planes[9, r], course.come[r], course.blink[r])
         _average(planes[9, r], slow, course.evidence[r])
         _average(course.last[r], slow, course.posterior[r])

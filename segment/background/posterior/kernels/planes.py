@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from segment.background.compiling import entry, loop, part
+from segment.background.lines import copy, fill
 from segment.background.network.blocks import run_of
 from segment.background.network.records import BLOCK
 from segment.background.posterior.kernels.constants import ONE, QUARTER, TWO, ZERO, f, u
@@ -210,18 +211,6 @@ def _count(values, out):
 
 
 @loop
-def _fill(out, value):
-    for k in range(out.size):
-        out[k] = value
-
-
-@loop
-def _copy(values, out):
-    for k in range(out.size):
-        out[k] = values[k]
-
-
-@loop
 def _round(values, out):
     for k in range(out.size):
         out[k] = u8(values[k] + HALF)
@@ -294,7 +283,7 @@ def sift(unexplained, last, largest, desk, planes, restless, start, stop):
     """
     half, wide = planes.shape[1:]
     for row in range(start, stop):
-        _fill(desk, u8(0))
+        fill(desk, u8(0))
         for r in range(row * BLOCK, min(row * BLOCK + BLOCK, half)):
             _tell_evidence(unexplained[r], TOP / largest, planes[9, r])
             _most(planes[9, r], last[r], desk)
@@ -326,9 +315,9 @@ def survey(restless, sums, change, votes, course, age, planes, start, stop):
             )
             _spread_votes(votes[r // 2], low, planes[6, r, low:high])
             _spread_soft(change.unrest[r // 4], low, ONE, planes[14, r, low:high])
-            _copy(course.last[r, low:high], planes[15, r, low:high])
+            copy(course.last[r, low:high], planes[15, r, low:high])
             _soften(course.stay[r, low:high], _FRAMES, planes[16, r, low:high])
-            _fill(planes[22, r, low:high], age)
+            fill(planes[22, r, low:high], age)
             _round(course.blink[r, low:high], planes[23, r, low:high])
             _round(course.evidence[r, low:high], planes[26, r, low:high])
             _round(course.posterior[r, low:high], planes[27, r, low:high])
@@ -385,7 +374,7 @@ def _describe_run(
         stop_at = p + 2 * n - 1
         light = planes[10, r, low:high]
         k = r - top + 1
-        _copy(around[k, 1 : n + 1], planes[11, r, low:high])
+        copy(around[k, 1 : n + 1], planes[11, r, low:high])
         _tell_ratio(light, planes[11, r, low:high], planes[5, r, low:high])
         _tell_change(light, course.light[r, low:high], scale, planes[12, r, low:high])
         _spread_soft(change.motion[r // 4], low, _SQUARES, planes[13, r, low:high])
@@ -393,7 +382,7 @@ def _describe_run(
         _share_of(modes.weight[0, p:stop_at], planes[18, r, low:high])
         _soften_some(modes.first.variance[p:stop_at], _SQUARES, planes[19, r, low:high])
         _count(modes.alive[p:stop_at], planes[20, r, low:high])
-        _fill(planes[21, r, low:high], noise)
+        fill(planes[21, r, low:high], noise)
         _tell_slope(
             around[k - 1, 1 : n + 1], around[k, : n + 2], around[k + 1, 1 : n + 1],
             planes[24, r, low:high],

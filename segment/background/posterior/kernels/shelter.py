@@ -3,6 +3,7 @@
 import numpy as np
 
 from segment.background.compiling import entry, loop
+from segment.background.lines import copy, join
 
 __all__ = ["REACH", "shelter"]
 
@@ -24,30 +25,18 @@ def shelter(foreground, own, told, least, line, mask, start, stop):
     for y in range(start, stop):
         first, last = max(y - REACH, 0), min(y + REACH, height - 1)
         across = line[REACH : REACH + width]
-        _copy(foreground[first], across)
+        copy(foreground[first], across)
         for other in range(first + 1, last + 1):
-            _join(foreground[other], across)
+            join(foreground[other], across)
         if _any(across):
             p = y * width
             _spread(line, mask[y])
             _confirm(own[p : p + width], least, mask[y])
             if told.size > 0:
                 _spare(told[p : p + width], mask[y])
-            _join(foreground[y], mask[y])
+            join(foreground[y], mask[y])
         else:
-            _copy(across, mask[y])
-
-
-@loop
-def _copy(values, out):
-    for k in range(out.size):
-        out[k] = values[k]
-
-
-@loop
-def _join(values, out):
-    for k in range(out.size):
-        out[k] |= values[k]
+            copy(across, mask[y])
 
 
 @loop
