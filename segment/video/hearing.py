@@ -21,7 +21,13 @@ _OLD = frozenset(["mpeg1video", "mpeg2video", "mpeg4", "h263", "flv1", "wmv1", "
 """Codecs whose decoder repairs what it cannot read, and marks it only where it has no threads
 (MPEG-2: 4 of 200 damaged files). One thread decodes 1080p of them in 3 to 5 ms."""
 
-_MENTIONED = ("Skipping invalid", "time_increment_bits", "ignoring extra picture")
+_MENTIONED = (
+    "Skipping invalid",
+    "time_increment_bits",
+    "ignoring extra picture",
+    "Failed to parse header of NALU",
+    "Missing picture start code",
+)
 """Beginnings of warnings that are said of damage only, never of what is sound and odd."""
 
 _listening = threading.Lock()

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from segment.errors import UnreadableInput
 from segment.video.clear import alpha_of, has_alpha
+from segment.video.limits import current
 from segment.video.opening import open_container, reason
 from segment.video.pixels import is_grey
 from segment.video.tiff import Pixels
@@ -32,8 +33,11 @@ def read_rarer(path: Path) -> Pixels:
             flaw = "its decoder says so" if picture.is_corrupt else _cut(path)
             return Pixels(_values(picture), alpha, flaw=flaw)
     except (av.FFmpegError, OSError, IndexError, StopIteration, ValueError) as error:
+        why = reason(error) or "it ends before its picture"
+        most = current().most_pixels(video=True) / 1e6
         raise UnreadableInput(
-            f"{path}: is damaged or no picture that can be read ({reason(error)})"
+            f"{path}: is damaged, or no picture that can be read, or has more than {most:.4g} "
+            f"million pixels, which --max-pixels lets in ({why})"
         ) from None
 
 

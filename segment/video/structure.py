@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from segment.video import transport
+from segment.video import program, transport
 
 __all__ = ["find_break"]
 
@@ -19,7 +19,7 @@ def find_break(path: Path, formats: frozenset[str] | set[str]) -> str | None:
     """Return in a few words where a film's file does not fit together, None when nothing shows.
 
     formats : FFmpeg's names of the container; knows matroska and webm, flv, avi, mp4 and its kin,
-    and mpegts.
+    mpegts, and mpeg, the program stream.
     """
     walk = next((_WALKS[name] for name in _WALKS if name in formats), None)
     if walk is None:
@@ -307,5 +307,6 @@ _WALKS: dict[str, Callable[[memoryview], str | None]] = {
     "flv": _flv,
     "avi": _avi,
     "mp4": _mp4,
+    "mpeg": program.find_break,
     "mpegts": transport.find_break,
 }

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from segment.errors import UnreadableInput
 from segment.video import ImageFolder, open_frames
 from tests.video.makers import scenes
 
@@ -41,6 +42,12 @@ def test_a_folder_of_them_is_a_sequence_and_damage_is_told(tmp_path, kind):
         assert [frame.index for frame in source][:2] == [0, 1]
     assert source.damage.lost + source.damage.flagged == 1
     assert "002" in source.damage.reasons[0]
+
+
+def test_a_small_file_of_a_large_picture_is_refused(tmp_path):
+    (tmp_path / "a.qoi").write_bytes(b"qoif" + (30000).to_bytes(4, "big") * 2 + b"\3\0" + bytes(99))
+    with pytest.raises(UnreadableInput, match="--max-pixels lets in"):
+        open_frames(tmp_path / "a.qoi")
 
 
 def test_numbers_in_letters_end_with_the_file(tmp_path):

@@ -22,6 +22,7 @@ SOUND = {
     "m.avi": {"codec": "mjpeg", "pixels": "yuvj420p"},
     "open.h264": {"options": {"x264-params": "keyint=5:open-gop=1:bframes=2:mbtree=0"}},
     "a.mpg": {"codec": "mpeg2video", "options": {"bf": "2"}},
+    "old.mpg": {"codec": "mpeg1video"},
     "a.mp4": {},
     "a.mov": {"codec": "mpeg4", "audio": 0.8},
     "pieces.mp4": {"mux": {"movflags": "frag_keyframe+empty_moov"}},
@@ -239,3 +240,21 @@ def test_a_gif_whose_first_packet_is_a_piece_of_its_head():
     for length in range(1, 60):
         packet = Packet((b"GIF89a\x40\0\x30\0\x91" + bytes(60))[:length])
         assert not Protected("gif").holds(packet)
+
+
+def test_packets_of_a_program_stream_follow_each_other(films, tmp_path):
+    data = films["a.mpg"].read_bytes()
+
+    def broken(changed):
+        path = tmp_path / "a.mpg"
+        path.write_bytes(changed)
+        return find_break(path, {"mpeg"})
+
+    assert broken(data) is None
+    assert broken(data + data) is None  # a second recording behind the first
+    assert broken(data.removesuffix(b"\0\0\1\xb9") + bytes(5000)) is None  # a card filled up
+    assert broken(data[100:]) is None  # a recording that begins within a packet
+    middle = data.index(b"\0\0\1\xe0", 50)
+    assert "begins no packet" in broken(data[: middle + 200] + data[middle + 201 :])
+    assert "begins no packet" in broken(data[:middle] + b"????" + data[middle + 4 :])
+    assert "is cut" in broken(data[: middle + 100])
