@@ -35,6 +35,7 @@ _FARTHER = 2.5  # times its own size that one must get away among these,
 _WAY = 0.14  # and this share of the picture's longer side: leaves go on as leaves next to them
 _RESTLESS = 2.0  # seconds in which it must do so again, or is one of them
 _CHECK = 0.4  # seconds after which one that was light is held against the background again
+_ROUND = 1e-6  # seconds
 _PATIENCE = 10.0  # seconds that one who stood was there before he went, at most
 _LEAST = 5000  # the smallest blob is the picture's area by this, as `clean` has it
 
@@ -76,6 +77,7 @@ class Motion:
     _came: NDArray[np.float32] | None = None  # and when it was last counted
     _began: float = 0.0
     _time: float = 0.0
+    _period: float = 0.0  # seconds from the frame before to the last one
     _step: int = 1  # pixels a cell of the coarse copy is wide
 
     @property
@@ -90,6 +92,8 @@ class Motion:
         self, foreground: Mask, index: int, time: float, image: Image | None = None
     ) -> Interval | None:
         """Take the next mask (H, W) in; with its picture, (H, W, C), light is told from people."""
+        if self._before is not None:
+            self._period = min(time - self._time, self.merge)
         blobs = self._follow(foreground, index, time, image)
         over = None
         if self.now is not None and time - self.now.end > self.merge:
@@ -108,7 +112,8 @@ class Motion:
     def finish(self) -> Interval | None:
         """Return the interval that was going on, if it was long enough."""
         now, self.now = self.now, None
-        if now is None or now.end - now.start < self.shortest:
+        # The last picture is shown for as long as those before it.
+        if now is None or now.end + self._period - now.start < self.shortest - _ROUND:
             return None
         return now
 

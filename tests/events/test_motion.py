@@ -188,3 +188,14 @@ def test_a_gust_after_a_calm_is_nobody():
         return mask
 
     assert moving(lambda _: PLAIN, leaves, 260) == []
+
+
+@pytest.mark.parametrize("frames", [4, 5])
+def test_the_last_picture_counts_for_as_long_as_the_others(frames):
+    def walker(t):
+        mask = np.zeros((120, 200), bool)
+        if 20 <= t < 20 + frames:
+            mask[40:60, 60 + 6 * (t - 20) : 70 + 6 * (t - 20)] = True
+        return mask
+
+    assert len(moving(lambda _: PLAIN, walker, 60)) == (frames == 5)  # half a second is asked for

@@ -261,6 +261,25 @@ def test_a_browser_plays_it_and_boxes_keep_in_step(page):
         assert complaints(chrome) == []
 
 
+def test_a_tag_covers_no_name(page):
+    overlaps = """var boxes = function(s) {return [].filter.call(document.querySelectorAll(s),
+        function(e) {return e.style.display != 'none'}).map(function(e) {
+        return e.getBoundingClientRect()})};
+        return boxes('#boxes rect:not(.box)').map(function(a) {return boxes('#stage .name').some(
+        function(b) {return a.left < b.right && b.left < a.right &&
+                            a.top < b.bottom && b.top < a.bottom})})"""
+    with opened(page) as chrome:
+        until(chrome, "document.getElementById('video').readyState >= 2")
+        for t in (79, 82, 85, 88):  # object 3 walks by below the name of the zone
+            chrome.execute_script(CLICK, (t + 0.5) / RATE / 30.0)
+            video = "document.getElementById('video')"
+            there = f"Math.abs({video}.currentTime - {(t + 0.5) / RATE}) < .06"
+            until(chrome, f"{there} && !{video}.seeking")
+            covered = chrome.execute_script(overlaps)
+            assert covered
+            assert not any(covered)
+
+
 def test_it_stands_with_scripts_off_and_on_a_phone(page, tmp_path):
     with opened(page, scripts=False, width=400) as chrome:
         body = chrome.find_element("css selector", "body").text

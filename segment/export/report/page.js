@@ -38,8 +38,23 @@
     return track.box[a].map(function (from, k) { return from + s * (track.box[b][k] - from); });
   }
 
+  // A tag stands above its box, or wherever it covers no name of a zone or line.
+  var names = [];
+  function place(box, wide) {
+    var high = 15, right = box[0] + box[2] - wide, under = box[1] + box[3];
+    var above = Math.max(0, box[1] - high);
+    var spots = [[box[0], above], [right, above], [box[0], under], [right, under]];
+    return spots.filter(function (at) {
+      return at[1] + high <= svg.ownerSVGElement.viewBox.baseVal.height && names.every(function (name) {
+        return at[0] > name.x + name.width || at[0] + wide < name.x ||
+               at[1] > name.y + name.height || at[1] + high < name.y;
+      });
+    })[0] || spots[0];
+  }
+
   var pool = [];
   function draw(t) {
+    names = [].map.call(stage.querySelectorAll(".name"), function (name) { return name.getBBox(); });
     var used = 0;
     // The boxes of the picture that is shown: it stays until the next one.
     if (t > shown && t < shown + data.step) t = shown;
@@ -62,11 +77,12 @@
         item.rect.setAttribute("x", box[0]); item.rect.setAttribute("y", box[1]);
         item.rect.setAttribute("width", box[2]); item.rect.setAttribute("height", box[3]);
         item.rect.setAttribute("stroke", hue); item.rect.setAttribute("data-id", track.id);
-        var label = String(track.id), y = Math.max(0, box[1] - 15);
-        item.plate.setAttribute("x", box[0]); item.plate.setAttribute("y", y);
-        item.plate.setAttribute("width", 7 * label.length + 8); item.plate.setAttribute("height", 15);
+        var label = String(track.id), wide = 7 * label.length + 8;
+        var spot = place(box, wide);
+        item.plate.setAttribute("x", spot[0]); item.plate.setAttribute("y", spot[1]);
+        item.plate.setAttribute("width", wide); item.plate.setAttribute("height", 15);
         item.plate.setAttribute("fill", hue);
-        item.text.setAttribute("x", box[0] + 4); item.text.setAttribute("y", y + 11.5);
+        item.text.setAttribute("x", spot[0] + 4); item.text.setAttribute("y", spot[1] + 11.5);
         item.text.textContent = label;
         item.rect.style.display = item.plate.style.display = item.text.style.display = "";
       });

@@ -270,8 +270,8 @@ def _ground(found: Findings, digest: Digest) -> Iterator[str]:
     if ways:
         figures.append(
             f'<figure><svg class="scene" viewBox="0 0 {width} {height}" role="img" '
-            f'aria-label="Paths of the objects on the background">{image}{places}'
-            f'<g class="ways">{ways}</g></svg>'
+            f'aria-label="Paths of the objects on the background">{image}'
+            f'<g class="ways">{ways}</g>{places}</svg>'
             "<figcaption>Paths of the feet; a dot is where each was seen last.</figcaption>"
             "</figure>"
         )
