@@ -13,6 +13,8 @@ from segment.frame import Frame, SequenceInfo
 from segment.video.decode import quiet, rescale
 from segment.video.source import Source
 
+_MOST = 99  # the highest number of a camera: OpenCV keeps those above for its own ways to ask
+
 
 class Camera(Source):
     """A camera by its number, 0 for the first, through OpenCV; RGB frames as they come.
@@ -26,6 +28,10 @@ class Camera(Source):
         super().__init__()
         if number < 0:
             raise ValueError(f"camera number is {number}, wanted 0 (the first) or above")
+        if number > _MOST:
+            raise UnreadableInput(
+                f"camera {number}: there is no such camera; the first one is number 0"
+            )
         with quiet():
             self._capture = cv2.VideoCapture(number)
             opened = self._capture.isOpened()

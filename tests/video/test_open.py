@@ -34,6 +34,11 @@ def test_no_such_file(tmp_path):
     assert "without file://" in refused(f"file://{tmp_path}/nothing.mp4")
 
 
+@pytest.mark.parametrize("number", [100, 2**31, 10**30])
+def test_a_camera_of_a_number_that_no_camera_has(number):
+    assert "no such camera" in refused(str(number))
+
+
 def test_an_address_means_the_same_in_capitals():
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]

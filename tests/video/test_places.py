@@ -27,10 +27,11 @@ def numbers(path):
     return [frame.index for frame in frames], [frame.time for frame in frames]
 
 
-@pytest.mark.parametrize("suffix", ["mkv", "avi", "mov", "mp4", "ts"])
+@pytest.mark.parametrize("suffix", ["mkv", "avi", "mov", "mp4", "ts", "nut", "wmv"])
 def test_packets_that_are_gone_keep_their_places(tmp_path, suffix):
     codec, pixels = {
         "mkv": ("ffv1", "bgr0"), "avi": ("mjpeg", "yuvj420p"), "mov": ("mjpeg", "yuvj420p"),
+        "nut": ("ffv1", "bgr0"), "wmv": ("mjpeg", "yuvj420p"),
     }.get(suffix, ("libx264", "yuv420p"))  # fmt: skip
     options = {"bf": "0", "g": "1"} if codec == "libx264" else {}
     whole = tmp_path / f"whole.{suffix}"
