@@ -61,7 +61,7 @@ class Chained(Source):
         try:
             source = open_frames(path, **self._how)
         except UnreadableInput as error:
-            self.damage.flagged += 1
+            self.damage.lost += 1
             self.damage.note(f"{error}; left out")
             raise
         if source.live:

@@ -8,6 +8,7 @@ import pytest
 
 from segment.export import FORMATS
 from segment.export.h264 import CLOCK, LONGEST, Ticks, nominal
+from segment.export.report.film import Film
 from segment.export.spool import Spool
 from segment.frame import Frame, SequenceInfo
 from segment.video.source import check_rate
@@ -35,6 +36,16 @@ def test_a_night_without_a_camera_keeps_every_time_of_the_overlay(tmp_path):
     assert set(np.round(wanted, 3)) <= set(np.round(found, 3))
     assert len(found) == len(wanted) + 16  # the last picture of the evening, again and again
     assert np.diff(found).max() <= LONGEST * CLOCK + 0.1
+
+
+def test_a_night_keeps_every_time_of_the_report_s_film(tmp_path):
+    info = SequenceInfo("cam", IMAGE.shape[:2], Fraction(25), None)
+    wanted = [0.0, 0.2, NIGHT, NIGHT + 0.2]
+    film = Film(tmp_path / "film.mp4", Frame(IMAGE, 0, 0.0, info))
+    for time in wanted:
+        film.add(IMAGE, time, busy=True)
+    film.close()
+    assert set(np.round(wanted, 3)) <= set(np.round(times_of(tmp_path / "film.mp4"), 3))
 
 
 def test_a_night_is_left_out_of_a_clip(tmp_path):
