@@ -1,6 +1,7 @@
 """Two who share a piece: parted when the network says so again and again, and parts are whole."""
 
 import numpy as np
+import pytest
 
 from segment.grouping.objects.grouper import ObjectGrouper
 from segment.grouping.objects.network import ByNetwork
@@ -98,3 +99,22 @@ def test_a_head_is_not_parted_from_its_body(monkeypatch):
 def test_while_no_size_is_usual_the_network_alone_says(monkeypatch):
     found, _ = followed(monkeypatch, lambda window, n: halves(window, 1), known=False)
     assert len(found[-1]) == 2
+
+
+@pytest.mark.parametrize("goes", [True, False])
+def test_what_moves_as_one_for_long_is_one_whatever_the_network_says(monkeypatch, goes):
+    """A fly is a head and an abdomen, says a network that has never seen one, again and again."""
+    monkeypatch.setattr(LoadedSeeded, "part", lambda self, window, *_: halves(window, 1))
+    grouper = ObjectGrouper(ByNetwork(device="cpu"))
+    image, last = np.full((*SIZE, 3), 90, np.uint8), []
+    for t in range(90):
+        mask = np.zeros(SIZE, bool)
+        x = 10 + 2 * t if goes else 10 + t % 2
+        mask[40:60, x : x + 24] = True
+        mask[40 : 44 + t % 2, x + 10 : x + 14] = False
+        image[:] = 90
+        image[mask] = (200, 60, 50)
+        labels = grouper.group(image, mask)
+        last.append(len(np.unique(labels[mask])))
+    assert last[10] == 2
+    assert set(last[70:]) == ({1} if goes else {2})
