@@ -77,6 +77,37 @@ def test_one_that_is_seen_in_part_after_a_crossing_is_not_judged_by_that():
     assert not decider.roster.reunions
 
 
+@pytest.mark.parametrize("changes", [True, False])
+def test_a_label_that_goes_over_to_another_is_another_from_then_on(changes):
+    """A car drives off, and its label stays with somebody who stood behind it unseen."""
+    rng, frames = np.random.default_rng(2), []
+    for t in range(80):
+        x = 5 + 2 * t if t < 40 else 83 - (t - 40)
+        colours = BLUE if changes and t >= 40 else RED
+        seen = [Sighting(1, (20, x, 40, x + 10), 200, colours + rng.random(8))]
+        if t > 5:  # somebody far away, who teaches what looks say
+            seen.append(Sighting(2, (42, 2 * t, 59, 2 * t + 8), 150, ASHES + rng.random(8)))
+        frames.append(seen)
+    _, found = ids_of(frames)
+    first = [names[1] for names in found[2:38]]
+    assert len(set(first)) == 1  # what was told before it changed stays true
+    assert first[0] > 0
+    last = {names[1] for names in found[60:]}
+    assert (last == {first[0]}) != changes
+    assert 0 not in last
+
+
+def test_one_who_is_seen_in_part_for_a_while_stays_the_same():
+    frames = []
+    for t in range(80):
+        x, hidden = 5 + 2 * t, 30 <= t < 42  # behind a sign, his legs are all that is seen
+        box = (34, x, 40, x + 10) if hidden else (20, x, 40, x + 10)
+        looks = np.eye(8)[3] * 60 if hidden else RED + np.eye(8)[3] * 60
+        frames.append([Sighting(1, box, 60 if hidden else 200, looks)])
+    _, found = ids_of(frames)
+    assert {names[1] for names in found[2:]} == {1}
+
+
 def test_the_namer_tells_where_an_id_went_by_looks_and_how_sure_it_is():
     namer = TrackNamer(10.0)
     assert namer.reunions() == []

@@ -187,6 +187,21 @@ class Crossings:
             for other in crowd - {one} if one in self._faces else ():
                 self._faces[one].met.setdefault(other, frame)
 
+    def is_open(self, track: Track, known: dict[int, Track], frame: int) -> bool:
+        """Whether it looks like one of those whom it has met, so that it will be exchanged."""
+        face = self._faces.get(track.id)
+        for number in () if face is None else face.met:
+            theirs = self._faces.get(number)
+            here = number in known and known[number].last >= frame - self._recent
+            if (
+                here
+                and theirs is not None
+                and theirs.before is not None
+                and self._odds(theirs.before.colours, track.looks[-1]) > 0
+            ):
+                return True
+        return False
+
     def forget(self, known: dict[int, Track]) -> None:
         """Let go of those who are not remembered elsewhere."""
         self._faces = {number: face for number, face in self._faces.items() if number in known}

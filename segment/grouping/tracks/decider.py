@@ -37,6 +37,7 @@ class Evidence:
     part: float = 0.5  # seconds more on another than not, after which it is a part of that
     known: float = 2.0  # and if it is an object by itself
     near: float = 0.15  # of the usual size: how far parts of one are from each other
+    unlike: float = -8.0  # log-odds of looks below which it has become something else
     forget: float = 10.0  # seconds after which who is not seen is forgotten
     largest: float = math.inf  # pixels: what is larger is no object, as a change of light
 
@@ -85,13 +86,15 @@ class Decider:
         """Take in the sightings of the next frame."""
         self.frame += 1
         for one in seen:
+            one.frame = self.frame
             track = self.tracks.get(one.id)
             if track is None:
                 self.tracks[one.id] = track = Track.of(one, self.frame)
             track.see(one, self.frame, self._life, self._rate, self._is_huge(one))
-            if track.grown >= self._life and self.roster.number is None:
-                self.roster.renounce(track, self.frame - track.grown)
-                track.begin_anew(one)
+            since = self._became_another(track, one)
+            if since and self.roster.number is None:
+                self.roster.renounce(track, self.frame - since)
+                track.begin_anew(one, self.frame - since)
         self._relate(seen)
         for one in sorted(seen, key=lambda one: (-one.area, one.id)):
             if one.area <= self.evidence.largest:
@@ -99,10 +102,23 @@ class Decider:
         here = [(self.tracks[one.id], one) for one in seen]
         for track, met, odds in self._crossings.take(here, self.tracks, self.frame, root):
             self.roster.exchange(track, met, self.frame, odds)
+            track.forget_looks()
+            met.forget_looks()
         self.roster.learn([track for track, _ in here], self.frame)
         if self.frame % 10 == 9:
             self.usual.fit()
             self._forget()
+
+    def _became_another(self, track: Track, one: Sighting) -> int:
+        """For how many frames a track has been something else, by size or looks; 0 if it is not."""
+        if track.grown >= self._life:
+            return track.grown
+        odds = track.looks_other(self._life, self.roster.appearance.odds)
+        # What is left to be seen of one who is hidden looks otherwise, too.
+        part = self.usual.is_scrap(one.box) or not track.is_whole(one)
+        if part or odds > self.evidence.unlike:
+            return 0
+        return 0 if self._crossings.is_open(track, self.tracks, self.frame) else self._life
 
     def _is_huge(self, one: Sighting) -> bool:
         """Whether it is far larger than usual, and not just coming in."""
@@ -244,11 +260,17 @@ class Decider:
     def names(self, seen: Sequence[Sighting]) -> dict[int, int]:
         """Return the object of every id seen in a frame, by what is known now; 0 for none."""
         members: dict[Track, list[Sighting]] = {}
+        found = dict.fromkeys((one.id for one in seen), 0)
         for one in seen:
             track = self.tracks.get(one.id)
-            if track is not None and root(track).object:
-                members.setdefault(root(track), []).append(one)
-        found = dict.fromkeys((one.id for one in seen), 0)
+            if track is None:
+                continue
+            whole = root(track)
+            number = whole.object_at(one.frame)
+            if number != whole.object:
+                found[one.id] = number  # it is something else by now, and was this
+            elif number:
+                members.setdefault(whole, []).append(one)
         for whole, parts in members.items():
             if sum(one.area for one in parts) > self.evidence.largest:
                 continue

@@ -1,5 +1,7 @@
 """One track: what a grouper has followed under one id, and what speaks for its being an object."""
 
+from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,8 +14,11 @@ __all__ = ["Sighting", "Track"]
 _SMOOTH = 0.2  # share of a frame in what is remembered of place, size and motion
 _GROWING = 0.5  # what the middle moves counts by so much: who comes nearer grows, too
 _LOOKS = 0.05  # and of colours
+_BLOCKS, _LOOKED = 6, 3  # means of colours that are kept; with those so far back now is compared
 _OTHER, _SLOW = 2.5, 0.05  # times its usual side: something else; share of a frame in the usual
+_WHOLE = 0.75  # share of its usual side below which it is seen in part
 _HUGE = 1.4  # the same of what is also far larger than what is usual in the video
+_FORMER = 16  # objects that it was before: frames are held back for seconds only
 _MEMORY = 30.0  # seconds after which a step counts by a third: who has stood for long may walk
 
 
@@ -27,12 +32,14 @@ class Sighting:
     box : first row and column, last row and column + 1.
     area : pixels.
     colours : (B,) histogram of its colours.
+    frame : when, as whoever takes it in counts; -1 until then.
     """
 
     id: int
     box: Box
     area: int
     colours: Floats
+    frame: int = -1
 
     @property
     def height(self) -> int:
@@ -73,6 +80,7 @@ class Track:
         by twice as much. What flutters grows and shrinks, so that its middle moves, but not all.
     small : share of its frames, smoothed, in which it was a scrap by what is usual there.
     side : of a square of its box's area, as it usually is; what is another thing does not count.
+    watched : frames for which `looks` were taken.
     grown : frames in a row in which it was several times as large.
     leaving : whether it was at the border when it was seen last.
     touched : whether it went along with another, not much smaller one, when it was seen last.
@@ -81,7 +89,9 @@ class Track:
         beside it as a part of it, than not.
     colours : (B,) histogram, smoothed.
     before : a frame some time ago, and its colours then.
+    looks : its colours, means of `still` frames each, the last ones.
     part_of : the track whose part it is.
+    former : objects that it was until some frames, the last ones, before it became something else.
     """
 
     id: int
@@ -102,13 +112,16 @@ class Track:
     small: float = 0.0
     side: float = 0.0
     grown: int = 0
+    watched: int = 0
     leaving: bool = False
     touched: bool = False
     apart: int = 0
     hosts: dict[int, float] = field(default_factory=dict)
     before: "tuple[int, Floats] | None" = None
+    looks: "deque[Floats]" = field(default_factory=lambda: deque(maxlen=_BLOCKS))
     part_of: "Track | None" = None
     object: int = 0
+    former: "deque[tuple[int, int]]" = field(default_factory=lambda: deque(maxlen=_FORMER))
 
     @classmethod
     def of(cls, one: Sighting, frame: int) -> "Track":
@@ -147,6 +160,7 @@ class Track:
         self.height += share * (one.height - self.height)
         self.width += share * (one.width - self.width)
         self.colours += max(_LOOKS, 1.0 / self.seen) * (one.colours - self.colours)
+        self._look(one, still)
         self.edges = self.edges + share * (box - self.edges)
         self.grown = self.grown + 1 if self.is_another(one, huge) else 0
         if not self.grown:
@@ -155,17 +169,57 @@ class Track:
         self.moved = max(self.moved, self._gone() / self.size)
         self.last = frame
 
+    def _look(self, one: Sighting, still: int) -> None:
+        """Take a sighting's colours into the mean of these frames, or begin the next one."""
+        count = self.watched % still
+        colours = one.colours / max(1.0, float(one.colours.sum()))
+        if not count:
+            self.looks.append(colours)
+        else:
+            self.looks[-1] = self.looks[-1] + (colours - self.looks[-1]) / (count + 1)
+        self.watched += 1
+
+    def is_whole(self, one: Sighting) -> bool:
+        """Whether a sighting is about as large as it usually is, by now."""
+        return one.side > _WHOLE * self.side
+
+    def looks_other(self, still: int, odds: "Callable[[Floats, Floats], float]") -> float:
+        """Log-odds that it is the same by its looks as some time ago; 0 while nobody can say.
+
+        odds : of two histograms. What has changed is unlike all that it was for a while: one who
+        comes out from behind something was like this before.
+        """
+        if self.watched % still or len(self.looks) < _LOOKED:
+            return 0.0
+        *before, then, _, now = self.looks
+        if max((odds(one, now) for one in before), default=-1.0) > 0:
+            return 0.0
+        return odds(then, now)
+
     def is_another(self, one: Sighting, huge: bool) -> bool:
         """Whether a sighting is so much larger than usual that it is not, or not only, this one."""
         return one.side > (_HUGE if huge else _OTHER) * self.side > 0
 
-    def begin_anew(self, one: Sighting) -> None:
-        """Forget what spoke for its being an object: it has become something else."""
+    def object_at(self, frame: int) -> int:
+        """Return the object that it was in a frame, by what is known now."""
+        return next((number for until, number in self.former if frame < until), self.object)
+
+    def begin_anew(self, one: Sighting, since: int) -> None:
+        """Forget what spoke for its being an object: since a frame it is something else."""
+        if self.object:
+            self.former.append((since, self.object))
         self.object, self.grown, self.side = 0, 0, one.side
         self.moved, self.steps, self.seen = 0.0, 0.0, 1
         self.began = np.array(one.box, np.float64)
         self.edges, self.start, self.place = self.began.copy(), one.middle, one.middle
         self.height, self.width = one.height, one.width
+        self.colours = one.colours.astype(np.float64)
+        self.forget_looks()
+
+    def forget_looks(self) -> None:
+        """Begin to compare looks anew: whose they are, has changed."""
+        self.looks.clear()
+        self.watched = 0
 
     @property
     def purpose(self) -> float:
