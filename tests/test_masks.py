@@ -212,3 +212,15 @@ def test_the_defaults_improve_real_masks(shared_data, name):
     f = {key: 2 * tp / (2 * tp + fp + fn) for key, (tp, fp, fn) in counts.items()}
 
     assert f["clean"] > f["raw"] + 0.003, f
+
+
+@pytest.mark.parametrize(
+    ("size", "kept", "gone"), [((1080, 1920), 15, 9), ((240, 320), 4, 3), ((480, 640), 8, 7)]
+)
+def test_a_spider_stays_in_a_large_picture_and_a_speck_goes(size, kept, gone):
+    mask = np.zeros(size, bool)
+    mask[20 : 20 + kept, 20 : 20 + kept] = True
+    mask[90 : 90 + gone, 90 : 90 + gone] = True
+    found = masks.clean(mask, median=0, closing=0, holes=0)
+    assert found[20 : 20 + kept, 20 : 20 + kept].all()
+    assert found.sum() == kept**2

@@ -60,7 +60,7 @@ _WIDEST = 999
 @click.option(
     "--smallest",
     type=click.IntRange(0),
-    help="Remove blobs below this area, in pixels.  [default: 1/5000 of the picture]",
+    help="Remove blobs below this area, in pixels.  [default: 1/5000 of the picture, 100 at most]",
 )
 @stage(needs=("foreground",), gives=("foreground",))
 def clean(frames: "Iterator[Frame]", **options: Any) -> "Iterator[Frame]":
