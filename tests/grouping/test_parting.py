@@ -101,20 +101,21 @@ def test_while_no_size_is_usual_the_network_alone_says(monkeypatch):
     assert len(found[-1]) == 2
 
 
-@pytest.mark.parametrize("goes", [True, False])
-def test_what_moves_as_one_for_long_is_one_whatever_the_network_says(monkeypatch, goes):
-    """A fly is a head and an abdomen, says a network that has never seen one, again and again."""
+@pytest.mark.parametrize(("turns", "number"), [(True, 1), (False, 2)])
+def test_what_goes_and_turns_as_one_is_one_whatever_the_network_says(monkeypatch, turns, number):
+    """A fly is a head and an abdomen, says a network that has never seen one; a pair is two."""
+    import cv2
+
     monkeypatch.setattr(LoadedSeeded, "part", lambda self, window, *_: halves(window, 1))
     grouper = ObjectGrouper(ByNetwork(device="cpu"))
-    image, last = np.full((*SIZE, 3), 90, np.uint8), []
-    for t in range(90):
-        mask = np.zeros(SIZE, bool)
-        x = 10 + 2 * t if goes else 10 + t % 2
-        mask[40:60, x : x + 24] = True
-        mask[40 : 44 + t % 2, x + 10 : x + 14] = False
+    image, counts = np.full((*SIZE, 3), 90, np.uint8), []
+    for t in range(100):
+        mask = np.zeros(SIZE, np.uint8)
+        angle = 1.5 * max(0, t - 20) if turns else 0.0
+        cv2.ellipse(mask, (20 + 2 * t, 45), (14, 7), angle, 0, 360, 1, -1)
+        mask = mask > 0
         image[:] = 90
         image[mask] = (200, 60, 50)
-        labels = grouper.group(image, mask)
-        last.append(len(np.unique(labels[mask])))
-    assert last[10] == 2
-    assert set(last[70:]) == ({1} if goes else {2})
+        counts.append(len(np.unique(grouper.group(image, mask)[mask])))
+    assert counts[10] == 2
+    assert set(counts[90:]) == {number}

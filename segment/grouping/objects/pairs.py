@@ -1,6 +1,5 @@
 """Layers that share their pieces and move as one: what has done so for long is one."""
 
-from collections.abc import Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,16 +14,18 @@ from segment.grouping.usual import Usual
 __all__ = ["Pairs", "become_one"]
 
 _LONG = 20  # frames for which two move as one before they are one
-_FAR = 1.5  # of their size together: how far they go in that time; who stands may be two
+_FAR = 0.5  # of their size together: how far they go in that time; who stands may be two
+_TURN = 0.8  # radians by which they turn about each other in it; who walk side by side do not
 _RIGID = 0.15  # of that size: how much their distance changes; animals turn, and it stays
 _SOMEBODY = 15  # frames alone after which both are somebody
 
 
 @dataclass(slots=True)
 class _Pair:
-    """Two that have shared a piece since a frame: how far apart, and where, they were then."""
+    """Two that have shared a piece since a frame: how they lay to each other then, and where."""
 
     apart: float
+    angle: float
     place: Floats
     since: int
 
@@ -34,8 +35,8 @@ class Pairs:
 
     A network that has never seen a fly takes its head and its abdomen for two, again and again;
     but they have never been seen apart, and wherever the fly has gone and turned, the one was as
-    far from the other as before. Two who walk hand in hand do so, too: where sizes are usual, one
-    of a pair must be a scrap, and both together no more than one.
+    far from the other as before. Two who walk hand in hand are, too, but do not turn as one body;
+    and where sizes are usual, one of a pair must be a scrap, and both together no more than one.
     """
 
     def __init__(self) -> None:
@@ -61,18 +62,20 @@ class Pairs:
         return False
 
     def _go_as_one(self, scene: Scene, one: Layer, other: Layer, whole: Box) -> bool:
-        """Whether two have gone far, and long enough, without a change of their distance."""
-        apart = float(np.hypot(*(one.expected - other.expected)))
+        """Whether two have long gone and turned without a change of their distance."""
+        off = one.expected - other.expected
+        apart, angle = float(np.hypot(*off)), float(np.arctan2(*off))
         size = float(np.sqrt((whole[2] - whole[0]) * (whole[3] - whole[1])))
         middle = (one.area * one.expected + other.area * other.expected) / (one.area + other.area)
         pair = self._pairs.get((one.id, other.id))
         if pair is None or abs(apart - pair.apart) > _RIGID * size + 1:
-            self._pairs[one.id, other.id] = _Pair(apart, middle, scene.number)
+            self._pairs[one.id, other.id] = _Pair(apart, angle, middle, scene.number)
             return False
         gone = float(np.hypot(*(middle - pair.place)))
-        return scene.number - pair.since >= _LONG and gone >= _FAR * size
+        turned = abs((angle - pair.angle + np.pi) % (2 * np.pi) - np.pi)
+        return scene.number - pair.since >= _LONG and gone >= _FAR * size and turned >= _TURN
 
-    def forget(self, alive: Set[int]) -> None:
+    def forget(self, alive: set[int]) -> None:
         """Let go of who is gone."""
         self._pairs = {both: one for both, one in self._pairs.items() if alive.issuperset(both)}
 
