@@ -59,7 +59,8 @@ def mix(layers: list[Layer], window: Window, sweeps: int = 2) -> Mixture:
     cluster = _Cluster(layers, window)
     cluster.settle_order()
     for _ in range(sweeps):
-        cluster.move()
+        if not cluster.move():
+            break  # nor would the order be another, nor anybody move the next time
         cluster.settle_order()
     cluster.accept()
     return cluster.share()
@@ -156,10 +157,11 @@ class _Cluster:
 
     # --- M-step: where ------------------------------------------------------------------
 
-    def move(self) -> None:
-        """Shift every layer to where it explains most of what the others leave."""
+    def move(self) -> bool:
+        """Shift every layer to where it explains most of what the others leave; any at all?"""
         from segment.grouping import kernels
 
+        before = self.boxes[:, :2].copy()
         kernels.sweep(
             self.order,
             self.templates,
@@ -171,6 +173,7 @@ class _Cluster:
             self.window.foreground,
             self.scratch,
         )
+        return bool((self.boxes[:, :2] != before).any())
 
     def accept(self) -> None:
         """Take the places found into the layers' motion, as far as the layers are to be seen."""

@@ -15,8 +15,8 @@ __all__ = ["Pairs", "become_one"]
 
 _LONG = 20  # frames for which two move as one before they are one
 _FAR = 0.5  # of their size together: how far they go in that time; who stands may be two
-_TURN = 0.8  # radians by which they turn about each other in it; who walk side by side do not
-_RIGID = 0.15  # of that size: how much their distance changes; animals turn, and it stays
+_TURN = 1.5  # radians by which they turn about each other in it; who walk side by side do not
+_RIGID = 0.25  # how much their distance changes meanwhile; animals turn, and it stays
 _SOMEBODY = 15  # frames alone after which both are somebody
 
 
@@ -68,7 +68,7 @@ class Pairs:
         size = float(np.sqrt((whole[2] - whole[0]) * (whole[3] - whole[1])))
         middle = (one.area * one.expected + other.area * other.expected) / (one.area + other.area)
         pair = self._pairs.get((one.id, other.id))
-        if pair is None or abs(apart - pair.apart) > _RIGID * size + 1:
+        if pair is None or abs(apart - pair.apart) > _RIGID * pair.apart + 1:
             self._pairs[one.id, other.id] = _Pair(apart, angle, middle, scene.number)
             return False
         gone = float(np.hypot(*(middle - pair.place)))
