@@ -14,18 +14,17 @@ from segment.grouping.usual import Usual
 __all__ = ["Pairs", "become_one"]
 
 _LONG = 20  # frames for which two move as one before they are one
-_FAR = 0.5  # of their size together: how far they go in that time; who stands may be two
-_TURN = 1.5  # radians by which they turn about each other in it; who walk side by side do not
-_RIGID = 0.25  # how much their distance changes meanwhile; animals turn, and it stays
+_FAR = 1.5  # of their size together: how far they go in that time; who stands may be two
+_TALL = 0.65  # share of the longer side of both that each spans, of two who are side by side
+_RIGID = 0.15  # of that size: how much their distance changes; animals turn, and it stays
 _SOMEBODY = 15  # frames alone after which both are somebody
 
 
 @dataclass(slots=True)
 class _Pair:
-    """Two that have shared a piece since a frame: how they lay to each other then, and where."""
+    """Two that have shared a piece since a frame: how far apart, and where, they were."""
 
     apart: float
-    angle: float
     place: Floats
     since: int
 
@@ -35,8 +34,9 @@ class Pairs:
 
     A network that has never seen a fly takes its head and its abdomen for two, again and again;
     but they have never been seen apart, and wherever the fly has gone and turned, the one was as
-    far from the other as before. Two who walk hand in hand are, too, but do not turn as one body;
-    and where sizes are usual, one of a pair must be a scrap, and both together no more than one.
+    far from the other as before. Two who walk hand in hand are, too, but side by side, each as
+    long as both; parts of one lie end to end. And where sizes are usual, one of a pair must be a
+    scrap, and both together no more than one.
     """
 
     def __init__(self) -> None:
@@ -62,18 +62,16 @@ class Pairs:
         return False
 
     def _go_as_one(self, scene: Scene, one: Layer, other: Layer, whole: Box) -> bool:
-        """Whether two have long gone and turned without a change of their distance."""
-        off = one.expected - other.expected
-        apart, angle = float(np.hypot(*off)), float(np.arctan2(*off))
+        """Whether two have long gone without a change of their distance."""
+        apart = float(np.hypot(*(one.expected - other.expected)))
         size = float(np.sqrt((whole[2] - whole[0]) * (whole[3] - whole[1])))
         middle = (one.area * one.expected + other.area * other.expected) / (one.area + other.area)
         pair = self._pairs.get((one.id, other.id))
-        if pair is None or abs(apart - pair.apart) > _RIGID * pair.apart + 1:
-            self._pairs[one.id, other.id] = _Pair(apart, angle, middle, scene.number)
+        if pair is None or abs(apart - pair.apart) > _RIGID * size + 1:
+            self._pairs[one.id, other.id] = _Pair(apart, middle, scene.number)
             return False
         gone = float(np.hypot(*(middle - pair.place)))
-        turned = abs((angle - pair.angle + np.pi) % (2 * np.pi) - np.pi)
-        return scene.number - pair.since >= _LONG and gone >= _FAR * size and turned >= _TURN
+        return scene.number - pair.since >= _LONG and gone >= _FAR * size
 
     def forget(self, alive: set[int]) -> None:
         """Let go of who is gone."""
@@ -117,6 +115,10 @@ def _whole(one: Box, other: Box) -> Box:
 
 
 def _may_be_one(one: Box, other: Box, whole: Box, usual: Usual) -> bool:
+    axis = int(whole[3] - whole[1] > whole[2] - whole[0])
+    spans = [box[axis + 2] - box[axis] for box in (one, other)]
+    if min(spans) >= _TALL * (whole[axis + 2] - whole[axis]):
+        return False
     if not usual.known:
         return True
     return usual.may_be_one(whole) and (usual.is_scrap(one) or usual.is_scrap(other))
