@@ -223,6 +223,27 @@ def _played(
     return np.where(still, standing, np.clip(frame, 0, len(cutout) - 1))
 
 
+def lying(
+    rng: np.random.Generator, thing: Cutout, size: tuple[int, int], length: int, tall: float,
+    row: float, place: float,
+) -> Actor:  # fmt: skip
+    """A thing on the ground at a share of the width, and `appear` says when it is there."""
+    actor = walk(rng, thing, size, length, min(tall, LARGEST * thing.height), row=row, begin=0,
+                 stops=[(place, length)], inside=True)  # fmt: skip
+    actor.x[:] = np.nan
+    actor.y[:] = row
+    return actor
+
+
+def appear(rng: np.random.Generator, actor: Actor, thing: Cutout, x: float, span: slice) -> Actor:
+    """Let what lies be there at x in some frames, all alike; nobody scores what always was."""
+    actor.x[span] = x
+    actor.frame[:] = int(rng.integers(len(thing)))
+    if span.start == 0:
+        actor.label[:] = 170
+    return actor
+
+
 def replay(
     rng: np.random.Generator,
     cutout: Cutout,

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from . import light
-from .actors import LARGEST, walk
+from .actors import LARGEST, appear, lying, walk
 from .cutouts import Cutout
 from .light import Light
 from .plates import Plate, Size, smooth_field, swaying, unmoved, waving
@@ -125,7 +125,7 @@ def uncovered(draft: Draft) -> Scene:
     things = [c for sort in ("plain", "thing") for c in draft.sources.cutouts(sort)]
     for number in range(int(rng.integers(3, 8))):
         leaves = number % 3 != 2
-        scene.actors.append(_lying(rng, picked(rng, things), draft, leaves))
+        scene.actors.append(_gone(rng, picked(rng, things), draft, leaves))
     return scene
 
 
@@ -186,23 +186,16 @@ def _screen(rng: np.random.Generator, size: Size) -> Light:
     return at
 
 
-def _lying(rng: np.random.Generator, thing: Cutout, draft: Draft, leaves: bool):
+def _gone(rng: np.random.Generator, thing: Cutout, draft: Draft, leaves: bool):
     """A thing that lies still, until it is gone or from when it is there, all at once."""
     height, width = draft.size
     tall = min(float(rng.uniform(0.1, 0.45)) * height, LARGEST * thing.height)
     row = float(rng.uniform(tall, height))
     place = float(rng.uniform(0.1, 0.9))
-    actor = walk(rng, thing, draft.size, draft.length, tall, row=row, begin=0,
-                 stops=[(place, draft.length)], inside=True)  # fmt: skip
+    actor = lying(rng, thing, draft.size, draft.length, tall, row, place)
     when = int(rng.integers(15, max(20, draft.length * 2 // 3)))
-    here = slice(0, when) if leaves else slice(when, draft.length)
-    actor.x[:] = np.nan
-    actor.x[here] = place * width
-    actor.y[:] = row
-    actor.frame[:] = int(rng.integers(len(thing)))
-    if leaves:
-        actor.label[:] = 170
-    return actor
+    span = slice(0, when) if leaves else slice(when, draft.length)
+    return appear(rng, actor, thing, place * width, span)
 
 
 def _rough(rng: np.random.Generator, size: Size) -> np.ndarray:

@@ -5,9 +5,8 @@ from collections.abc import Callable
 import numpy as np
 
 from . import light
-from .actors import LARGEST, Actor, walk
+from .actors import appear, lying, walk
 from .camera import Shaking
-from .cutouts import Cutout
 from .plates import stretch, swaying, watery, waving
 from .scene import Scene, camouflaged
 from .staging import Draft, picked, plain, sensor
@@ -105,25 +104,13 @@ def left(draft: Draft) -> Scene:
         removed = number % 2 == 1
         if not removed and rng.random() < 0.4:
             gone = int(rng.integers(when + (draft.length - when) // 2, draft.length))
-        scene.actors.append(
-            _lying(rng, thing, draft, row, tall, spot, (0, when) if removed else (when, gone))
-        )
+        lies = lying(rng, thing, draft.size, draft.length, tall * float(rng.uniform(0.25, 0.5)),
+                     row + 1, spot)  # fmt: skip
+        x = spot * draft.size[1] + rng.uniform(-0.15, 0.15) * tall
+        span = slice(0, when) if removed else slice(when, gone)
+        scene.actors.append(appear(rng, lies, thing, x, span))
         scene.notes["removed" if removed else "left"].append(when)
     return scene
-
-
-def _lying(rng, thing: Cutout, draft: Draft, row: float, tall: float, spot: float, span) -> Actor:
-    """A thing that lies still for frames [first, last); nobody scores one that always did."""
-    size = tall * float(rng.uniform(0.25, 0.5))
-    actor = walk(rng, thing, draft.size, draft.length, min(size, LARGEST * thing.height),
-                 row=row + 1, begin=0, stops=[(spot, draft.length)], inside=True)  # fmt: skip
-    actor.x[:] = np.nan
-    actor.x[span[0] : span[1]] = spot * draft.size[1] + rng.uniform(-0.15, 0.15) * tall
-    actor.y[:] = row + 1
-    actor.frame[:] = int(rng.integers(len(thing)))
-    if span[0] == 0:
-        actor.label[:] = 170
-    return actor
 
 
 def shadows(draft: Draft) -> Scene:
