@@ -40,7 +40,6 @@ class Layer:
     excess : frames for which foreground beside it has been nobody's, and `stray`,
         whether that is so in this one.
     solo : frames in which it had a piece of foreground to itself.
-    whole : area when it was found to be one by how it moves, pixels; 0 until then.
     nested : frames for which it has been lying on another, unmoved.
     origin : the layer beside which it came to be, 0 for none, and `offset` (2,) from there.
     place : (2,) like `corner`, but not rounded.
@@ -67,7 +66,6 @@ class Layer:
     excess: int = 0
     stray: bool = False
     solo: int = 0
-    whole: float = 0.0
     nested: int = 0
     origin: int = 0
     offset: Floats = field(default_factory=lambda: np.zeros(2))

@@ -1,7 +1,6 @@
 """Two who share a piece: parted when the network says so again and again, and parts are whole."""
 
 import numpy as np
-import pytest
 
 from segment.grouping.objects.grouper import ObjectGrouper
 from segment.grouping.objects.network import ByNetwork
@@ -99,20 +98,3 @@ def test_a_head_is_not_parted_from_its_body(monkeypatch):
 def test_while_no_size_is_usual_the_network_alone_says(monkeypatch):
     found, _ = followed(monkeypatch, lambda window, n: halves(window, 1), known=False)
     assert len(found[-1]) == 2
-
-
-@pytest.mark.parametrize(("long", "number"), [(True, 1), (False, 2)])
-def test_what_goes_as_one_is_one_whatever_the_network_says(monkeypatch, long, number):
-    """A fly is a head and an abdomen, says a network that has never seen one; a pair is two."""
-    monkeypatch.setattr(LoadedSeeded, "part", lambda self, window, *_: halves(window, 1))
-    grouper = ObjectGrouper(ByNetwork(device="cpu"))
-    image, counts = np.full((*SIZE, 3), 90, np.uint8), []
-    for t in range(100):
-        mask = np.zeros(SIZE, bool)
-        mask[40 : 52 if long else 88, 5 + 2 * t : 35 + 2 * t] = True
-        mask[40 : 43 + t % 2, 12 + 2 * t : 15 + 2 * t] = False
-        image[:] = 90
-        image[mask] = (200, 60, 50)
-        counts.append(len(np.unique(grouper.group(image, mask)[mask])))
-    assert counts[10] == 2
-    assert set(counts[90:]) == {number}

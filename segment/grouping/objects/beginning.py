@@ -110,7 +110,7 @@ def anew(scene: Scene, layer: Layer, frame: Pieces) -> Layer:
     fresh = born(layer.id, np.ascontiguousarray(own[inner]), corner, image)
     fresh.velocity, fresh.over = layer.velocity, layer.over
     fresh.origin, fresh.offset = layer.origin, layer.offset
-    fresh.age, fresh.whole = max(1, layer.age), layer.whole
+    fresh.age = max(1, layer.age)
     scene.layers = [fresh if one is layer else one for one in scene.layers]
     return fresh
 

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from segment.arrays import Image, Labels, Mask
 from segment.grouping.layer import Layer
 from segment.grouping.objects.beginning import anew, begin_compact, begin_part, is_compact
-from segment.grouping.objects.pairs import Pairs, become_one
 from segment.grouping.objects.scene import Scene
 from segment.grouping.pieces import Box, Pieces, gap
 from segment.grouping.regions import Integers
@@ -43,8 +42,7 @@ _GOES = 0.01  # of its size that one moves a frame who goes somewhere
 _KNOWN = 15  # frames alone after which a layer is somebody for certain
 _SLOTS = 4  # of a piece that one layer has to itself: nobody parts it into more at once
 _MOST = 8  # slots that are asked at most
-_STEPS = 2  # of births and second thoughts: by three 77 of 78 births had as many objects
-_MORE = 1.5  # times its area from which one that is known to be one may be several again
+_STEPS = 2  # of a second thought: by three, objects of 22 of 22 windows were as many
 _TIRED = 1.4  # times longer it waits with each answer more than `_SURE` that settled nothing
 
 
@@ -71,7 +69,6 @@ class ByNetwork:
         self.past: deque[Image] = deque(maxlen=_BACK)
         self._asked: dict[int, int] = {}
         self._next: dict[int, tuple[int, int, int]] = {}
-        self._pairs = Pairs()
         self._second = -_APART
         self._doubts: dict[int, int] = {}
         self._bonds: dict[tuple[int, int], float] = {}
@@ -97,7 +94,7 @@ class ByNetwork:
         new[np.array(blobs) + 1] = True
         fresh = new[frame.pieces]
         shown = fresh | np.isin(frame.labels, [layer.id for layer in near])
-        box, owner, count = self._look(shown, frame, steps=_STEPS)
+        box, owner, count = self._look(shown, frame)
         part = np.s_[box[0] : box[2], box[1] : box[3]]
         fresh = fresh[part]
         for k in range(count):
@@ -140,8 +137,6 @@ class ByNetwork:
         """Ask now and then whether a piece that is one layer's is one object."""
         if layer.area < 3 * _CRUMB or not self.is_due(scene, [layer]):
             return
-        if not self._usual_in(frame).known and frame.area[blob] < _MORE * layer.whole:
-            return  # it has moved as one for long
         box, usual = frame.box(blob), self._usual_in(frame)
         if layer.solo >= _KNOWN and not frame.at_border(box) and _goes(layer):
             usual.add(box, layer.id)
@@ -214,11 +209,7 @@ class ByNetwork:
     ) -> None:
         """Ask now and then whether two of the layers that share pieces are one object."""
         layers = [layer for layer in scene.layers if layer.id in numbers]
-        if not 2 <= len(layers) <= _CROWD:
-            return
-        if self._pairs.unite(scene, layers, self._usual_in(frame), frame):
-            return
-        if not self.is_due(scene, layers):
+        if not 2 <= len(layers) <= _CROWD or not self.is_due(scene, layers):
             return
         boxes = frame.boxes[blobs]
         (top, left), (bottom, right) = boxes[:, :2].min(0), boxes[:, 2:].max(0)
@@ -275,8 +266,21 @@ class ByNetwork:
     def _become_one(
         self, scene: Scene, one: Layer, other: Layer, known: bool, frame: Pieces
     ) -> None:
-        gone = become_one(scene, one, other, known, frame)
-        self._bonds = {pair: b for pair, b in self._bonds.items() if gone.id not in pair}
+        """Give the pixels of two layers to the one that has more of them, or is older.
+
+        If both have been seen alone for long, the other is somebody who has gone unseen.
+        """
+        areas = [np.count_nonzero(frame.labels == layer.id) for layer in (one, other)]
+        keep, go = (one, other) if areas[0] >= areas[1] else (other, one)
+        if not known:
+            keep, go = (one, other) if one.id < other.id else (other, one)
+        frame.labels[frame.labels == go.id] = keep.id
+        if known:
+            go.lost, go.centre = 1, None
+        else:
+            scene.layers = [layer for layer in scene.layers if layer is not go]
+        anew(scene, keep, frame)
+        self._bonds = {pair: b for pair, b in self._bonds.items() if go.id not in pair}
 
     def is_due(self, scene: Scene, layers: list[Layer]) -> bool:
         """Whether it is time to ask about layers again, and nobody else was asked just now."""
@@ -306,7 +310,6 @@ class ByNetwork:
             for number in memory.keys() - alive:
                 del memory[number]
         self._bonds = {pair: bond for pair, bond in self._bonds.items() if alive.issuperset(pair)}
-        self._pairs.forget(alive)
         if self.usual is not None and scene.number % 10 == 9:
             self.usual.fit()
         self.past.append(frame.image.copy())  # a caller may use the array again
