@@ -10,6 +10,7 @@ import pytest
 
 from segment.background import PosteriorSubtractor
 from segment.background.network.records import BLOCK
+from segment.background.posterior.decision import Decided
 from segment.background.posterior.learned import LearnedEvidence, network_of, planes_of
 from segment.background.posterior.sharing import Workspace
 
@@ -111,8 +112,8 @@ def test_what_places_go_through_follows_the_posterior():
     decision.foreground[:] = 255 * foreground.reshape(-1)
     kept = np.ones_like(foreground)
     for learned in range(3):
-        decision.learn(foreground, kept, learned, workspace, 0, 8)
-        decision.learn(foreground, kept, learned, workspace, 8, 15)
+        decision.learn(Decided(foreground, kept, learned), workspace, 0, 8)
+        decision.learn(Decided(foreground, kept, learned), workspace, 8, 15)
     expected = np.zeros(half)
     expected[2] = 255
     np.testing.assert_array_equal(course.last, expected)
@@ -122,7 +123,7 @@ def test_what_places_go_through_follows_the_posterior():
     blink = 255 * 0.04 * 0.96**2  # it came once, three frames ago
     np.testing.assert_allclose(course.blink, expected / 255 * blink, rtol=1e-5)
     decision.foreground[:] = 0
-    decision.learn(foreground, np.zeros_like(foreground), 3, workspace, 0, 15)
+    decision.learn(Decided(foreground, np.zeros_like(foreground), 3), workspace, 0, 15)
     np.testing.assert_allclose(course.stay, expected / 255 * (3 * 0.7 - 0.3), rtol=1e-5)
 
 

@@ -6,7 +6,7 @@ foreground; what is known, or not looked at, is none of its business, nor what i
 """
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import cv2
 import numpy as np
@@ -29,9 +29,21 @@ from segment.background.posterior.parameters import Parameters
 from segment.background.posterior.sharing import Workspace
 from segment.background.posterior.statistics import Statistics
 
-__all__ = ["Decision", "PooledEvidence", "judged_by"]
+__all__ = ["Decided", "Decision", "PooledEvidence", "judged_by"]
 
 _NO_NUMBERS = np.empty(0, np.float32)
+
+
+class Decided(NamedTuple):
+    """The last decision, as it is learned from.
+
+    foreground (H, W) uint8, with what is known; only where `kept`, (H, W), is not 0 either.
+    learned : frames so far, this one included.
+    """
+
+    foreground: Bytes
+    kept: Bytes
+    learned: int
 
 
 class Decision(Protocol):
@@ -69,19 +81,8 @@ class Decision(Protocol):
         """
         ...
 
-    def learn(
-        self,
-        foreground: Bytes,
-        kept: Bytes,
-        learned: int,
-        workspace: Workspace,
-        start: int,
-        stop: int,
-    ) -> None:
-        """Take rows of the last decision into what is kept, `start` of the picture a multiple of 2.
-
-        foreground (H, W), with what is known; only where `kept`, (H, W), is not 0 either.
-        """
+    def learn(self, decided: Decided, workspace: Workspace, start: int, stop: int) -> None:
+        """Take rows of the last decision into what is kept, `start` of the picture even."""
         ...
 
     def doubted(self, votes: Floats) -> Floats:
@@ -133,15 +134,7 @@ class PooledEvidence:
     def move(self, shift: tuple[int, int]) -> None:
         """Do nothing: evidence is of one frame."""
 
-    def learn(
-        self,
-        foreground: Bytes,
-        kept: Bytes,
-        learned: int,
-        workspace: Workspace,
-        start: int,
-        stop: int,
-    ) -> None:
+    def learn(self, decided: Decided, workspace: Workspace, start: int, stop: int) -> None:
         """Do nothing: evidence is of one frame."""
 
     def doubted(self, votes: Floats) -> Floats:

@@ -11,7 +11,7 @@ from segment.arrays import Mask
 from segment.background.network import Network, weights
 from segment.background.network.records import BLOCK
 from segment.background.posterior import kernels
-from segment.background.posterior.decision import Decision, PooledEvidence, judged_by
+from segment.background.posterior.decision import Decided, Decision, PooledEvidence, judged_by
 from segment.background.posterior.kernels.planes import GLANCED, PLANES, Desk
 from segment.background.posterior.kernels.records import Bytes, Course, Evidence, Floats
 from segment.background.posterior.parameters import QUALITIES, Parameters
@@ -132,18 +132,11 @@ class LearnedEvidence:
         decided: Bytes = found.view(np.uint8)
         return decided
 
-    def learn(
-        self,
-        foreground: Bytes,
-        kept: Bytes,
-        learned: int,
-        workspace: Workspace,
-        start: int,
-        stop: int,
-    ) -> None:
+    def learn(self, decided: Decided, workspace: Workspace, start: int, stop: int) -> None:
         """Take rows of the last decision into what places have gone through; see `Decision`."""
         assert self.course is not None
         assert self.foreground is not None
+        foreground, kept, learned = decided
         soft = self.foreground.reshape(foreground.shape)
         rows = start // 2, -(-stop // 2)
         kernels.keep(foreground, kept, soft, self.course, *rows)

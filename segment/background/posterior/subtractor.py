@@ -21,7 +21,7 @@ from segment.background.inputs import (
     where_to_look,
 )
 from segment.background.posterior import kernels
-from segment.background.posterior.decision import Decision
+from segment.background.posterior.decision import Decided, Decision
 from segment.background.posterior.learned import decision_of
 from segment.background.posterior.learning import (
     BACKGROUND,
@@ -300,9 +300,8 @@ class PosteriorSubtractor(Guided, Saved):
             state.shown[:] = foreground.reshape(-1)
         else:
             kept = state.pictures.mask.reshape(foreground.shape)
-            learn = partial(
-                self._decision.learn, foreground, kept, state.learned + 1, self._workspace
-            )
+            decided = Decided(foreground, kept, state.learned + 1)
+            learn = partial(self._decision.learn, decided, self._workspace)
             still = remember(state, frame, foreground, told, light, asked, self._workspace, learn)
             if request.free and asked.relearn and not request.facts:
                 self._guard(image, request.where, foreground, still)
