@@ -149,7 +149,8 @@ def test_variances_of_earlier_states_were_sums_over_the_channels(channels, tmp_p
         parameters = json.loads(told["parameters"])
         numbers = json.loads(told["numbers"])
     parameters |= {"smallest_variance": 6.0, "initial_variance": 7.0, "largest_variance": 60.0}
-    del numbers["_state.camera.lit"], numbers["_state.camera.banded"]
+    for name in ("lit", "banded", "angle", "right", "down"):
+        del numbers[f"_state.camera.{name}"]
     changed = {"parameters": json.dumps(parameters), "numbers": json.dumps(numbers)}
     rewritten(path, metadata=changed | {"revision": "7"})
     old, new = PosteriorSubtractor.load(path), PosteriorSubtractor(largest_variance=60 / channels)
@@ -167,6 +168,7 @@ def test_earlier_states_did_not_tell_what_lamps_do(tmp_path):
         numbers = json.loads(told["numbers"])
     assert numbers.pop("_state.camera.lit") == 0
     assert numbers.pop("_state.camera.banded") == 0
+    assert [numbers.pop(f"_state.camera.{name}") for name in ("angle", "right", "down")] == [0] * 3
     rewritten(path, metadata={"numbers": json.dumps(numbers), "revision": "8"})
     old, new = PosteriorSubtractor.load(path), PosteriorSubtractor()
     masks = [new.apply(image) for image in images]

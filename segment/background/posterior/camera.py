@@ -1,4 +1,4 @@
-"""What the camera does to a whole frame: its light, its noise, and shifts by whole pixels."""
+"""What the camera does to a whole frame: its light, its noise, shifts and turns."""
 
 import logging
 from dataclasses import dataclass
@@ -10,7 +10,16 @@ from numpy.typing import NDArray
 
 from segment.background.posterior import kernels
 from segment.background.posterior.kernels.records import Bytes, Frame, Light, Pictures
-from segment.background.registration import Contours, find_contours, find_shift, most_contours
+from segment.background.registration import (
+    STRAIGHT,
+    Contours,
+    Pose,
+    find_contours,
+    find_pose,
+    find_shift,
+    has_changed,
+    most_contours,
+)
 
 __all__ = ["Camera"]
 
@@ -63,7 +72,9 @@ class Camera:
     noise : variance of the camera's noise, grey levels squared, summed over the channels.
     shake : how often it moves, in [0, 1], averaged.
     soft : whether frames are softened.
-    calm : frames since it moved.
+    calm : frames since it moved by whole pixels.
+    angle, right, down : how the last frame lies on the background, which follows by whole pixels
+        only: see `Pose`.
     lit : frames until it is forgotten that the light was switched; many for each time.
     banded : how often there are bands of mains light, in [0, 1], averaged.
     """
@@ -78,6 +89,14 @@ class Camera:
     calm: int = _EPISODE
     lit: int = 0
     banded: float = 0.0
+    angle: float = 0.0
+    right: float = 0.0
+    down: float = 0.0
+
+    @property
+    def pose(self) -> Pose:
+        """How the last frame lies on the background."""
+        return Pose(self.angle, self.right, self.down)
 
     @classmethod
     def begin(cls, height: int, width: int) -> Self:
@@ -171,42 +190,60 @@ class Camera:
         rate = 1.0 if learned == 1 else 0.2 if level < self.noise else 0.02
         return self.noise + rate * (min(level, 400.0) - self.noise)
 
-    def find_shift(
+    def follow(
         self, image: Bytes, pictures: Pictures, outside: Bytes, gain: float, learned: int
-    ) -> tuple[int, int]:
-        """Return by how many pixels (right, down) the camera has moved; (0, 0) when in doubt.
+    ) -> tuple[tuple[int, int], Pose]:
+        """Return by how many pixels (right, down) the camera has moved, and what remains then.
 
-        `gain` takes the frame to the light of the background: a light that changes must not be
-        taken for a camera that moves.
+        Neither when in doubt. `gain` takes the frame to the light of the background: a light that
+        changes must not be taken for a camera that moves.
         """
-        size = image.shape[0], image.shape[1]
+        flat, ground = image.reshape(image.shape[0], -1), pictures.ground
         again = learned % _SECOND_LOOK == 0
-        dx, dy = find_shift(
-            image.reshape(size[0], -1),
-            pictures.ground,
-            None if again else pictures.before,
-            gain,
-            self.gain,
-            self.noise,
-            outside,
-            None if again or outside.size else self._look_at(pictures.ground, size, learned),
-        )
-        moves = (dx, dy) != (0, 0)
+        pose, shift = STRAIGHT, (0, 0)
+        # A frame that lay askew cannot be compared with the next as it is.
+        if (
+            again
+            or self.pose != STRAIGHT
+            or self._sees_change(image, pictures, outside, gain, learned)
+        ):
+            found = find_pose(flat, ground, gain, outside, self.pose)
+            if found is None:
+                hidden = outside if outside.size else None
+                shift = find_shift(flat, ground, None, gain, self.gain, self.noise, hidden)
+            else:
+                shift, pose = found.split()
+        moves = shift != (0, 0)
         self.shake += 0.05 * (moves - self.shake)
         if not moves:
             self.calm += 1
-            return 0, 0
+            return shift, pose
         if self.calm >= _EPISODE:
             _log.info(
                 "the camera moves: %d pixels to the right and %d down in frame %d; its background "
                 "moves with it",
-                dx,
-                dy,
+                *shift,
                 learned,
             )
         self.calm = 0
         self.contours_from = _NEVER
-        return dx, dy
+        return shift, pose
+
+    def stand(self, pose: Pose) -> None:
+        """Take in how this frame lies on the background."""
+        self.angle, self.right, self.down = pose
+
+    def _sees_change(
+        self, image: Bytes, pictures: Pictures, outside: Bytes, gain: float, learned: int
+    ) -> bool:
+        """Whether the frame differs so much from the last that the camera may have moved."""
+        size = image.shape[0], image.shape[1]
+        flat = image.reshape(size[0], -1)
+        if outside.size:
+            contours = find_contours(pictures.ground, *size, self.noise, outside)
+        else:
+            contours = self._look_at(pictures.ground, size, learned)
+        return has_changed(flat, pictures.before, (gain, self.gain), self.noise, contours)
 
     def _look_at(self, ground: Bytes, size: tuple[int, int], learned: int) -> Contours:
         """Return where the background has contours, as was found some frames ago at most.

@@ -1,7 +1,7 @@
-"""The frame as a whole, before any pixel is compared: light, noise, shifts, lamps."""
+"""The frame as a whole, before any pixel is compared: light, noise, shifts and turns, lamps."""
 
 import logging
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,40 +13,44 @@ from segment.background.posterior.decision import Decision
 from segment.background.posterior.kernels.records import Bytes, Frame
 from segment.background.posterior.parameters import Parameters
 from segment.background.posterior.relight import find_light
-from segment.background.posterior.request import NOTHING, Request
+from segment.background.posterior.request import Request
 from segment.background.posterior.state import State
+from segment.background.registration import STRAIGHT
 
-__all__ = ["look_at"]
+__all__ = ["Look", "look_at"]
 
 _log = logging.getLogger("segment.background")
 
 
+class Look(NamedTuple):
+    """A frame as it lies on the background, see `Camera.pose`.
+
+    frame : in 256 grey levels. light : its gain and its noise. request : what it is asked for.
+    """
+
+    frame: Frame
+    light: tuple[float, float]
+    request: Request
+
+
 def look_at(
     image: NDArray[Any], state: State, decision: Decision, request: Request, asked: Parameters
-) -> tuple[Frame, tuple[float, float]]:
-    """Return the frame in 256 grey levels, and its gain and noise; follow camera and lamps.
-
-    image (H, W, C) of any type that subtractors take.
-    """
+) -> Look:
+    """Return the frame, image (H, W, C) of any type that subtractors take; follow the camera."""
     camera, learned = state.camera, state.learned
-    height, width, channels = state.shape
+    channels = state.shape[2]
     pixels = np.ascontiguousarray(to_eight_bits(image, request.unknown))
-    outside = NOTHING
     if request.where is not None:
         # There is nothing to see: the background itself.
         unseen = ~request.where
         pixels = pixels.copy()
-        ground = state.pictures.ground.reshape(channels, height, width)
-        pixels[unseen] = np.moveaxis(ground, 0, 2)[unseen]
-        outside = unseen.view(np.uint8).reshape(-1)
+        pixels[unseen] = _ground(state)[unseen]
     if request.free and asked.follow_noise:
         camera.choose_softness(state.pictures, state.size, learned)
     pixels = camera.soften(pixels)
     if request.free and asked.follow_light:
         pixels = _flatten(pixels, state)
-    pixels = pixels.view()
-    pixels.flags.writeable = False
-    frame = Frame((0,) * channels, pixels.reshape(-1), height, width)
+    frame, outside = _frame_of(pixels), request.outside
 
     def gain_of(frame: Frame) -> float:
         return camera.measure_light(frame, state.pictures, outside) if asked.follow_light else 1.0
@@ -54,17 +58,38 @@ def look_at(
     gain, noise = gain_of(frame), 0.0
     if request.free and asked.relearn and not request.facts:
         gain = _relight(frame, state, decision, gain, asked)
+    shift, pose = (0, 0), STRAIGHT
     if asked.stabilize and not request.frozen:
-        shift = camera.find_shift(pixels, state.pictures, outside, gain, learned)
-        if shift != (0, 0):
-            count = rows.count_threads(asked.threads)
-            state.move(pixels, shift, asked.variances(channels).initial, count)
-            decision.move(shift)
-            gain = gain_of(frame)
+        shift, pose = camera.follow(pixels, state.pictures, outside, gain, learned)
+    camera.stand(pose)
+    if shift != (0, 0):
+        count = rows.count_threads(asked.threads)
+        state.move(pixels, shift, asked.variances(channels).initial, count)
+        decision.move(shift)
+    if pose != STRAIGHT:
+        frame = _frame_of(pose.onto_ground(pixels, _ground(state), smooth=True))
+        request = request.onto_ground(pose, state.size)
+        outside = request.outside
+    if shift != (0, 0) or pose != STRAIGHT:
+        gain = gain_of(frame)
     if asked.follow_noise:
         before = state.pictures.before
         noise = camera.measure_noise(frame, before, outside, gain, learned)
-    return frame, (gain, noise)
+    return Look(frame, (gain, noise), request)
+
+
+def _ground(state: State) -> Bytes:
+    """Return the background, (H, W, C) uint8."""
+    height, width, channels = state.shape
+    return np.moveaxis(state.pictures.ground.reshape(channels, height, width), 0, 2)
+
+
+def _frame_of(pixels: Bytes) -> Frame:
+    """Return an image (H, W, C) as loops read it; they change nothing of it."""
+    height, width, channels = pixels.shape
+    pixels = pixels.view()
+    pixels.flags.writeable = False
+    return Frame((0,) * channels, pixels.reshape(-1), height, width)
 
 
 def _relight(

@@ -169,6 +169,13 @@ def to_lamps(content: Content) -> None:
     """Change a state that does not tell what lamps do, as until revision 8."""
     if content.picture is not None:
         content.values |= {"_state.camera.lit": 0, "_state.camera.banded": 0.0}
+    to_turns(content)
+
+
+def to_turns(content: Content) -> None:
+    """Change a state of a camera that does not turn, as until revision 9."""
+    if content.picture is not None:
+        content.values |= {f"_state.camera.{name}": 0.0 for name in ("angle", "right", "down")}
 
 
 _values = attrgetter(*(field.name for field in fields(Parameters)))

@@ -12,15 +12,7 @@ from segment.background.guard import look
 from segment.background.inputs import (
     Guided,
     Invalid,
-    as_known,
-    as_rate,
-    check_guidance,
-    check_image,
-    check_like_before,
-    find_invalid,
-    where_to_look,
 )
-from segment.background.posterior import kernels
 from segment.background.posterior.decision import Decided, Decision
 from segment.background.posterior.learned import decision_of
 from segment.background.posterior.learning import (
@@ -35,9 +27,10 @@ from segment.background.posterior.parameters import (
     Parameters,
     to_lamps,
     to_means_over_channels,
+    to_turns,
     values_of,
 )
-from segment.background.posterior.request import Request, tell
+from segment.background.posterior.request import Request, understand
 from segment.background.posterior.sharing import Workspace
 from segment.background.posterior.state import State, begin
 from segment.background.posterior.statistics import collect
@@ -84,8 +77,8 @@ class PosteriorSubtractor(Guided, Saved):
     still at `still_rate`. A ghost, foreground at whose border the background has more
     contrast than the frame, learns `ghost_rate` times as fast.
 
-    Frame. A gain of the whole picture, the noise of the camera and shifts by whole pixels are
-    measured on every frame and taken out or allowed for.
+    Frame. A gain of the whole picture, the noise of the camera, and how it has moved and turned,
+    are measured on every frame and taken out or allowed for.
 
     Parameters
     ----------
@@ -126,7 +119,8 @@ class PosteriorSubtractor(Guided, Saved):
         odds count 4 in evidence: `threshold` 16 is one half. Chosen once.
     follow_light : measure the gain of the whole picture.
     follow_noise : measure the noise of the camera, and raise the variances to it.
-    stabilize : look for shifts of a moving camera, and move the background with it.
+    stabilize : look for a camera that moves: the background is moved with it by whole pixels, and
+        each frame laid onto it, as far as it is turned and shifted by parts of a pixel.
     relearn : go over to another light when one is switched, keeping who is there; and begin anew
         when the whole scene has become another at once, as when the camera is turned.
     threads : most threads; None is one for every processor. The masks do not depend on it.
@@ -150,8 +144,8 @@ class PosteriorSubtractor(Guided, Saved):
     shift: phase correlation (Kuglin & Hines 1975).
     """
 
-    STATE_REVISION: ClassVar[int] = 9
-    _EARLIER = {7: to_means_over_channels, 8: to_lamps}  # noqa: RUF012  # nobody changes it
+    STATE_REVISION: ClassVar[int] = 10
+    _EARLIER = {7: to_means_over_channels, 8: to_lamps, 9: to_turns}  # noqa: RUF012  # nobody changes it
     SCRATCH: ClassVar[frozenset[str]] = frozenset({"_workspace", "_agreed"})
 
     def __init__(
@@ -270,16 +264,17 @@ class PosteriorSubtractor(Guided, Saved):
         Raises ValueError when the size or the number of channels changes, and for numbers that
         make no sense, TypeError for other types.
         """
-        request = self._understand(image, learning_rate, known)
+        like = None if self._shape is None else (self._shape, self._image_dtype)
+        request = understand(image, learning_rate, known, self, like)
         asked = self._agree()
         if self._state is None:
             return self._look_first(image, request)
         state = self._state
-        frame, light = look_at(image, state, self._decision, request, asked)
-        told, frozen = request.told, request.frozen
+        frame, light, seen = look_at(image, state, self._decision, request, asked)
+        told, frozen = seen.told, seen.frozen
         unseen = self._find_unseen(state)
-        given = rates_by_pixel(request.rate, told, told.size or state.pictures.mask.size)
-        rate = None if isinstance(request.rate, np.ndarray) else request.rate
+        given = rates_by_pixel(seen.rate, told, told.size or state.pictures.mask.size)
+        rate = None if isinstance(seen.rate, np.ndarray) else seen.rate
         numbers = choose_numbers(asked, state, light, rate, given)
         if told.size and not frozen:
             state.pictures.mask[told == BACKGROUND] = 0  # learns as background does
@@ -290,10 +285,10 @@ class PosteriorSubtractor(Guided, Saved):
             state, frame, numbers, given, frozen, asked.threads, self._workspace, votes
         )
         # 2. What is foreground.
-        foreground = self._decision.decide(statistics, asked, self._sensitivity, self._workspace)
+        closely = self._how_closely(state)
+        foreground = self._decision.decide(statistics, asked, closely, self._workspace)
         foreground.reshape(-1)[unseen] = 0
-        if told.size:
-            kernels.obey(told, foreground.reshape(-1))
+        foreground = seen.as_told(foreground)
         # 3. What the next frame is to learn by.
         state.frozen = frozen
         if frozen:
@@ -305,7 +300,7 @@ class PosteriorSubtractor(Guided, Saved):
             still = remember(state, frame, foreground, told, light, asked, self._workspace, learn)
             if request.free and asked.relearn and not request.facts:
                 self._guard(image, request.where, foreground, still)
-        mask: Mask = foreground.view(np.bool_)
+        mask: Mask = request.as_told(state.camera.pose.onto_frame(foreground)).view(np.bool_)
         return mask
 
     def posterior(self) -> NDArray[np.float32]:
@@ -319,10 +314,10 @@ class PosteriorSubtractor(Guided, Saved):
         found = None
         if self._state is not None:
             state = self._state
-            found = self._decision.soften(state.evidence, state.size, self._sensitivity)
+            found = self._decision.soften(state.evidence, state.size, self._how_closely(state))
         if found is None:
             raise ValueError("there is no posterior before the second frame; call apply first")
-        return found
+        return state.camera.pose.onto_frame(found)
 
     def shadows(self) -> Mask:
         """Return where the last frame has a shadow on the background, (H, W) bool.
@@ -332,10 +327,11 @@ class PosteriorSubtractor(Guided, Saved):
         first frame. Raises ValueError before it.
         """
         state = self._known("shadow")
-        shaded = self._decision.explain(state.evidence, state.size, self._sensitivity)
+        shaded = self._decision.explain(state.evidence, state.size, self._how_closely(state))
         if shaded is None:  # the first frame is the background: there is no evidence yet
             return np.zeros(state.size, np.bool_)
-        found: Mask = shaded & (state.last_mask.reshape(shaded.shape) == 0)
+        seen = shaded & (state.last_mask.reshape(shaded.shape) == 0)
+        found: Mask = state.camera.pose.onto_frame(seen)
         return found if self._region is None else found & self._region
 
     def background(self) -> Image:
@@ -367,27 +363,6 @@ class PosteriorSubtractor(Guided, Saved):
             self._agreed = values, Parameters(*values)
         return self._agreed[1]
 
-    def _understand(self, image: Any, learning_rate: Any, known: Any) -> Request:
-        """Check what `apply` was given against what is known so far."""
-        begun = self._shape is not None
-        # What was looked at before need not be again: little else is done in one thread only.
-        alike = begun and type(image) is np.ndarray and image.shape == self._shape
-        if not alike or image.dtype != self._image_dtype:
-            check_image(image)
-            dtype = self._image_dtype if begun else None
-            check_like_before(image, self._shape, dtype, type(self).__name__)
-        size = image.shape[:2]
-        check_guidance(self, size)
-        rate = as_rate(learning_rate, size)
-        facts = as_known(known, size)
-        unknown = find_invalid(image, self.invalid)
-        where = where_to_look(self._region, unknown)
-        frozen = rate is not None and not np.any(rate)
-        # What concerns all pixels at once must leave those alone that are frozen one by one.
-        free = not (np.any(rate == 0) if isinstance(rate, np.ndarray) else frozen)
-        told = tell(facts, where, size)
-        return Request(rate, frozen, free, facts is not None, told, where, unknown)
-
     def _look_first(self, image: NDArray[Any], request: Request) -> Mask:
         """Begin with the first frame, and return its mask."""
         told, size = request.told, image.shape[:2]
@@ -397,6 +372,11 @@ class PosteriorSubtractor(Guided, Saved):
             unseen = foreground if unseen is None else foreground | unseen
         self._begin(image, unseen)
         return foreground
+
+    def _how_closely(self, state: State) -> NDArray[np.float32] | None:
+        """Return the sensitivity as the last frame lies on the background."""
+        closely = self._sensitivity
+        return None if closely is None else state.camera.pose.onto_ground(closely, 1)
 
     def _find_unseen(self, state: State) -> NDArray[np.int64]:
         """Return the places (N,) of pixels of which nothing was ever shown; see `State`."""
@@ -426,6 +406,7 @@ class PosteriorSubtractor(Guided, Saved):
         new.evidence = old.evidence
         new.camera.noise, new.camera.shake = old.camera.noise, old.camera.shake
         new.camera.soft = old.camera.soft
+        new.camera.stand(old.camera.pose)  # of the mask
         new.shown[:] = foreground.reshape(-1)
         new.frozen = True  # it is `shown` that goes with the evidence
 

@@ -9,7 +9,17 @@ from numpy.typing import NDArray
 
 from segment.background.registration import kernels
 
-__all__ = ["Contours", "Shift", "find_contours", "find_shift", "most_contours"]
+__all__ = [
+    "Contours",
+    "Shift",
+    "correlate",
+    "count_votes",
+    "find_contours",
+    "find_shift",
+    "has_changed",
+    "most_contours",
+    "shrink_to",
+]
 
 # Pixels to the right, and down.
 Shift = tuple[int, int]
@@ -94,25 +104,13 @@ def find_shift(
     if min(height, width) // shrink < _SMALLEST:
         return 0, 0
     light = np.float32(gain)
-    sums, numbers = np.empty((2, 6, 8), np.float32)
     # Where the camera stands still, this look is all that the search costs.
     if before is not None:
         if contours is None:
             contours = find_contours(ground, height, width, noise, outside)
-        changed, known = kernels.count_changed(
-            flat,
-            before,
-            light,
-            np.float32(gain_before),
-            *contours,
-            _MOST,
-            sums,
-            numbers,
-            _LEAST_POINTS,
-            np.float32(_noticed(noise)),
-        )
-        if not _are_many(changed, known):
+        if not has_changed(flat, before, (gain, gain_before), noise, contours):
             return 0, 0
+    sums, numbers = np.empty((2, 6, 8), np.float32)
 
     def blocks(points: _Points, shift: Shift) -> tuple[float, NDArray[np.float32]]:
         """Return the mean difference, and that of every block; nan where it has no say."""
@@ -136,16 +134,55 @@ def find_shift(
                         costs[shift] = blocks(points, shift)[0]
         return min(costs, key=lambda shift: costs[shift])
 
-    best = search([(0, 0), *_correlate(flat, ground, gain, shrink)], _REACH)
+    size = width // shrink, height // shrink
+    image = np.moveaxis(flat.reshape(height, width, channels), 2, 0)
+    new = shrink_to(image, size) * light
+    old = shrink_to(ground.reshape(channels, height, width), size)
+    dx, dy = (round(part * shrink) for part in correlate(new, old))
+    near = abs(dx) <= width // 4 and abs(dy) <= height // 4
+    best = search([(0, 0), *([(dx, dy)] if near else [])], _REACH)
     while (better := search([best], 1)) != best:
         best = better
-    moved = blocks(points, best)[1]
-    worst = np.fmax(kept, moved)
-    telling = (worst > _noticed(0.0)) & np.isfinite(kept + moved)
-    ayes = int(np.count_nonzero(telling & (moved < _CLEARLY * kept)))
-    noes = int(np.count_nonzero(telling & (kept < _CLEARLY * moved)))
+    ayes, noes = count_votes(kept, blocks(points, best)[1])
     # Without a voice on either side there is nothing to believe.
     return best if ayes - noes >= _CONFIDENCE * math.sqrt(max(ayes + noes, 1)) else (0, 0)
+
+
+def has_changed(
+    flat: NDArray[np.uint8],
+    before: NDArray[np.uint8],
+    gains: tuple[float, float],
+    noise: float,
+    contours: Contours,
+) -> bool:
+    """Whether so much of a frame differs from the last one that the camera may have moved.
+
+    Arguments: see `find_shift`; the gains are its own and that of the last.
+    """
+    sums, numbers = np.empty((2, 6, 8), np.float32)
+    changed, known = kernels.count_changed(
+        flat,
+        before,
+        *map(np.float32, gains),
+        *contours,
+        _MOST,
+        sums,
+        numbers,
+        _LEAST_POINTS,
+        np.float32(_noticed(noise)),
+    )
+    return _are_many(changed, known)
+
+
+def count_votes(kept: NDArray[np.float32], moved: NDArray[np.float32]) -> tuple[int, int]:
+    """Return the blocks in which one movement leaves clearly more than another, and less.
+
+    Both hold what they leave in every block, nan where it has no say.
+    """
+    telling = (np.fmax(kept, moved) > _noticed(0.0)) & np.isfinite(kept + moved)
+    ayes = int(np.count_nonzero(telling & (moved < _CLEARLY * kept)))
+    noes = int(np.count_nonzero(telling & (kept < _CLEARLY * moved)))
+    return ayes, noes
 
 
 def most_contours(height: int, width: int) -> int:
@@ -194,23 +231,16 @@ def _are_many(changed: int, known: int) -> bool:
     return changed >= max(_LEAST_BLOCKS, _LEAST_SHARE * known)
 
 
-def _correlate(
-    flat: NDArray[np.uint8], ground: NDArray[np.uint8], gain: float, shrink: int
-) -> list[Shift]:
-    """Guess a shift of up to a quarter of the picture, by phase correlation."""
-    channels = ground.shape[0]
-    height, width = flat.shape[0], flat.shape[1] // channels
-    size = (width // shrink, height // shrink)
-    image = np.moveaxis(flat.reshape(height, width, channels), 2, 0)
-    new = _shrink(image, size) * np.float32(gain)
-    old = _shrink(ground.reshape(channels, height, width), size)
-    window = cv2.createHanningWindow(size, cv2.CV_32F)
-    (across, down), _ = cv2.phaseCorrelate(old, new, window)
-    dx, dy = round(across * shrink), round(down * shrink)
-    return [(dx, dy)] if abs(dx) <= width // 4 and abs(dy) <= height // 4 else []
+def correlate(new: NDArray[np.float32], old: NDArray[np.float32]) -> tuple[float, float]:
+    """Guess the shift (right, down) from old to new (H, W), by their phases."""
+    height, width = old.shape
+    window = cv2.createHanningWindow((width, height), cv2.CV_32F)
+    # It writes into what it is given.
+    (across, down), _ = cv2.phaseCorrelate(old.copy(), new.copy(), window)
+    return across, down
 
 
-def _shrink(planes: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.float32]:
+def shrink_to(planes: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.float32]:
     """Return the mean of planes (C, H, W), made smaller to `size` (width, height)."""
     smaller = [cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in planes]
     mean: NDArray[np.float32] = np.mean(smaller, axis=0, dtype=np.float32)
