@@ -136,6 +136,41 @@ def test_a_camera_that_moves_all_the_time(kind):
     assert list(found(pictures)) == ["camera_moves"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "moves"),
+    [
+        ("pan", True),
+        ("zoom", True),
+        ("turn", True),
+        ("sway", False),
+        ("half", False),
+        ("no", False),
+    ],
+)
+def test_a_camera_that_moves_slowly(kind, moves):
+    rng = np.random.default_rng(4)
+    wide = cv2.GaussianBlur(rng.normal(120, 90, (300, 600, 3)).astype(np.float32), (0, 0), 1)
+    pictures = []
+    for i in range(160):
+        angle = i / 40 if kind == "turn" else 0
+        size = 1 + i / 1000 if kind == "zoom" else 1  # a thousandth a frame
+        move = cv2.getRotationMatrix2D((300, 150), angle, size)
+        move[:, 2] -= 220, 90
+        if kind == "pan":
+            move[0, 2] -= 0.1 * i  # no frame and the one after it differ by what can be measured
+        elif kind == "sway":
+            move[0, 2] -= 1.5 * np.sin(i / 12)
+        elif kind == "half":  # it stands afterwards
+            move[0, 2] -= 0.1 * min(i, 40)
+        view = cv2.warpAffine(wide, move, SIZE[::-1], borderMode=cv2.BORDER_REFLECT)
+        pictures.append(noisy(view, i))
+
+    told = found(pictures)
+
+    assert list(told) == ["camera_moves"] * moves
+    assert not moves or "slowly" in told["camera_moves"]
+
+
 def test_what_clean_removes_again_and_again_is_told_and_noise_is_not():
     pictures, masks = walker(60)
     rng = np.random.default_rng(0)

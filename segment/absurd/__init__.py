@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from segment.absurd.camera import Movement
 from segment.arrays import Image, Mask
 from segment.frame import Frame
 
@@ -41,11 +42,9 @@ _MOSTLY = 0.9  # share of the frames
 _EVERYTHING = 0.9  # share of a frame's region that is foreground
 _FROZEN_SECONDS, _FROZEN_FRAMES = 5.0, 25
 _ALIKE = 2  # grey levels: what a codec changes in a picture that does not change
-_PAIR = 12  # every so many frames two are compared for what moves
+_PAIR = 12  # every so many frames two masks are compared for specks that last
 _SLOWER = 5  # and ever less often: the next look is a fifth of all frames so far ahead
 _AHEAD = 32  # masks at most that wait for their frame to come through the later stages
-_ENOUGH = 3  # pairs that must have been seen before all of them mean something
-_MOVES = 0.6  # share of the pairs; sound footage shows up to a quarter, drawn pans and shakes this
 
 
 class Watch:
@@ -64,7 +63,7 @@ class Watch:
         self._longest_at = 0
         self._first_grid: NDArray[Any] | None = None
         self._run_image: Image | None = None  # the first of the run
-        self._motion = _Motion()
+        self._movement = Movement()
         self._region: tuple[Mask | None, int] = (None, 0)
         self._passed = self._next_pair = 0
         self._raw: dict[int, tuple[Mask, bool]] = {}
@@ -111,7 +110,7 @@ class Watch:
                 and int(cv2.absdiff(grid, self._first_grid).max()) <= _ALIKE
             )
         self._see_run(frame)
-        self._motion.see(image, self._frames)
+        self._movement.see(image, self._frames)
 
     def _see_levels(self, grid: NDArray[Any], step: int) -> None:
         levels = np.bincount(grid.reshape(-1), minlength=256)
@@ -203,7 +202,7 @@ class Watch:
             ),
             "all_alike": self._still(),
             "frozen": self._frozen(),
-            "camera_moves": self._motion.told(),
+            "camera_moves": self._movement.told(),
         }
         if told["all_alike"]:
             told["frozen"] = None  # it is all of it
@@ -257,76 +256,6 @@ class Watch:
         )
 
 
-class _Motion:
-    """Whether the whole picture moves: tiles of two frames, shifted alike.
-
-    Every tile's shift is measured by phase correlation, and one turn, zoom and shift for all of
-    them is sought (RANSAC). A walker moves a few tiles, waves move each its own way, a camera all.
-
-    Source: Kuglin and Hines, The phase correlation image alignment method, 1975.
-    """
-
-    _SIDE = 32  # pixels of a tile
-    _ACROSS = 4  # tiles on the shorter side
-    _LAG = 2  # frames between the two of a pair
-    _LEAST = 0.4  # pixels of the small picture: shifts below are the measurement's own
-
-    def __init__(self) -> None:
-        self._before: NDArray[np.float32] | None = None
-        self._moved = self._pairs = self._next = 0
-        self._window = np.outer(np.hanning(self._SIDE), np.hanning(self._SIDE)).astype(np.float32)
-
-    def see(self, image: Image, count: int) -> None:
-        if count == self._next:
-            self._before = self._small(image)
-        elif count == self._next + self._LAG and self._before is not None:
-            self._next += max(_PAIR, count // _SLOWER)
-            before, self._before = self._before, None
-            now = self._small(image)
-            if before.shape == now.shape:
-                self._look(before, now)
-
-    def _small(self, image: Image) -> NDArray[np.float32]:
-        side = self._SIDE * self._ACROSS
-        step = max(1, round(min(image.shape[:2]) / side))
-        # One channel is enough. Half of the way goes by leaving out, which is cheap, and half by
-        # means, without which fine texture deceives.
-        skip = max(1, step // 2)
-        plane = np.ascontiguousarray(image[::skip, ::skip, image.shape[2] // 2])
-        size = (image.shape[1] // step, image.shape[0] // step)
-        small = cv2.resize(plane, size, interpolation=cv2.INTER_AREA) if step > 1 else plane
-        return np.asarray(small, np.float32)
-
-    def _look(self, before: NDArray[np.float32], now: NDArray[np.float32]) -> None:
-        tiles_before, tiles_now = _tiles(before, self._SIDE), _tiles(now, self._SIDE)
-        # Grey levels: sky and walls do not show whether they move.
-        textured = np.flatnonzero(tiles_before.std(axis=(1, 2)) >= 4)
-        if len(textured) < 4:
-            return
-        shifts = _shifts(tiles_before[textured], tiles_now[textured], self._window)
-        across = now.shape[1] // self._SIDE
-        places = np.stack([textured % across, textured // across], axis=1) * self._SIDE
-        self._pairs += 1
-        origin = places.astype(np.float32)
-        target = origin + shifts
-        _, inside = cv2.estimateAffinePartial2D(origin, target, ransacReprojThreshold=0.5)
-        agree = np.asarray(inside).ravel() == 1  # None, when no model was found, is 0 agreeing
-        if not agree.any():
-            return
-        lengths = np.hypot(*(target - origin).T)[agree]
-        self._moved += bool(agree.mean() >= 0.6 and np.median(lengths) >= self._LEAST)
-
-    def told(self) -> str | None:
-        # Of a handful of looks all must agree.
-        least = self._pairs if self._pairs < 2 * _ENOUGH else _MOVES * self._pairs
-        if self._pairs < _ENOUGH or self._moved < least:
-            return None
-        return (
-            f"the camera moves all the time (in {self._moved} of {self._pairs} looks): its own "
-            "motion is foreground, too; subtract is meant for a camera that stands"
-        )
-
-
 def _grid(image: Image) -> NDArray[Any]:
     """Return some pixels of a picture (H, W, C), evenly spaced."""
     step = max(1, min(image.shape[:2]) // _GRID)
@@ -338,37 +267,3 @@ def _cells(mask: Mask) -> NDArray[np.bool_]:
     height, width = mask.shape[0] // 8 * 8, mask.shape[1] // 8 * 8
     words = np.ascontiguousarray(mask[:height, :width]).view(np.uint64)
     return np.asarray(words.reshape(height // 8, 8, width // 8).any(axis=1))
-
-
-def _tiles(plane: NDArray[np.float32], side: int) -> NDArray[np.float32]:
-    """Return all whole tiles, (tiles, side, side), row by row."""
-    rows, columns = plane.shape[0] // side, plane.shape[1] // side
-    cut = plane[: rows * side, : columns * side].reshape(rows, side, columns, side)
-    return cut.transpose(0, 2, 1, 3).reshape(rows * columns, side, side)
-
-
-def _shifts(
-    before: NDArray[np.float32], now: NDArray[np.float32], window: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """Return (x, y) by which each tile (tiles, side, side) moved, pixels, finer than one."""
-    side = before.shape[1]
-    first, second = (
-        np.fft.rfft2((tiles - tiles.mean(axis=(1, 2), keepdims=True)) * window)
-        for tiles in (before, now)
-    )
-    cross = second * first.conj()
-    surface = np.fft.irfft2(cross / np.maximum(np.abs(cross), 1e-9), s=(side, side))
-    peak = surface.reshape(len(surface), -1).argmax(axis=1)
-    each = np.arange(len(surface))
-    found = []
-    y, x = peak // side, peak % side
-    for axis in (1, 0):
-        step_y, step_x = (1, 0) if axis == 0 else (0, 1)
-        left = surface[each, (y - step_y) % side, (x - step_x) % side]
-        right = surface[each, (y + step_y) % side, (x + step_x) % side]
-        middle = surface[each, y, x]
-        # Where the heights lie between two points, the top does.
-        bend = np.maximum(middle, 1e-9) + np.maximum(left, 0) + np.maximum(right, 0)
-        at = (x if axis == 1 else y) + (np.maximum(right, 0) - np.maximum(left, 0)) / bend
-        found.append(np.where(at > side / 2, at - side, at))
-    return np.stack(found, axis=1).astype(np.float32)
