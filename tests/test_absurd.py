@@ -187,6 +187,30 @@ def test_what_clean_removes_again_and_again_is_told_and_noise_is_not():
         assert set(watch.findings()) == kinds
 
 
+def test_what_is_seen_now_and_then_is_told_too():
+    pictures, masks = walker(120)
+    rng = np.random.default_rng(0)
+    small = np.zeros_like(masks)
+    for i in range(120):
+        small[i, 40:42, i : i + 2] = rng.random() < 0.4
+    watch = Watch()
+    for frame in watch.before_clean(frames(pictures, small)):
+        watch.see(replace(frame, foreground=np.zeros(SIZE, bool)))
+    assert set(watch.findings()) == {"nothing_found", "smaller_than_clean"}
+
+
+def test_things_on_ground_without_texture_are_no_camera():
+    rng = np.random.default_rng(6)
+    places, ways = rng.uniform(0, 100, (30, 2)), rng.normal(0, 0.35, (30, 2))
+    pictures = []
+    for i in range(80):
+        picture = np.full((*SIZE, 3), 110.0)
+        for y, x in (places + ways * i).astype(int) % 110:
+            picture[y : y + 4, x : x + 4] = 200
+        pictures.append(noisy(picture, i))
+    assert found(pictures) == {}
+
+
 def test_a_run_tells_it_in_a_line_in_its_record_and_in_its_report(tmp_path, capsys):
     still = [noisy(scene(), i) for i in range(30)]
     write_video(tmp_path / "night.mkv", np.stack(still))

@@ -42,8 +42,11 @@ _MOSTLY = 0.9  # share of the frames
 _EVERYTHING = 0.9  # share of a frame's region that is foreground
 _FROZEN_SECONDS, _FROZEN_FRAMES = 5.0, 25
 _ALIKE = 2  # grey levels: what a codec changes in a picture that does not change
-_PAIR = 12  # every so many frames two masks are compared for specks that last
+_PAUSE = 12  # frames at least between two looks for specks that last,
 _SLOWER = 5  # and ever less often: the next look is a fifth of all frames so far ahead
+_SPECK = 4  # frames in which a speck may show again: one of 2x2 pixels is seen now and then
+_SPECKS = 3  # looks that must have seen one
+_LASTING = 0.25  # of them; drawn ones of 2x2 pixels show again in 36 to 80 %, noise never
 _AHEAD = 32  # masks at most that wait for their frame to come through the later stages
 
 
@@ -65,10 +68,9 @@ class Watch:
         self._run_image: Image | None = None  # the first of the run
         self._movement = Movement()
         self._region: tuple[Mask | None, int] = (None, 0)
-        self._passed = self._next_pair = 0
-        self._raw: dict[int, tuple[Mask, bool]] = {}
-        self._speck: NDArray[np.bool_] | None = None
-        self._specks = self._lasting_specks = 0
+        self._passed = self._next_speck = 0
+        self._raw: dict[int, tuple[NDArray[np.bool_], int]] = {}  # cells, and how far in its look
+        self._speck = _Speck()
 
     # -- while frames pass ---------------------------------------------------------------------
 
@@ -76,18 +78,24 @@ class Watch:
         """Pass on frames as they are before `clean`, and remember their masks until it is done."""
         try:
             for frame in frames:
-                turn = self._passed - self._next_pair
-                if frame.foreground is not None and turn in (0, 1):
-                    self._raw[frame.index] = frame.foreground, turn == 0
-                    if len(self._raw) > _AHEAD:  # a stage behind it leaves frames out
-                        self._raw.pop(min(self._raw))
-                if turn == 1:
-                    self._next_pair += max(_PAIR, self._passed // _SLOWER)
+                if frame.foreground is not None:
+                    self._before_clean(frame.index, frame.foreground)
                 self._passed += 1
                 yield frame
         finally:
             if isinstance(frames, Generator):
                 frames.close()
+
+    def _before_clean(self, index: int, mask: Mask) -> None:
+        turn = self._passed - self._next_speck
+        if turn == 0 and not mask.any():
+            self._next_speck += 1  # a look begins where there is something
+        elif turn >= 0:
+            self._raw[index] = _cells(mask), turn
+            if len(self._raw) > _AHEAD:  # a stage behind it leaves frames out
+                self._raw.pop(min(self._raw))
+            if turn == _SPECK:
+                self._next_speck += max(_PAUSE, self._passed // _SLOWER)
 
     def see(self, frame: Frame) -> None:
         """Take the next frame, after the last stage."""
@@ -160,20 +168,8 @@ class Watch:
             )
         raw = self._raw.pop(frame.index, None)
         if raw is not None:
-            self._see_specks(raw[0] & ~mask, raw[1])
-
-    def _see_specks(self, removed: Mask, is_first: bool) -> None:
-        """Look whether what `clean` took away lasts to the next frame, as noise does not."""
-        cells = _cells(removed)
-        if is_first:
-            self._speck = cells
-        elif self._speck is not None and self._speck.any():
-            before, self._speck = self._speck, None
-            near = cv2.dilate(cells.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
-            kept = np.count_nonzero(before & near) / np.count_nonzero(before)
-            chance = np.count_nonzero(near) / near.size
-            self._specks += 1
-            self._lasting_specks += bool(kept > 0.5 + 0.5 * chance)
+            cells, turn = raw
+            self._speck.see(cells & ~_cells(mask) if found else cells, turn)
 
     # -- at the end ----------------------------------------------------------------------------
 
@@ -219,9 +215,7 @@ class Watch:
         return f"nothing was ever found, in {frames}; every mask is empty"
 
     def _small(self) -> str | None:
-        if self._found > 0.02 * self._masks or self._specks < 3:
-            return None
-        if self._lasting_specks < 0.5 * self._specks:
+        if self._found > 0.02 * self._masks or not self._speck.lasts:
             return None
         return (
             "what was found is smaller than clean keeps: it lasts from frame to frame, and clean "
@@ -254,6 +248,33 @@ class Watch:
             f"the picture is frozen for {self._longest:.1f} s, from frame {self._longest_at} on: "
             f"{self._longest_run} frames are equal to the last bit"
         )
+
+
+class _Speck:
+    """What `clean` took away: whether it shows again in the frames after it, as noise does not."""
+
+    def __init__(self) -> None:
+        self._first: NDArray[np.bool_] | None = None
+        self._near: NDArray[np.bool_] | None = None  # where there was something afterwards
+        self._looks = self._lasting = 0
+
+    def see(self, cells: NDArray[np.bool_], turn: int) -> None:
+        """Take the cells of the next frame of a look, whose first has `turn` 0."""
+        if turn == 0:
+            self._first, self._near = (cells, np.zeros_like(cells)) if cells.any() else (None, None)
+        if self._first is None or self._near is None or turn == 0:
+            return
+        self._near |= cv2.dilate(cells.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
+        if turn == _SPECK:
+            kept = np.count_nonzero(self._first & self._near) / np.count_nonzero(self._first)
+            self._looks += 1
+            self._lasting += bool(
+                kept > 0.5 + 0.5 * self._near.mean()
+            )  # chance alone keeps its share
+
+    @property
+    def lasts(self) -> bool:
+        return self._looks >= _SPECKS and self._lasting >= max(2, _LASTING * self._looks)
 
 
 def _grid(image: Image) -> NDArray[Any]:

@@ -21,9 +21,11 @@ Plane = NDArray[np.float32]
 
 _SIDE = 32  # pixels of a tile
 _ACROSS = 4  # tiles on the shorter side
-_TEXTURE = 4  # grey levels of deviation in a tile: sky and walls do not show whether they move
-_AGREE = 0.6  # share of the tiles that one turn, zoom and shift must explain
-_NEAR = 0.5  # pixels of the small picture, between a tile's shift and that
+_TEXTURE = 2  # grey levels of deviation in a tile: sky and walls do not show whether they move,
+_CLEAR = 0.25  # height of a peak, of 1: where there is only noise, it is .13 to .22
+_AGREE = 0.6  # share of the tiles that one turn, zoom and shift must explain,
+_TILES = 6  # and so many: any two are explained by one, and of four soft ones often three
+_NEAR = 0.3  # pixels of the small picture, between a tile's shift and that
 _WINDOW = np.outer(np.hanning(_SIDE), np.hanning(_SIDE)).astype(np.float32)
 
 _PAIR = 12  # every so many frames two are compared,
@@ -183,13 +185,16 @@ def _way(before: Plane, now: Plane) -> _Way | None:
         return None
     tiles_before, tiles_now = _tiles(before), _tiles(now)
     textured = np.flatnonzero(tiles_before.std(axis=(1, 2)) >= _TEXTURE)
-    if len(textured) < 4:
+    if len(textured) < _TILES:
         return None
-    shifts = _shifts(tiles_before[textured], tiles_now[textured])
+    shifts, heights = _shifts(tiles_before[textured], tiles_now[textured])
     across = now.shape[1] // _SIDE
     each = np.arange(len(tiles_before))
     places = np.stack([each % across, each // across], axis=1).astype(np.float32) * _SIDE
-    origin = places[textured]
+    clear = heights >= _CLEAR
+    if np.count_nonzero(clear) < _TILES:
+        return _Way(np.zeros_like(places), False, 0.0)
+    origin, shifts = places[textured][clear], shifts[clear]
     model, inside = cv2.estimateAffinePartial2D(
         origin, origin + shifts, ransacReprojThreshold=_NEAR
     )
@@ -198,7 +203,7 @@ def _way(before: Plane, now: Plane) -> _Way | None:
         return _Way(np.zeros_like(places), False, 0.0)
     field = (places @ model[:, :2].T + model[:, 2] - places).astype(np.float32)
     median = float(np.median(np.hypot(*shifts[agree].T)))
-    return _Way(field, bool(agree.mean() >= _AGREE), median)
+    return _Way(field, bool(agree.sum() >= max(_TILES, _AGREE * len(agree))), median)
 
 
 def _tiles(plane: Plane) -> Plane:
@@ -209,8 +214,8 @@ def _tiles(plane: Plane) -> Plane:
     return cut.transpose(0, 2, 1, 3).reshape(rows * columns, side, side)
 
 
-def _shifts(before: Plane, now: Plane) -> Plane:
-    """Return (x, y) by which each tile (tiles, side, side) moved, pixels, finer than one."""
+def _shifts(before: Plane, now: Plane) -> tuple[Plane, Plane]:
+    """Return (x, y) by which each tile (tiles, side, side) moved, pixels, and its peak's height."""
     side = before.shape[1]
     first, second = (
         np.fft.rfft2((tiles - tiles.mean(axis=(1, 2), keepdims=True)) * _WINDOW)
@@ -231,4 +236,5 @@ def _shifts(before: Plane, now: Plane) -> Plane:
         bend = np.maximum(middle, 1e-9) + np.maximum(left, 0) + np.maximum(right, 0)
         at = (x if axis == 1 else y) + (np.maximum(right, 0) - np.maximum(left, 0)) / bend
         found.append(np.where(at > side / 2, at - side, at))
-    return np.stack(found, axis=1).astype(np.float32)
+    height = surface.reshape(len(surface), -1).max(axis=1)
+    return np.stack(found, axis=1).astype(np.float32), height.astype(np.float32)
