@@ -26,7 +26,8 @@ class LoadedSeeded:
     """
 
     def __init__(self, model: SeededEM, *, name: str = "model", steps: int = 3) -> None:
-        self.model = model.eval()
+        # Of all layouts tried the quickest on processors; a window's values stay as they lie.
+        self.model = model.eval().to(memory_format=torch.channels_last)
         self.name = name
         self.steps = steps
 
@@ -41,7 +42,7 @@ class LoadedSeeded:
         """Height and width of a window, pixels."""
         return self.model.config.size[0]
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def part(
         self, window: NDArray[np.float32], slots: int | None = None, steps: int | None = None
     ) -> NDArray[np.float32]:
