@@ -7,6 +7,7 @@ import torch
 from segment import neural
 from segment.neural import zoo
 from segment.neural.recipe import RecipeError, read_recipe
+from segment.neural.seeded import model
 from segment.neural.seeded.config import SeededConfig
 from segment.neural.seeded.crowds import UNKNOWN, draw_windows, make_seeded_batch, seeds_on
 from segment.neural.seeded.model import SeededEM, places_of, responsibilities, seeded_loss
@@ -54,7 +55,8 @@ def test_the_order_of_slots_changes_only_their_order(small):
 
 @torch.no_grad()
 @pytest.mark.parametrize("doubled", [False, True])
-def test_slots_that_are_equal_go_on_as_one_and_change_nothing(small, doubled):
+def test_slots_that_are_equal_go_on_as_one_and_change_nothing(small, doubled, monkeypatch):
+    monkeypatch.setattr(model, "ALIKE", 2.0)  # all steps are taken, however alike they are
     drawn = batch()
     window, seeds = drawn.windows[:1], drawn.seeds[:1]
     if doubled:  # each point twice: their slots cannot but be equal
@@ -70,6 +72,20 @@ def test_slots_that_are_equal_go_on_as_one_and_change_nothing(small, doubled):
         one = small.settle(window, drawn.seeds[:1], 3)[0][:, lit]
         assert len(one) == len(found)
     assert far.max() < 0.05  # each slot's answer is that of whom stands for it
+
+
+@torch.no_grad()
+def test_where_all_slots_agree_on_one_object_no_step_follows(small, monkeypatch):
+    drawn, steps = batch(), []
+    window, seeds = drawn.windows[:1], drawn.seeds[:1]
+    lit = (window[0, 0] > 0).numpy()
+    step = small.step
+    monkeypatch.setattr(small, "step", lambda *given: steps.append(given) or step(*given))
+    psi, stand = small.settle(window, seeds, 3)
+    assert len(steps) == len(psi) == 1  # an untrained model says the same of every point
+    assert stand.sum() == seeds.shape[1]
+    wanted = small(window, seeds, 3)[-1].sigmoid()[0].numpy()
+    assert len(together(wanted, lit)) == len(together(psi.numpy(), lit, stand.numpy())) == 1
 
 
 def test_a_step_is_one_convolution_over_all_that_a_slot_sees(small):

@@ -22,24 +22,38 @@ _NEAREST = 4  # pieces near a layer that are compared with it
 
 def clusters(scene: Scene, frame: Pieces) -> list[tuple[list[Layer], list[int]]]:
     """Sort layers and pieces into clusters that have to do with each other."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
     layers, count = scene.layers, frame.count
     rows, columns = _links(scene, frame)
-    total = len(layers) + count
-    graph = coo_array(
-        (np.ones(len(rows), np.int8), (rows, len(layers) + columns)), shape=(total, total)
-    )
-    number, of = connected_components(graph, directed=False)
+    of = _connected(len(layers) + count, rows.tolist(), (len(layers) + columns).tolist())
+    number = max(of, default=-1) + 1
     members: list[tuple[list[Layer], list[int]]] = [([], []) for _ in range(number)]
-    for layer, cluster in zip(layers, of[: len(layers)].tolist(), strict=True):
+    for layer, cluster in zip(layers, of[: len(layers)], strict=True):
         members[cluster][0].append(layer)
-    for blob, cluster in enumerate(of[len(layers) :].tolist()):
+    for blob, cluster in enumerate(of[len(layers) :]):
         members[cluster][1].append(blob)
     # Pieces come in reading order; so do clusters, by their first piece.
     members.sort(key=lambda cluster: cluster[1][0] if cluster[1] else count)
     return members
+
+
+def _connected(total: int, one: list[int], other: list[int]) -> list[int]:
+    """Number what pairs connect, from 0 by its first member; scipy's graphs take .4 ms a frame."""
+    root = list(range(total))
+    for pair in zip(one, other, strict=True):
+        i, j = pair
+        while root[i] != i:
+            i = root[i]
+        while root[j] != j:
+            j = root[j]
+        low, high = min(i, j), max(i, j)
+        root[high] = low
+        root[pair[0]] = root[pair[1]] = low
+    number: dict[int, int] = {}
+    # A root is never larger than its members, so those before it are settled.
+    for i in range(total):
+        root[i] = root[root[i]]
+        number.setdefault(root[i], len(number))
+    return [number[i] for i in root]
 
 
 def _links(scene: Scene, frame: Pieces) -> tuple[Integers, Integers]:
