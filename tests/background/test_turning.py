@@ -96,6 +96,17 @@ def test_there_and_back_is_where_it_was(dtype):
     assert STRAIGHT.onto_frame(picture) is picture
 
 
+def test_a_dish_on_a_plain_table_is_enough_to_go_by():
+    s = PosteriorSubtractor()
+    for t in range(40):
+        right, down = 4.0 * np.sin(t / 3), 3.0 * np.sin(t / 5)
+        image = np.full((360, 480, 1), 60, np.uint8)
+        middle = round(16 * (240 + right)), round(16 * (180 + down))
+        cv2.circle(image, middle, 16 * 160, 150, -1, cv2.LINE_AA, 4)
+        mask = s.apply(image)
+        assert t < 5 or mask.mean() < 0.002
+
+
 def turning(count, seed=0, size=(96, 128)):
     """Frames of a camera that turns and shifts, with a thing that comes, and where it is."""
     rng = np.random.default_rng(seed)

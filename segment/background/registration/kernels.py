@@ -32,7 +32,8 @@ def choose_points(planes, outside, height, width, step, least, rows, columns, va
 
     planes (C, H * W) uint8; outside (H * W,) uint8: where none is chosen, or without elements.
     rows, columns int64 and values float32, one place for every point of the grid, overwritten
-    from their beginning: places, and means over the channels. Returns how many were found.
+    from their beginning: places, and means over the channels. Returns how many were found, and
+    had room.
     """
     channels = planes.shape[0]
     share = _1 / _f(channels)
@@ -49,7 +50,7 @@ def choose_points(planes, outside, height, width, step, least, rows, columns, va
                 across += _f(planes[c, p + REACH]) - _f(planes[c, p - REACH])
                 down += _f(planes[c, p + REACH * width]) - _f(planes[c, p - REACH * width])
                 value += _f(planes[c, p])
-            if max(abs(across), abs(down)) * share > least:
+            if max(abs(across), abs(down)) * share > least and found < rows.size:
                 rows[found] = y
                 columns[found] = x
                 values[found] = value * share

@@ -34,6 +34,10 @@ _Points = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]
 _POINTS = 4000
 _FEW_POINTS = 1200
 
+# Of as many points as there is room for, one in so many is enough; for fewer the grid is made
+# finer, until the shorter side of the picture has so many.
+_SCARCE, _FINEST = 6, 240
+
 # Change over four pixels, in grey levels, and in deviations of the noise, that is contrast.
 _CONTRAST = 12.0
 _CONTRAST_IN_NOISE = 3.0
@@ -210,10 +214,15 @@ def _choose_points(
     least = np.float32(max(_CONTRAST, _CONTRAST_IN_NOISE * noise**0.5))
     if outside is None:
         outside = np.empty(0, np.uint8)
-    found = kernels.choose_points(
-        ground, outside, height, width, step, least, rows, columns, values
-    )
-    return rows[:found], columns[:found], values[:found]
+    finest = max(1, min(height, width) // _FINEST)
+    while True:
+        found = kernels.choose_points(
+            ground, outside, height, width, step, least, rows, columns, values
+        )
+        # Half the step finds at most four times as many: there is room for them.
+        if found >= room // _SCARCE or step <= finest:
+            return rows[:found], columns[:found], values[:found]
+        step = max(finest, step // 2)
 
 
 def _noticed(noise: float) -> float:

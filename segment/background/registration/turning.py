@@ -24,6 +24,10 @@ _COARSEST = 28
 # Points at most that are compared, one in each square of a grid.
 _POINTS = 1500
 
+# Where there is little contrast, squares are halved until one in so many has some, down to the
+# narrowest; pixels at the edges of the picture that are left out.
+_SCARCE, _NARROWEST, _RIM = 6, 3, 3
+
 # Slope of a point that has contrast, in grey levels a pixel of the smoothed picture.
 _SLOPE = 3.0
 
@@ -121,16 +125,24 @@ def _choose(old: NDArray[np.float32], hidden: NDArray[np.uint8] | None) -> NDArr
     steep = across * across + down * down
     if hidden is not None:
         steep[cv2.dilate(hidden, np.ones((3, 3), np.uint8)) != 0] = 0
-    rim = 3
-    side = max(3, math.isqrt(height * width // _POINTS))
-    tall, wide = (height - 2 * rim) // side, (width - 2 * rim) // side
-    squares = steep[rim : rim + tall * side, rim : rim + wide * side]
+    side = max(_NARROWEST, math.isqrt(height * width // _POINTS))
+    y, x = _steepest(steep, side)
+    while len(y) < _POINTS // _SCARCE and side > _NARROWEST:
+        side = max(_NARROWEST, side // 2)
+        y, x = _steepest(steep, side)
+    return np.stack([x, y, smooth[y, x], across[y, x], down[y, x]]).astype(np.float32)
+
+
+def _steepest(steep: NDArray[np.float32], side: int) -> tuple[NDArray[np.int64], ...]:
+    """Return the rows and columns of the steepest pixel of each square that has contrast."""
+    height, width = steep.shape
+    tall, wide = (height - 2 * _RIM) // side, (width - 2 * _RIM) // side
+    squares = steep[_RIM : _RIM + tall * side, _RIM : _RIM + wide * side]
     squares = squares.reshape(tall, side, wide, side).swapaxes(1, 2).reshape(tall, wide, -1)
     which = squares.argmax(2)
     row, column = np.nonzero(squares.max(2) > _SLOPE**2)
     which = which[row, column]
-    y, x = rim + row * side + which // side, rim + column * side + which % side
-    return np.stack([x, y, smooth[y, x], across[y, x], down[y, x]]).astype(np.float32)
+    return _RIM + row * side + which // side, _RIM + column * side + which % side
 
 
 def _search(levels: list[_Level], starts: list[tuple[float, ...]]) -> Pose | None:
