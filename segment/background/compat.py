@@ -320,7 +320,9 @@ class CompatibleSubtractor:
         return pixels
 
     def _make(self) -> PosteriorSubtractor:
-        return PosteriorSubtractor(components=self._modes, invalid="unknown", quality="fast")
+        return PosteriorSubtractor(
+            components=self._modes, invalid="unknown", quality="fast", shrink=1
+        )
 
     def _set_up(self, engine: PosteriorSubtractor, channels: int) -> None:
         low, first, high = self._variances

@@ -25,6 +25,9 @@ _DECIDED = 64  # frames that `group` holds back at most
 # (benchmarks/memory.py).
 _LEARNED = {"subtract": 150, "subtract-mixture": 100, "subtract-opencv": 110}
 _LEARNED_FAST = 110  # by `subtract --quality fast`
+_ENLARGED = (
+    4  # a pixel, where frames are looked at smaller: masks and posteriors as large as they are
+)
 
 
 def reads_ahead(job: "Job", source: "FrameSource") -> bool:
@@ -43,7 +46,7 @@ def reads_ahead(job: "Job", source: "FrameSource") -> bool:
     films = {name for link in job.exports for name in link.formats if name in _FILMS}
     held = getattr(getattr(source, "inner", source), "held", 0) or 6 * height * width
     held += _READ * 3 * height * width + sum(_FILMS[name] for name in films) * pixels
-    held += sum(_learned(link) for link in job.links) * pixels
+    held += sum(_learned(link, smaller) for link in job.links)
     if "labels" in gives:
         held += min(pipeline.HELD_BYTES, _DECIDED * frame)
     if held + len(job.links) * _STAGE * frame <= asked.memory:
@@ -58,7 +61,15 @@ def reads_ahead(job: "Job", source: "FrameSource") -> bool:
     return False
 
 
-def _learned(link: "Link") -> int:
-    if link.command == "subtract" and link.options["quality"] == "fast":
-        return _LEARNED_FAST
-    return _LEARNED.get(link.command, 0)
+def _learned(link: "Link", size: tuple[int, int]) -> int:
+    """Return the bytes that a stage learns of frames (H, W)."""
+    each = _LEARNED.get(link.command, 0)
+    if link.command == "subtract":
+        from segment.background.posterior.scale import Scale
+
+        each = _LEARNED_FAST if link.options["quality"] == "fast" else each
+        full, size = Scale.of(size, link.options["shrink"])
+        if full != size:
+            each_full = _ENLARGED * full[0] * full[1]
+            return each * size[0] * size[1] + each_full
+    return each * size[0] * size[1]

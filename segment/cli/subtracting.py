@@ -125,6 +125,13 @@ def _follows_the_camera(command: Callable[..., Any]) -> Callable[..., Any]:
     "fast takes about half the time.",
 )
 @click.option(
+    "--shrink",
+    type=click.IntRange(1),
+    metavar="TIMES",
+    help="Look at frames so many times smaller; masks are as large as they are.  [default: by "
+    "their size, 2 for 1920x1080, 1 up to 1100x800]",
+)
+@click.option(
     "--absorb",
     type=Patience(),
     help="How long what stands still stays foreground, to the frame: 2m, 0, never.  [default: "

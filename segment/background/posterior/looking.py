@@ -1,13 +1,11 @@
 """The frame as a whole, before any pixel is compared: light, noise, shifts and turns, lamps."""
 
 import logging
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from segment import threads as rows
-from segment.background.inputs import to_eight_bits
 from segment.background.posterior.bands import find_bands, without_bands
 from segment.background.posterior.decision import Decision
 from segment.background.posterior.kernels.records import Bytes, Frame
@@ -34,12 +32,12 @@ class Look(NamedTuple):
 
 
 def look_at(
-    image: NDArray[Any], state: State, decision: Decision, request: Request, asked: Parameters
+    pixels: Bytes, state: State, decision: Decision, request: Request, asked: Parameters
 ) -> Look:
-    """Return the frame, image (H, W, C) of any type that subtractors take; follow the camera."""
+    """Return the frame, pixels (H, W, C) of 256 grey levels; follow the camera."""
     camera, learned = state.camera, state.learned
     channels = state.shape[2]
-    pixels = np.ascontiguousarray(to_eight_bits(image, request.unknown))
+    pixels = np.ascontiguousarray(pixels)
     if request.where is not None:
         # There is nothing to see: the background itself.
         unseen = ~request.where

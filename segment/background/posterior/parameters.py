@@ -173,7 +173,8 @@ def to_lamps(content: Content) -> None:
 
 
 def to_turns(content: Content) -> None:
-    """Change a state of a camera that does not turn, as until revision 9."""
+    """Change a state of a camera that does not turn, of pictures as they came: until revision 9."""
+    content.parameters["shrink"] = 1
     if content.picture is not None:
         content.values |= {f"_state.camera.{name}": 0.0 for name in ("angle", "right", "down")}
 

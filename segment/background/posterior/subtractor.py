@@ -2,18 +2,16 @@
 
 import logging
 from functools import partial
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segment.arrays import Image, Mask
 from segment.background.guard import look
-from segment.background.inputs import (
-    Guided,
-    Invalid,
-)
+from segment.background.inputs import Guided, Invalid, to_eight_bits
 from segment.background.posterior.decision import Decided, Decision
+from segment.background.posterior.inside import Inside
 from segment.background.posterior.learned import decision_of
 from segment.background.posterior.learning import (
     BACKGROUND,
@@ -31,6 +29,7 @@ from segment.background.posterior.parameters import (
     values_of,
 )
 from segment.background.posterior.request import Request, understand
+from segment.background.posterior.scale import Scale, as_times
 from segment.background.posterior.sharing import Workspace
 from segment.background.posterior.state import State, begin
 from segment.background.posterior.statistics import collect
@@ -40,19 +39,6 @@ from segment.turns import one_at_a_time
 __all__ = ["PosteriorSubtractor"]
 
 _log = logging.getLogger("segment.background")
-
-
-class Inside(NamedTuple):
-    """What a subtractor works with, itself and no copy: for tests and studies, and no promise.
-
-    state : what is known between two frames, None before the first.
-    decision : who says what is foreground, and what that one remembers.
-    workspace : what the last frame was computed in.
-    """
-
-    state: State | None
-    decision: Decision
-    workspace: Workspace
 
 
 @one_at_a_time("apply", "background", "spread", "posterior", "shadows")
@@ -117,6 +103,9 @@ class PosteriorSubtractor(Guided, Saved):
         and `closing` have no say. What stands still, has its contrast in the background and leaves
         the network in doubt is a ghost, too, and learned 20 times as fast as background. Its log
         odds count 4 in evidence: `threshold` 16 is one half. Chosen once.
+    shrink : images are looked at so many times smaller, and the mask is made as large as they are;
+        1 is not at all. None: by their size, half of 1280 x 720 and 1920 x 1080, a third of
+        2560 x 1440; up to 1100 x 800 not at all. Chosen once.
     follow_light : measure the gain of the whole picture.
     follow_noise : measure the noise of the camera, and raise the variances to it.
     stabilize : look for a camera that moves: the background is moved with it by whole pixels, and
@@ -130,7 +119,7 @@ class PosteriorSubtractor(Guided, Saved):
     invalid : what to do about NaN and infinity: "raise", or take such pixels as "unknown":
         background in this frame's mask, and nothing learned.
 
-    Every parameter but `components` and `quality` may be changed between frames.
+    Every parameter but `components`, `quality` and `shrink` may be changed between frames.
     Convention: images are (H, W, C), C from 1 to 8, all of a sequence alike: uint8, uint16 over
     its full range, or float32 and float64 in [0, 1]. All are rounded to 256 grey levels, in
     which the parameters are given; what is learned of them has fractions. The first frame
@@ -146,7 +135,7 @@ class PosteriorSubtractor(Guided, Saved):
 
     STATE_REVISION: ClassVar[int] = 10
     _EARLIER = {7: to_means_over_channels, 8: to_lamps, 9: to_turns}  # noqa: RUF012  # nobody changes it
-    SCRATCH: ClassVar[frozenset[str]] = frozenset({"_workspace", "_agreed"})
+    SCRATCH: ClassVar[frozenset[str]] = frozenset({"_workspace", "_agreed", "_scale", "_shrink"})
 
     def __init__(
         self,
@@ -178,6 +167,7 @@ class PosteriorSubtractor(Guided, Saved):
         majority: int = 7,
         closing: int = 9,
         quality: str = "best",
+        shrink: int | None = None,
         follow_light: bool = True,
         follow_noise: bool = True,
         stabilize: bool = True,
@@ -222,6 +212,8 @@ class PosteriorSubtractor(Guided, Saved):
         self.sensitivity = sensitivity
         self.invalid = invalid
         self._decision: Decision = decision_of(quality)
+        self._shrink = as_times("shrink", shrink)
+        self._scale = Scale((0, 0), (0, 0))
         self._agreed = values_of(self), Parameters(*values_of(self))
         self._shape: tuple[int, ...] | None = None
         self._state: State | None = None
@@ -239,6 +231,11 @@ class PosteriorSubtractor(Guided, Saved):
                 f"quality is {self.quality!r} from the beginning; make another subtractor for "
                 f"{wanted!r}"
             )
+
+    @property
+    def shrink(self) -> int | None:
+        """How many times smaller images are looked at; None is by their size."""
+        return self._shrink
 
     @property
     def inside(self) -> Inside:
@@ -267,10 +264,12 @@ class PosteriorSubtractor(Guided, Saved):
         like = None if self._shape is None else (self._shape, self._image_dtype)
         request = understand(image, learning_rate, known, self, like)
         asked = self._agree()
+        pixels = to_eight_bits(image, request.unknown)
         if self._state is None:
             return self._look_first(image, request)
-        state = self._state
-        frame, light, seen = look_at(image, state, self._decision, request, asked)
+        state, scale = self._state, self._scale
+        pixels, small = scale.shrink(pixels), scale.shrink_request(request)
+        frame, light, seen = look_at(pixels, state, self._decision, small, asked)
         told, frozen = seen.told, seen.frozen
         unseen = self._find_unseen(state)
         given = rates_by_pixel(seen.rate, told, told.size or state.pictures.mask.size)
@@ -299,9 +298,10 @@ class PosteriorSubtractor(Guided, Saved):
             learn = partial(self._decision.learn, decided, self._workspace)
             still = remember(state, frame, foreground, told, light, asked, self._workspace, learn)
             if request.free and asked.relearn and not request.facts:
-                self._guard(image, request.where, foreground, still)
-        mask: Mask = request.as_told(state.camera.pose.onto_frame(foreground)).view(np.bool_)
-        return mask
+                self._guard(pixels, small.where, foreground, still)
+        mask = scale.enlarge_mask(state.camera.pose.onto_frame(foreground))
+        found: Mask = request.as_told(mask).view(np.bool_)
+        return found
 
     def posterior(self) -> NDArray[np.float32]:
         """Return the probability of foreground of the last frame, (H, W) float32 in [0, 1].
@@ -317,7 +317,7 @@ class PosteriorSubtractor(Guided, Saved):
             found = self._decision.soften(state.evidence, state.size, self._how_closely(state))
         if found is None:
             raise ValueError("there is no posterior before the second frame; call apply first")
-        return state.camera.pose.onto_frame(found)
+        return self._scale.enlarge(state.camera.pose.onto_frame(found))
 
     def shadows(self) -> Mask:
         """Return where the last frame has a shadow on the background, (H, W) bool.
@@ -329,9 +329,9 @@ class PosteriorSubtractor(Guided, Saved):
         state = self._known("shadow")
         shaded = self._decision.explain(state.evidence, state.size, self._how_closely(state))
         if shaded is None:  # the first frame is the background: there is no evidence yet
-            return np.zeros(state.size, np.bool_)
+            return np.zeros(self._scale.full, np.bool_)
         seen = shaded & (state.last_mask.reshape(shaded.shape) == 0)
-        found: Mask = state.camera.pose.onto_frame(seen)
+        found: Mask = self._scale.enlarge(state.camera.pose.onto_frame(seen))
         return found if self._region is None else found & self._region
 
     def background(self) -> Image:
@@ -340,7 +340,7 @@ class PosteriorSubtractor(Guided, Saved):
         It has the images' type; only that of uint8 is rounded to 256 grey levels. Raises
         ValueError before the first frame.
         """
-        return self._known("background").picture(self._image_dtype)
+        return self._scale.enlarge(self._known("background").picture(self._image_dtype))
 
     def spread(self) -> NDArray[np.float32]:
         """Return the standard deviation of a channel in the heaviest mode, (H, W) float32.
@@ -352,7 +352,7 @@ class PosteriorSubtractor(Guided, Saved):
         height, width, channels = state.shape
         variance = state.modes.first.variance[: height * width].reshape(height, width)
         deviation: NDArray[np.float32] = np.sqrt(variance / np.float32(channels))
-        return deviation
+        return self._scale.enlarge(deviation)
 
     # --- the steps of a frame ---
 
@@ -376,7 +376,9 @@ class PosteriorSubtractor(Guided, Saved):
     def _how_closely(self, state: State) -> NDArray[np.float32] | None:
         """Return the sensitivity as the last frame lies on the background."""
         closely = self._sensitivity
-        return None if closely is None else state.camera.pose.onto_ground(closely, 1)
+        if closely is None:
+            return None
+        return state.camera.pose.onto_ground(self._scale.shrink(closely), 1)
 
     def _find_unseen(self, state: State) -> NDArray[np.int64]:
         """Return the places (N,) of pixels of which nothing was ever shown; see `State`."""
@@ -388,7 +390,7 @@ class PosteriorSubtractor(Guided, Saved):
         return unseen
 
     def _guard(
-        self, image: Image, where: Mask | None, foreground: NDArray[np.uint8], still: float
+        self, pixels: Image, where: Mask | None, foreground: NDArray[np.uint8], still: float
     ) -> None:
         """Learn the scene anew if it has become another one; the last frame's evidence is kept."""
         old = self._known("scene")
@@ -400,9 +402,8 @@ class PosteriorSubtractor(Guided, Saved):
             return
         _log.info("after %d frames the whole scene has changed: it is learned anew", old.learned)
         if where is not None:
-            image = np.where(where[:, :, None], image, old.picture(self._image_dtype))
-        self._begin(image)
-        new = self._known("scene")
+            pixels = np.where(where[:, :, None], pixels, old.picture(np.uint8))
+        new = self._begin_with(pixels)
         new.evidence = old.evidence
         new.camera.noise, new.camera.shake = old.camera.noise, old.camera.shake
         new.camera.soft = old.camera.soft
@@ -414,11 +415,18 @@ class PosteriorSubtractor(Guided, Saved):
 
     def _begin(self, image: NDArray[Any], unknown: NDArray[np.bool_] | None = None) -> None:
         """Make a background of the first image; where it is `unknown`, of the next frame's."""
-        variance = self._agree().variances(image.shape[2]).initial
-        self._state = begin(image, self.components, variance, unknown)
         self._shape, self._image_dtype = image.shape, image.dtype
+        self._scale = Scale.of(image.shape[:2], self._shrink)
+        pixels = self._scale.shrink(to_eight_bits(image, unknown))
+        self._begin_with(pixels, None if unknown is None else self._scale.shrink_mask(unknown))
+
+    def _begin_with(self, pixels: Image, unknown: NDArray[np.bool_] | None = None) -> State:
+        """Make a background of a picture of 256 grey levels, as large as is looked at."""
+        variance = self._agree().variances(pixels.shape[2]).initial
+        self._state = begin(pixels, self.components, variance, unknown)
         self._workspace = Workspace()
         self._decision.begin(self._state.size)
+        return self._state
 
     def _known(self, what: str) -> State:
         if self._state is None:
@@ -427,4 +435,4 @@ class PosteriorSubtractor(Guided, Saved):
 
     def _check_learned(self) -> None:
         if self._state is not None:
-            self._state.check(self._shape, self.components)
+            self._state.check((*self._scale.small, self._state.shape[2]), self.components)
