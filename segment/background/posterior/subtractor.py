@@ -234,8 +234,15 @@ class PosteriorSubtractor(Guided, Saved):
 
     @property
     def shrink(self) -> int | None:
-        """How many times smaller images are looked at; None is by their size."""
+        """How often smaller images are seen, None: by size. Raises ValueError for another."""
         return self._shrink
+
+    @shrink.setter
+    def shrink(self, wanted: int | None) -> None:
+        if as_times("shrink", wanted) != self._shrink:
+            raise ValueError(
+                f"shrink is {self._shrink} from the beginning; make another subtractor for {wanted}"
+            )
 
     @property
     def inside(self) -> Inside:
