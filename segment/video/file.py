@@ -178,7 +178,8 @@ class VideoFile(Source):
         self._clock = Clock(self._first, base, self._rate(self._first))
         self._settled = False
         self.duration = self._declared_duration()
-        self._painter = Painter(self.told, self._first, self._levels, self._others)
+        tag = self._ledger.orientation
+        self._painter = Painter(self.told, self._first, self._levels, self._others, tag)
         self.pixels = self._first.format.name
         self.turn = self._painter.turn
         self.rotation = 90 * self.turn.quarters

@@ -10,6 +10,7 @@ from av.container import InputContainer
 from segment.protocols import Damage
 from segment.video.checks import Protected
 from segment.video.clock import Clock
+from segment.video.shape import orientation_of
 
 if TYPE_CHECKING:
     Packet = av.Packet[Any]
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 # its frame is a loss. VP8 and VP9 have packets that show nothing; MPEG-4 packs two in one.
 _INTRA = "ffv1 mjpeg png prores dnxhd huffyuv ffvhuff utvideo rawvideo v210"
 _ONE_TO_ONE = frozenset(["h264", "hevc", "av1", *_INTRA.split()])
+_STILLS = frozenset(["mjpeg", "png", "apng", "webp", "tiff"])
 # Containers whose header declares how long the film is. Others are guessed from the end of
 # the file, and the end of a cut file says nothing.
 _DECLARING = frozenset(["matroska", "webm", "avi", "mov", "mp4", "flv", "asf"])
@@ -53,6 +55,8 @@ class Ledger:
         """Time stamp of the first decoded frame."""
         self.last: int | None = None
         """Time stamp of the latest decoded frame."""
+        self.orientation = 1
+        """The tag (EXIF) of the first packet, where packets are files of pictures."""
         self._origin: int | None = None  # time stamp of the first key frame's packet
         # Taken now: where a file has no index, one grows while it is read.
         self._indexed = len(stream.index_entries) if self._formats & {"mp4", "avi"} else 0
@@ -82,6 +86,8 @@ class Ledger:
         if self._holes is not None:
             self._holes.follow(packet, ours)
         if ours:
+            if not self._packets and self._stream.codec_context.name in _STILLS:
+                self.orientation = orientation_of(bytes(packet))
             self._send(packet)
         return ours
 

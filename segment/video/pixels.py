@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from segment.arrays import Image
 from segment.video.clear import Clear, alpha_of, has_alpha
 from segment.video.levels import Levels, Scale, to_eight_bits
-from segment.video.upright import UPRIGHT, Turn, by_matrix, turned
+from segment.video.upright import UPRIGHT, Turn, by_exif, by_matrix, turned
 
 _LIMITED, _FULL = 1, 2  # AVCOL_RANGE_MPEG, AVCOL_RANGE_JPEG
 _WHOLE = 65535  # white of the 16 bits that colours deeper than eight are converted to
@@ -27,6 +27,7 @@ class Painter:
     first : its first frame.
     levels : what becomes black and white, in the units of the pixel format's own depth.
     more : gives some other frames, where levels have to be looked for.
+    orientation : the tag of the first frame, where it is a picture's file.
 
     Images are (H, W, 1) where the first frame has no colour, else RGB. Depths of 16 bits and
     floats are looked at, for cameras put 12 bits into them; lesser depths are what they say.
@@ -38,9 +39,10 @@ class Painter:
         first: av.VideoFrame,
         levels: Levels | None = None,
         more: Callable[[], Iterable[av.VideoFrame]] = tuple,
+        orientation: int = 1,
     ) -> None:
         self.grey = is_grey(first)
-        self._rotation, self.turn = first.rotation, turn_of(first)
+        self._rotation, self.turn = first.rotation, turn_of(first, orientation)
         # One for all frames: a frame's own would set up its tables anew each time.
         self._converter = VideoReformatter()
         self._levels = levels or Levels()
@@ -144,12 +146,17 @@ def is_grey(picture: av.VideoFrame) -> bool:
     return picture.format.name.startswith(("gray", "mono", "ya8", "ya16"))
 
 
-def turn_of(picture: av.VideoFrame) -> Turn:
-    """Return how the picture becomes upright, by the display matrix that came with it."""
+def turn_of(picture: av.VideoFrame, orientation: int = 1) -> Turn:
+    """Return how the picture becomes upright, by the display matrix that came with it.
+
+    `orientation` is its tag, by which it goes where PyAV cannot give the matrix.
+    """
     try:
         found: Any = picture.side_data.get("DISPLAYMATRIX")
     except ValueError:  # PyAV knows not every kind of data that stands beside a picture (EXIF)
-        return Turn(quarters=picture.rotation // 90 % 4)
+        return (
+            by_exif(orientation) if orientation != 1 else Turn(quarters=picture.rotation // 90 % 4)
+        )
     if found is None:
         return UPRIGHT
     numbers = np.frombuffer(bytes(found), "=i4")

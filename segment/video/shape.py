@@ -12,6 +12,8 @@ __all__ = ["aspect_of", "density_aspect", "orientation_of", "pictures_of_jpeg"]
 
 _HEAD = 1 << 16
 _MOST = 8  # times as wide as high, or as high as wide; more is no camera's, but a mistake
+# What a file with a tag holds somewhere; to look for it spares most pictures a second library.
+_TAGGED = (b"Exif", b"eXIf", b"EXIF", b"exif", b"adobe", b"Orientation", b"II*\0", b"MM\0*")
 _PNG, _JPEG, _BMP = b"\x89PNG\r\n\x1a\n", b"\xff\xd8", b"BM"
 
 
@@ -46,6 +48,8 @@ def density_aspect(across: Fraction | int, down: Fraction | int) -> Fraction:
 
 def orientation_of(data: bytes) -> int:
     """Return the orientation tag of a picture's bytes, 1 where it has none that can be read."""
+    if not any(mark in data for mark in _TAGGED):
+        return 1
     from PIL import Image as Pillow
 
     try:

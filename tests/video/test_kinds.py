@@ -75,15 +75,17 @@ def test_what_a_pipe_declares_and_does_not_bring_is_lost(tmp_path):
     assert source.damage.lost == 40 - came
 
 
-@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
-def test_a_photo_by_a_pipe_is_upright(tmp_path, orientation):
+@pytest.mark.parametrize("kind", ["jpg", "png", "webp"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_photo_by_a_pipe_is_upright(tmp_path, orientation, kind):
     tags = Image.Exif()
     tags[274] = orientation
     down, across = np.mgrid[:24, :32]
     slope = (8 * down + across * across // 16).astype(np.uint8)  # no turn of it is another
-    Image.fromarray(np.dstack([slope] * 3)).save(tmp_path / "a.jpg", exif=tags, quality=95)
-    data = (tmp_path / "a.jpg").read_bytes()
-    with open_frames(tmp_path / "a.jpg") as wanted, piped(data) as found:
+    path = tmp_path / f"a.{kind}"
+    Image.fromarray(np.dstack([slope] * 3)).save(path, exif=tags, quality=95)
+    data = path.read_bytes()
+    with open_frames(path) as wanted, piped(data) as found:
         (one,), (other,) = wanted, found
     assert one.image.shape == other.image.shape
     assert np.abs(one.image.astype(int) - other.image).mean() < 3  # another decoder
