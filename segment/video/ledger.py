@@ -25,6 +25,10 @@ _STILLS = frozenset(["mjpeg", "png", "apng", "webp", "tiff"])
 _DECLARING = frozenset(["matroska", "webm", "avi", "mov", "mp4", "flv", "asf"])
 
 
+# Containers in which a film of one rate gives every frame its own time. AVI repeats a frame by an
+# empty packet, which is sound, and mp4 says itself how long each is shown.
+_EVEN = frozenset(["matroska", "mpeg", "mpegts", "asf", "flv", "wtv"])
+
 _JOINT = 4  # packets between a mark of MPEG-TS's counters and the clock that begins anew
 
 
@@ -71,7 +75,7 @@ class Ledger:
         self._suspects: list[tuple[int, int]] = []  # stamp and number of marked packets
         self._too_late: list[int] = []
         self._headless: set[int] = set()  # time stamps of packets before the first key frame
-        self._pace = _Pace() if self._formats & {"matroska"} else None
+        self._pace = _Pace() if self._formats & _EVEN else None
         self._placed: int | None = None  # time stamp of the frame that was given a number last
 
     # -- while reading ------------------------------------------------------------------------

@@ -277,6 +277,28 @@ def test_frames_that_are_missing_from_an_even_matroska_are_counted_by_their_time
 
 
 @pytest.mark.parametrize(
+    ("name", "codec"),
+    [("a.mpg", "mpeg2video"), ("a.ts", "mpeg2video"), ("a.wmv", "wmv2"), ("a.wtv", "mpeg2video")],
+)
+def test_packets_that_a_recorder_lost_are_counted_and_keep_their_numbers(tmp_path, name, codec):
+    with av.open(str(tmp_path / name), "w") as file:
+        stream = file.add_stream(codec, rate=25)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        packets = []
+        for image in scenes(160):
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24").reformat(format="yuv420p")
+            packets += stream.encode(frame)
+        packets += stream.encode()
+        file.mux([packet for n, packet in enumerate(packets) if not 100 <= n < 103])
+
+    damage, frames = read(tmp_path / name)
+
+    assert len(frames) == 157
+    assert damage.lost == 3
+    assert frames[-1].index == 159
+
+
+@pytest.mark.parametrize(
     "stamps",
     [
         np.cumsum(np.arange(200) % 5 * 30 + 20),  # the rate varies
