@@ -26,8 +26,9 @@ _DECLARING = frozenset(["matroska", "webm", "avi", "mov", "mp4", "flv", "asf"])
 
 
 # Containers in which a film of one rate gives every frame its own time. AVI repeats a frame by an
-# empty packet, which is sound, and mp4 says itself how long each is shown.
-_EVEN = frozenset(["matroska", "mpeg", "mpegts", "asf", "flv", "wtv"])
+# empty packet, which is sound, mp4 says itself how long each is shown, and a program stream marks
+# times of some frames only: of its last few one would be missed.
+_EVEN = frozenset(["matroska", "mpegts", "asf", "flv", "wtv"])
 
 _JOINT = 4  # packets between a mark of MPEG-TS's counters and the clock that begins anew
 
