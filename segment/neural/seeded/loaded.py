@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,7 +28,9 @@ class LoadedSeeded:
 
     def __init__(self, model: SeededEM, *, name: str = "model", steps: int = 3) -> None:
         # Of all layouts tried the quickest on processors; a window's values stay as they lie.
-        self.model = model.eval().to(memory_format=torch.channels_last)
+        # torch up to 2.13 leaves the layout out of this method's types.
+        layouts: Any = model.eval()
+        self.model: SeededEM = layouts.to(memory_format=torch.channels_last)
         self.name = name
         self.steps = steps
 
