@@ -25,9 +25,7 @@ _DECIDED = 64  # frames that `group` holds back at most
 # (benchmarks/memory.py).
 _LEARNED = {"subtract": 150, "subtract-mixture": 100, "subtract-opencv": 110}
 _LEARNED_FAST = 110  # by `subtract --quality fast`
-_ENLARGED = (
-    4  # a pixel, where frames are looked at smaller: masks and posteriors as large as they are
-)
+_ENLARGED = 4  # a pixel of masks and posteriors, where frames are looked at smaller
 
 
 def reads_ahead(job: "Job", source: "FrameSource") -> bool:
@@ -63,13 +61,12 @@ def reads_ahead(job: "Job", source: "FrameSource") -> bool:
 
 def _learned(link: "Link", size: tuple[int, int]) -> int:
     """Return the bytes that a stage learns of frames (H, W)."""
-    each = _LEARNED.get(link.command, 0)
-    if link.command == "subtract":
-        from segment.background.posterior.scale import Scale
+    each, whole = _LEARNED.get(link.command, 0), size[0] * size[1]
+    if link.command != "subtract":
+        return each * whole
+    from segment.background.posterior.scale import Scale
 
-        each = _LEARNED_FAST if link.options["quality"] == "fast" else each
-        full, size = Scale.of(size, link.options["shrink"])
-        if full != size:
-            each_full = _ENLARGED * full[0] * full[1]
-            return each * size[0] * size[1] + each_full
-    return each * size[0] * size[1]
+    if link.options["quality"] == "fast":
+        each = _LEARNED_FAST
+    height, width = Scale.of(size, link.options["shrink"]).small
+    return each * height * width + (_ENLARGED * whole if (height, width) != size else 0)

@@ -7,8 +7,8 @@ import av
 from segment.video.clock import stamp_of
 
 _TIMED = frozenset(
-    ["matroska", "webm", "avi", "mov", "mp4", "mpegts", "mpeg", "flv", "asf", "nut", "ivf"]
-) | {"wtv"}
+    ["matroska", "webm", "avi", "mov", "mp4", "mpegts", "mpeg", "flv", "asf", "nut", "ivf", "wtv"]
+)
 """Containers that give each frame a time of its own; a gif or a playlist says how long it lasts."""
 
 _OFF = 0.3  # of a frame, by which a time may miss the film's beat: 1 ms at 240 a second is .24

@@ -6,9 +6,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
-from segment.background.registration import find_shift
+from segment.background import registration
 
 STILL = (0, 0)
+
+
+def find_shift(frame, ground, before, gain, gain_before, noise):
+    """As the camera asks: first whether much differs from the last frame, if that is told."""
+    if before is not None:
+        channels = len(ground)
+        size = frame.shape[0], frame.shape[1] // channels
+        contours = registration.find_contours(ground, *size, noise)
+        if not registration.has_changed(frame, before, (gain, gain_before), noise, contours):
+            return STILL
+    return registration.find_shift(frame, ground, gain, noise)
 
 
 def scene(seed, height, width, channels=3):

@@ -209,8 +209,7 @@ class Camera:
         ):
             found = find_pose(flat, ground, gain, outside, self.pose)
             if found is None:
-                hidden = outside if outside.size else None
-                shift = find_shift(flat, ground, None, gain, self.gain, self.noise, hidden)
+                shift = find_shift(flat, ground, gain, self.noise, outside)
             else:
                 shift, pose = found.split()
         moves = shift != (0, 0)

@@ -271,11 +271,11 @@ class PosteriorSubtractor(Guided, Saved):
         like = None if self._shape is None else (self._shape, self._image_dtype)
         request = understand(image, learning_rate, known, self, like)
         asked = self._agree()
-        pixels = to_eight_bits(image, request.unknown)
         if self._state is None:
             return self._look_first(image, request)
         state, scale = self._state, self._scale
-        pixels, small = scale.shrink(pixels), scale.shrink_request(request)
+        pixels = scale.shrink(to_eight_bits(image, request.unknown))
+        small = scale.shrink_request(request)
         frame, light, seen = look_at(pixels, state, self._decision, small, asked)
         told, frozen = seen.told, seen.frozen
         unseen = self._find_unseen(state)

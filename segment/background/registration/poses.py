@@ -39,10 +39,8 @@ class Pose(NamedTuple):
         if self == STRAIGHT:
             return image
         height, width = image.shape[:2]
-        laid = np.empty_like(image)
+        laid = np.empty(image.shape, image.dtype)
         laid[:] = beyond
-        shape = laid.shape
-        laid = np.ascontiguousarray(laid)
         cv2.warpAffine(
             image,
             self._matrix(height, width),
@@ -51,7 +49,7 @@ class Pose(NamedTuple):
             flags=cv2.WARP_INVERSE_MAP | (cv2.INTER_LINEAR if smooth else cv2.INTER_NEAREST),
             borderMode=cv2.BORDER_TRANSPARENT,
         )
-        return laid.reshape(shape)
+        return laid
 
     def onto_frame(self, image: NDArray[Any]) -> NDArray[Any]:
         """Return a picture (H, W) of the background as it lies in the frame, 0 beyond it.

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import cv2
 import numpy as np
@@ -10,13 +11,15 @@ from numpy.typing import NDArray
 from segment.background.registration import kernels
 
 __all__ = [
+    "MOST",
     "Contours",
     "Shift",
     "correlate",
-    "count_votes",
+    "explains_better",
     "find_contours",
     "find_shift",
     "has_changed",
+    "means_of",
     "most_contours",
     "shrink_to",
 ]
@@ -29,6 +32,8 @@ Contours = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 # The same, and the values there.
 _Points = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]
+
+_NOWHERE = np.empty(0, np.uint8)
 
 # Points of the grid among which those with contrast are chosen, and of that of the first look.
 _POINTS = 4000
@@ -43,7 +48,7 @@ _CONTRAST = 12.0
 _CONTRAST_IN_NOISE = 3.0
 
 # Grey levels that a point counts at most: what an object covers is lost, and no more than lost.
-_MOST = np.float32(20)
+MOST = np.float32(20)
 
 # Of 6 x 8 blocks: points that a block needs to have a say, blocks and their share in which much
 # must differ before a shift is looked for.
@@ -70,11 +75,11 @@ def find_contours(
     height: int,
     width: int,
     noise: float,
-    outside: NDArray[np.uint8] | None = None,
+    outside: NDArray[np.uint8] = _NOWHERE,
 ) -> Contours:
-    """Return the points at which `find_shift` looks first; they serve while the background does.
+    """Return the points at which `has_changed` looks; they serve while the background does.
 
-    ground (C, H * W) uint8, `noise` and `outside`: see there.
+    ground (C, H * W) uint8, `noise` and `outside`: see `find_shift`.
     """
     return _choose_points(ground, outside, height, width, noise, _FEW_POINTS)[:2]
 
@@ -82,20 +87,15 @@ def find_contours(
 def find_shift(
     flat: NDArray[np.uint8],
     ground: NDArray[np.uint8],
-    before: NDArray[np.uint8] | None,
     gain: float,
-    gain_before: float,
     noise: float,
-    outside: NDArray[np.uint8] | None = None,
-    contours: Contours | None = None,
+    outside: NDArray[np.uint8] = _NOWHERE,
 ) -> Shift:
     """Return by how many pixels (right, down) a frame has moved; (0, 0) when in doubt.
 
-    flat (H, W * C) uint8: the frame. ground and before (C, H * W) uint8: the background, and
-    the last frame as it was registered; with None for the last, the background alone decides
-    whether to look. `gain` and `gain_before` take the frames to the light of the background,
-    `noise` is the camera's variance in grey levels squared. What is not 0 in `outside` (H * W,)
-    uint8 is not looked at. `contours` of `find_contours` spare looking for them.
+    flat (H, W * C) uint8: the frame. ground (C, H * W) uint8: the background. `gain` takes the
+    frame to its light, `noise` is the camera's variance in grey levels squared. What is not 0 in
+    `outside`, (H * W,) uint8 or empty, is not looked at.
 
     Points where the background has contours are compared with the frame, moved by every shift
     near a few guesses; an object counts for no more at a point than a limit. The best shift is
@@ -108,19 +108,12 @@ def find_shift(
     if min(height, width) // shrink < _SMALLEST:
         return 0, 0
     light = np.float32(gain)
-    # Where the camera stands still, this look is all that the search costs.
-    if before is not None:
-        if contours is None:
-            contours = find_contours(ground, height, width, noise, outside)
-        if not has_changed(flat, before, (gain, gain_before), noise, contours):
-            return 0, 0
     sums, numbers = np.empty((2, 6, 8), np.float32)
 
     def blocks(points: _Points, shift: Shift) -> tuple[float, NDArray[np.float32]]:
         """Return the mean difference, and that of every block; nan where it has no say."""
-        mean = kernels.difference(flat, channels, light, *points, *shift, _MOST, sums, numbers)
-        known = numbers >= _LEAST_POINTS
-        return float(mean), np.where(known, sums / np.maximum(numbers, 1), np.float32(np.nan))
+        mean = kernels.difference(flat, channels, light, *points, *shift, MOST, sums, numbers)
+        return float(mean), means_of(sums, numbers)
 
     points = _choose_points(ground, outside, height, width, noise, _POINTS)
     still, kept = blocks(points, (0, 0))
@@ -147,9 +140,7 @@ def find_shift(
     best = search([(0, 0), *([(dx, dy)] if near else [])], _REACH)
     while (better := search([best], 1)) != best:
         best = better
-    ayes, noes = count_votes(kept, blocks(points, best)[1])
-    # Without a voice on either side there is nothing to believe.
-    return best if ayes - noes >= _CONFIDENCE * math.sqrt(max(ayes + noes, 1)) else (0, 0)
+    return best if explains_better(blocks(points, best)[1], kept) else (0, 0)
 
 
 def has_changed(
@@ -161,7 +152,9 @@ def has_changed(
 ) -> bool:
     """Whether so much of a frame differs from the last one that the camera may have moved.
 
-    Arguments: see `find_shift`; the gains are its own and that of the last.
+    Where the camera stands still, this look is all that the search costs. flat (H, W * C) uint8:
+    the frame. before (C, H * W) uint8: the last one, as it was registered. The gains are theirs;
+    the rest as of `find_shift`.
     """
     sums, numbers = np.empty((2, 6, 8), np.float32)
     changed, known = kernels.count_changed(
@@ -169,7 +162,7 @@ def has_changed(
         before,
         *map(np.float32, gains),
         *contours,
-        _MOST,
+        MOST,
         sums,
         numbers,
         _LEAST_POINTS,
@@ -178,15 +171,22 @@ def has_changed(
     return _are_many(changed, known)
 
 
-def count_votes(kept: NDArray[np.float32], moved: NDArray[np.float32]) -> tuple[int, int]:
-    """Return the blocks in which one movement leaves clearly more than another, and less.
+def means_of(sums: NDArray[Any], numbers: NDArray[Any]) -> NDArray[np.float32]:
+    """Return the mean of what points leave in every block, nan where too few are to have a say."""
+    means = np.where(numbers >= _LEAST_POINTS, sums / np.maximum(numbers, 1), np.nan)
+    return means.astype(np.float32)
 
-    Both hold what they leave in every block, nan where it has no say.
+
+def explains_better(moved: NDArray[np.float32], kept: NDArray[np.float32]) -> bool:
+    """Whether one movement is to be believed rather than another, by what they leave in blocks.
+
+    The blocks in which it leaves clearly less must outnumber those in which it leaves more.
     """
     telling = (np.fmax(kept, moved) > _noticed(0.0)) & np.isfinite(kept + moved)
     ayes = int(np.count_nonzero(telling & (moved < _CLEARLY * kept)))
     noes = int(np.count_nonzero(telling & (kept < _CLEARLY * moved)))
-    return ayes, noes
+    # Without a voice on either side there is nothing to believe.
+    return ayes - noes >= _CONFIDENCE * math.sqrt(max(ayes + noes, 1))
 
 
 def most_contours(height: int, width: int) -> int:
@@ -202,7 +202,7 @@ def _grid(height: int, width: int, many: int) -> tuple[int, int]:
 
 def _choose_points(
     ground: NDArray[np.uint8],
-    outside: NDArray[np.uint8] | None,
+    outside: NDArray[np.uint8],
     height: int,
     width: int,
     noise: float,
@@ -212,8 +212,6 @@ def _choose_points(
     rows, columns = np.empty((2, room), np.int64)
     values = np.empty(room, np.float32)
     least = np.float32(max(_CONTRAST, _CONTRAST_IN_NOISE * noise**0.5))
-    if outside is None:
-        outside = np.empty(0, np.uint8)
     finest = max(1, min(height, width) // _FINEST)
     while True:
         found = kernels.choose_points(

@@ -9,7 +9,13 @@ from numpy.typing import NDArray
 
 from segment.background.registration import kernels
 from segment.background.registration.poses import STRAIGHT, Pose
-from segment.background.registration.search import correlate, count_votes, shrink_to
+from segment.background.registration.search import (
+    MOST,
+    correlate,
+    explains_better,
+    means_of,
+    shrink_to,
+)
 
 __all__ = ["find_pose"]
 
@@ -90,11 +96,9 @@ def find_pose(
         return None
     found = Pose(best.angle, best.right * shrink, best.down * shrink)
     whole = Pose(0.0, round(found.right) / shrink, round(found.down) / shrink)
-    for other in {STRAIGHT, whole}:
-        ayes, noes = count_votes(_blocks(levels[0], other), _blocks(levels[0], best))
-        if ayes - noes < 3 * math.sqrt(max(ayes + noes, 1)):
-            return None
-    return found
+    left = _blocks(levels[0], best)
+    better = (explains_better(left, _blocks(levels[0], other)) for other in {STRAIGHT, whole})
+    return found if all(better) else None
 
 
 def _levels(
@@ -175,6 +179,5 @@ def _blocks(level: _Level, pose: Pose) -> NDArray[np.float32]:
     rows, columns = points[1, inside].astype(int), points[0, inside].astype(int)
     block = rows * 6 // height * 8 + columns * 8 // width
     numbers = np.bincount(block, minlength=48)
-    sums = np.bincount(block, np.minimum(np.abs(left[inside]), 20), minlength=48)
-    means = np.where(numbers >= 4, sums / np.maximum(numbers, 1), np.nan)
-    return means.astype(np.float32)
+    sums = np.bincount(block, np.minimum(np.abs(left[inside]), MOST), minlength=48)
+    return means_of(sums, numbers)
