@@ -18,7 +18,7 @@ __all__ = ["Warm"]
 
 log = logging.getLogger("segment.background")
 
-_BUILT_IN = ("components", "quality")
+_BUILT_IN = ("components", "quality", "shrink")
 """What a model is built for; all else may be changed while it runs."""
 
 _Item = TypeVar("_Item")
@@ -86,7 +86,7 @@ class Warm:
         restored = self.kind.load(self.path)
         for name in self._options.keys() & set(_BUILT_IN):
             known, wanted = getattr(restored, name), self._options[name]
-            if wanted != known:
+            if wanted not in (None, known):  # None is what the state says
                 raise BadState(
                     f"{self.path} was learned with --{name} {known}, not {wanted}; give "
                     f"--{name} {known}, or name another file"

@@ -130,7 +130,7 @@ def without_shrinking(path):
     """Metadata with the parameters of states before revision 10."""
     with state_of(path) as (told, _):
         parameters = json.loads(told["parameters"])
-    assert parameters.pop("shrink") is None
+    assert parameters.pop("shrink") == 1
     return {"parameters": json.dumps(parameters)}
 
 

@@ -62,6 +62,7 @@ def test_a_state_that_does_not_fit_gets_one_line(clip, make_clip, tmp_path):
         (("read", clip, "--size 31x23", *keep), whole, 1, "62x46 colour, but.*31x23 colour"),
         (("read", grey, *keep), whole, 1, "62x46 colour, but.*62x46 grey"),
         (("read", clip, *keep, "--components 3"), whole, 1, "--components 4, not 3"),
+        (("read", clip, *keep, "--shrink 2"), whole, 1, "--shrink 1, not 2; give --shrink 1"),
         (("read", clip, "subtract-mixture --state", state), whole, 1, "put subtract in the line"),
         (("read", clip, *keep), whole[:-100], 1, "damaged"),
         (("read", clip, *keep), b"", 1, "empty"),
@@ -77,6 +78,16 @@ def test_a_state_that_does_not_fit_gets_one_line(clip, make_clip, tmp_path):
         assert len(result.output.splitlines()) == 1, result.output
         assert re.search(words, result.output), result.output
         assert state.read_bytes() == content  # nothing is written over
+
+
+def test_a_state_goes_on_with_how_much_smaller_frames_were_seen(clip, tmp_path):
+    state = tmp_path / "state"
+    for more in ("--shrink 2", "", "--shrink 2"):  # by their size they would be seen as they are
+        result = call("read", clip, "subtract", more, "--state", state)
+        assert result.exit_code == 0, result.output
+        assert PosteriorSubtractor.load(state).shrink == 2
+    for more in ("", "--shrink 1"):
+        assert call("read", clip, "subtract", more, "--state", tmp_path / "new").exit_code == 0
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

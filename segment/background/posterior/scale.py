@@ -25,10 +25,11 @@ Size = tuple[int, int]
 
 
 class Scale(NamedTuple):
-    """The size (H, W) of the images, and of the pictures in which they are judged."""
+    """The size (H, W) of the images, of the pictures in which they are judged, and the factor."""
 
     full: Size
     small: Size
+    times: int
 
     @classmethod
     def of(cls, size: Size, times: int | None) -> Self:
@@ -36,7 +37,7 @@ class Scale(NamedTuple):
         height, width = size
         if times is None:
             times = max(1, round((height * width) ** 0.5 / _USUAL))
-        return cls(size, (max(1, round(height / times)), max(1, round(width / times))))
+        return cls(size, (max(1, round(height / times)), max(1, round(width / times))), times)
 
     def shrink(self, image: NDArray[Any]) -> NDArray[Any]:
         """Return the means of an image (H, W) or (H, W, C)."""

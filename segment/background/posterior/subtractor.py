@@ -213,7 +213,7 @@ class PosteriorSubtractor(Guided, Saved):
         self.invalid = invalid
         self._decision: Decision = decision_of(quality)
         self._shrink = as_times("shrink", shrink)
-        self._scale = Scale((0, 0), (0, 0))
+        self._scale = Scale((0, 0), (0, 0), 1)
         self._agreed = values_of(self), Parameters(*values_of(self))
         self._shape: tuple[int, ...] | None = None
         self._state: State | None = None
@@ -234,14 +234,17 @@ class PosteriorSubtractor(Guided, Saved):
 
     @property
     def shrink(self) -> int | None:
-        """How often smaller images are seen, None: by size. Raises ValueError for another."""
-        return self._shrink
+        """How many times smaller images are seen; None: by their size, until there is one.
+
+        Raises ValueError when it is set to another.
+        """
+        return self._shrink if self._shape is None else self._scale.times
 
     @shrink.setter
     def shrink(self, wanted: int | None) -> None:
-        if as_times("shrink", wanted) != self._shrink:
+        if as_times("shrink", wanted) not in (None, self.shrink):
             raise ValueError(
-                f"shrink is {self._shrink} from the beginning; make another subtractor for {wanted}"
+                f"shrink is {self.shrink} from the beginning; make another subtractor for {wanted}"
             )
 
     @property
