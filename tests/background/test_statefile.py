@@ -158,7 +158,7 @@ def test_variances_of_earlier_states_were_sums_over_the_channels(channels, tmp_p
         numbers = json.loads(told["numbers"])
     del parameters["shrink"]
     parameters |= {"smallest_variance": 6.0, "initial_variance": 7.0, "largest_variance": 60.0}
-    for name in ("lit", "banded", "angle", "right", "down"):
+    for name in ("lit", "banded", "angle", "right", "down", "vain"):
         del numbers[f"_state.camera.{name}"]
     changed = {"parameters": json.dumps(parameters), "numbers": json.dumps(numbers)}
     rewritten(path, metadata=changed | {"revision": "7"})
@@ -177,7 +177,9 @@ def test_earlier_states_did_not_tell_what_lamps_do(tmp_path):
         numbers = json.loads(told["numbers"])
     assert numbers.pop("_state.camera.lit") == 0
     assert numbers.pop("_state.camera.banded") == 0
-    assert [numbers.pop(f"_state.camera.{name}") for name in ("angle", "right", "down")] == [0] * 3
+    assert [
+        numbers.pop(f"_state.camera.{name}") for name in ("angle", "right", "down", "vain")
+    ] == [0] * 4
     rewritten(
         path, metadata=without_shrinking(path) | {"numbers": json.dumps(numbers), "revision": "8"}
     )

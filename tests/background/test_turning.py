@@ -141,6 +141,15 @@ def test_a_camera_that_turns_leaves_the_thing_only(quality):
     assert s.inside.state.camera.pose != STRAIGHT
 
 
+@pytest.mark.parametrize("speed", [0.05, 0.1, 0.2])
+def test_a_camera_that_turns_slowly_is_seen_to_differ_from_the_background(speed):
+    s, wide, rng = PosteriorSubtractor(), scene(3, 300, 420), np.random.default_rng(0)
+    for t in range(60):
+        pose = Pose(np.radians(min(3, max(0, t - 29) * speed)), 0, 0)
+        image = seen(wide, 40, pose, (220, 340)) + rng.normal(0, 2, (220, 340, 3))
+        assert s.apply(image.clip(0, 255).astype(np.uint8)).mean() < 0.05
+
+
 def test_what_is_told_of_a_frame_is_of_its_own_pixels():
     s, sensitivity = PosteriorSubtractor(), np.ones((96, 128), np.float32)
     region = np.ones((96, 128), bool)
@@ -182,7 +191,7 @@ def test_earlier_states_know_no_turns(tmp_path):
     s.save(path)
     with state_of(path) as (told, _):
         numbers = json.loads(told["numbers"])
-    for name in ("angle", "right", "down"):
+    for name in ("angle", "right", "down", "vain"):
         assert numbers.pop(f"_state.camera.{name}") == 0
     rewritten(
         path, metadata=without_shrinking(path) | {"numbers": json.dumps(numbers), "revision": "9"}

@@ -31,6 +31,9 @@ _SAMPLES = 1500
 # Frames between looks for a shift that was missed, and that the last frame tells nothing of.
 _SECOND_LOOK = 25
 
+# And after a search in vain, until it is asked again whether much differs from the background.
+_VAIN = 5
+
 # Frames without a shift of the camera after which the next one is news.
 _EPISODE = 100
 
@@ -77,6 +80,7 @@ class Camera:
         only: see `Pose`.
     lit : frames until it is forgotten that the light was switched; many for each time.
     banded : how often there are bands of mains light, in [0, 1], averaged.
+    vain : frames until it is asked again whether much differs from the background.
     """
 
     contours: NDArray[np.int64]
@@ -92,6 +96,7 @@ class Camera:
     angle: float = 0.0
     right: float = 0.0
     down: float = 0.0
+    vain: int = 0
 
     @property
     def pose(self) -> Pose:
@@ -199,20 +204,20 @@ class Camera:
         changes must not be taken for a camera that moves.
         """
         flat, ground = image.reshape(image.shape[0], -1), pictures.ground
-        again = learned % _SECOND_LOOK == 0
         pose, shift = STRAIGHT, (0, 0)
         # A frame that lay askew cannot be compared with the next as it is.
-        if (
-            again
-            or self.pose != STRAIGHT
-            or self._sees_change(image, pictures, outside, gain, learned)
-        ):
+        again = learned % _SECOND_LOOK == 0 or self.pose != STRAIGHT
+        looks = again or self._sees_change(image, pictures, outside, gain, learned)
+        if looks:
             found = find_pose(flat, ground, gain, outside, self.pose)
             if found is None:
                 shift = find_shift(flat, ground, gain, self.noise, outside)
             else:
                 shift, pose = found.split()
         moves = shift != (0, 0)
+        self.vain = max(self.vain - 1, 0)
+        if looks and not again and not moves and pose == STRAIGHT:
+            self.vain = _VAIN
         self.shake += 0.05 * (moves - self.shake)
         if not moves:
             self.calm += 1
@@ -235,14 +240,21 @@ class Camera:
     def _sees_change(
         self, image: Bytes, pictures: Pictures, outside: Bytes, gain: float, learned: int
     ) -> bool:
-        """Whether the frame differs so much from the last that the camera may have moved."""
+        """Whether the frame differs so much from the last that the camera may have moved.
+
+        Or from the background: one that moves slowly differs little from frame to frame, and ever
+        more from that.
+        """
         size = image.shape[0], image.shape[1]
         flat = image.reshape(size[0], -1)
         if outside.size:
             contours = find_contours(pictures.ground, *size, self.noise, outside)
         else:
             contours = self._look_at(pictures.ground, size, learned)
-        return has_changed(flat, pictures.before, (gain, self.gain), self.noise, contours)
+        if has_changed(flat, pictures.before, (gain, self.gain), self.noise, contours):
+            return True
+        asked = self.vain == 0
+        return asked and has_changed(flat, pictures.ground, (gain, 1.0), self.noise, contours)
 
     def _look_at(self, ground: Bytes, size: tuple[int, int], learned: int) -> Contours:
         """Return where the background has contours, as was found some frames ago at most.

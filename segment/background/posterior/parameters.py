@@ -177,6 +177,7 @@ def to_turns(content: Content) -> None:
     content.parameters["shrink"] = 1
     if content.picture is not None:
         content.values |= {f"_state.camera.{name}": 0.0 for name in ("angle", "right", "down")}
+        content.values["_state.camera.vain"] = 0
 
 
 _values = attrgetter(*(field.name for field in fields(Parameters)))
